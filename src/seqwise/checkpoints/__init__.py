@@ -1,0 +1,18 @@
+"""Weights in and out: our run folder, and vectors of words that others trained.
+
+run            the run folder: what stands in it, and who may write
+states         the moments that training can go on from
+tensors        named tensors in a safetensors file
+files          writing that a kill or a full disk cannot leave half done
+lock           one trainer at a time
+provenance     what a run was made with
+wordvectors    word2vec and GloVe files
+"""
+
+from seqwise.checkpoints.files import hash_file
+from seqwise.checkpoints.provenance import signature
+from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.states import State
+from seqwise.checkpoints.wordvectors import WordVectors
+
+__all__ = ["RunFolder", "State", "WordVectors", "hash_file", "signature"]

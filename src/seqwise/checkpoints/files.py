@@ -1,0 +1,162 @@
+"""Writing that a kill, a crash or a full disk cannot leave half done.
+
+A file is written beside its place under another name, forced to the disk, and only then renamed onto the
+place: whoever opens it sees the old content or the new one, whole. A folder is filled under another name in
+the same way. What a killed process leaves behind ends in `.part`, is read by nobody, and is swept away by
+the next process that holds the folder's lock.
+
+Nothing here knows what the bytes mean. Left out: appending (`training.journal` does that, line by line).
+"""
+
+import errno
+import hashlib
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from seqwise.errors import CheckpointError
+
+PART = ".part"
+MEGABYTE = 10**6
+BLOCK = 1 << 20  # bytes hashed at a time
+
+_numbers = itertools.count()  # two files on their way to the same place need two names
+
+
+@contextmanager
+def replacing(path: Path, needed: int) -> Iterator[BinaryIO]:
+    """A file that takes the place of `path` once all of it is on the disk; if that fails, the old one stays.
+
+    `needed` is the size in bytes, which the error of a full disk tells.
+    """
+    part = _aside(path)
+    try:
+        with open(part, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise unwritable(path, error, needed) from error
+    finally:
+        with suppress(OSError):
+            part.unlink()
+
+
+@contextmanager
+def publishing(folder: Path) -> Iterator[Path]:
+    """A new folder under another name, to be filled; it gets its own name once all of it is on the disk."""
+    part = _aside(folder)
+    try:
+        make_folder(part)
+        yield part
+        _sync_folder(part)
+        os.rename(part, folder)
+        _sync_folder(folder.parent)
+    except OSError as error:
+        raise unwritable(folder, error, 0) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make the folder and those above it, where they are missing."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path, error, 0) from error
+
+
+def discard(path: Path) -> None:
+    """Delete a file or a folder such that a kill in the middle leaves nothing that looks complete."""
+    part = _aside(path)
+    try:
+        os.rename(path, part)
+        if part.is_dir():
+            shutil.rmtree(part)
+        else:
+            part.unlink()
+    except OSError as error:
+        raise CheckpointError(
+            given=f"{path} cannot be deleted ({error.strerror})",
+            allowed="a folder that this user may change",
+            mend=f"chmod u+w {path.parent}, or another folder",
+        ) from error
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes left half written. Only for the one that holds the folder's lock."""
+    for left in folder.glob(f".*{PART}"):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
+        else:
+            with suppress(OSError):
+                left.unlink()
+
+
+def hash_file(path: str | Path) -> str:
+    """SHA-256 of the content, in hexadecimal, as `sha256sum` prints it."""
+    digest = hashlib.sha256()
+    try:
+        with open(path, "rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    except OSError as error:
+        raise CheckpointError(
+            given=f"{path} cannot be read ({error.strerror})",
+            allowed="a file that this user may read",
+            mend="another path, or chmod u+r",
+        ) from error
+    return digest.hexdigest()
+
+
+def unwritable(path: Path, error: OSError, needed: int) -> CheckpointError:
+    """The one line for a file that could not be written, the mend chosen by what the system said."""
+    reason = f"{path} cannot be written ({error.strerror or error})"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        free = _free(path)
+        return CheckpointError(
+            given=f"{reason}: {free / MEGABYTE:,.1f} MB are free",
+            allowed=f"{needed / MEGABYTE:,.1f} MB on that disk",
+            mend="freeing room there, or a folder on another disk; what was there before is intact",
+        )
+    if error.errno == errno.EFBIG:
+        return CheckpointError(
+            given=reason,
+            allowed=f"leave to write a file of {needed / MEGABYTE:,.1f} MB",
+            mend="a higher `ulimit -f`, or a file system for large files; what was there before is intact",
+        )
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return CheckpointError(
+            given=reason,
+            allowed="a folder in which this user may write",
+            mend=f"chmod u+w {path.parent}, or another folder",
+        )
+    return CheckpointError(given=reason, allowed="a folder that can be written", mend="another folder")
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}{PART}")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Force the names of a folder to the disk: without it, a renaming may be lost with the power."""
+    with suppress(OSError):  # some network file systems cannot; the content is on the disk all the same
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def _free(path: Path) -> int:
+    existing = next((folder for folder in path.parents if folder.exists()), Path("."))
+    try:
+        return shutil.disk_usage(existing).free
+    except OSError:
+        return 0

@@ -1,0 +1,73 @@
+"""What decoding is told and what it gives back: settings, special ids, hypotheses, and what it asks of a model."""
+
+from dataclasses import dataclass
+from typing import Annotated, Any, Protocol
+
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqwise.config import Range
+
+
+@dataclass(frozen=True)
+class Generation:
+    """How the next token is chosen, and when to stop."""
+
+    beams: Annotated[int, Range(1, 64)] = 4
+    """Hypotheses kept at each step; 1 is greedy. Cost grows with it, quality rarely after 5."""
+    length_penalty: Annotated[float, Range(0.0, 5.0)] = 0.6
+    """Divide the log-probability by ((5 + length) / 6) ** this (Wu et al. 2016, eq. 14). 0 prefers short output."""
+    best: Annotated[int, Range(1, 64)] = 1
+    """Outputs for each sentence, best first; at most `beams`, or that many samples."""
+    min_length: Annotated[int, Range(0)] = 0
+    """The end token is forbidden before this many tokens."""
+    max_length: Annotated[int, Range(1)] = 256
+    """Most tokens of an output; besides, never more than three times the source and 20."""
+    temperature: Annotated[float, Range(0.0, 10.0)] = 0.0
+    """0 searches; above 0 samples from softmax(logits / temperature), `beams` being ignored."""
+    top_k: Annotated[int, Range(0)] = 0
+    """Sample among the k likeliest tokens; 0 is all."""
+    top_p: Annotated[float, Range(0.0, 1.0)] = 1.0
+    """Sample among the likeliest tokens that together have this probability."""
+    min_p: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """Sample among tokens at least this fraction as likely as the likeliest."""
+    no_repeat: Annotated[int, Range(0)] = 0
+    """Forbid every sequence of this many tokens to occur twice in an output; 0 allows all."""
+    seed: int = 0
+    """Of the sampling."""
+    batch: Annotated[int, Range(1)] = 64
+    """Sentences decoded at once."""
+
+
+@dataclass(frozen=True)
+class Specials:
+    """Ids that steer."""
+
+    start: int
+    end: int
+    padding: int
+    forbidden: tuple[int, ...] = ()
+    """Never written, such as padding and start."""
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """One output."""
+
+    ids: tuple[int, ...]
+    """Without the end token."""
+    score: float | None = None
+    """Log-probability divided by the length penalty; None where nothing had to be ranked."""
+
+
+class Model(Protocol):
+    """What decoding asks of a model: see `models.transformer.Transformer`."""
+
+    def encode(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Any:
+        """Read the source."""
+
+    def start(self, memory: Any, beams: int, room: int) -> Any:
+        """The state before the first token."""
+
+    def step(self, ids: Int[Tensor, "R"], state: Any) -> tuple[Float[Tensor, "R V"], Any]:
+        """Scores of the next token and the state after it."""

@@ -1,0 +1,88 @@
+"""Which tokens may come next, as pure functions on logits: each returns logits with -inf where a token may not."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqwise.decoding.generation import Generation, Specials
+
+NEVER = float("-inf")
+BLOCK = 64  # logits that `likeliest` compares in one go
+
+
+def forbid(
+    logits: Float[Tensor, "R V"], written: Int[Tensor, "R t"], settings: Generation, specials: Specials
+) -> Float[Tensor, "R V"]:
+    """Special tokens that are never written, the end token before its time, and repeated n-grams. Changes `logits`."""
+    for token in specials.forbidden:
+        logits[:, token] = NEVER
+    if written.shape[1] < settings.min_length:
+        logits[:, specials.end] = NEVER
+    if settings.no_repeat and written.shape[1] >= settings.no_repeat:
+        forbid_repeats(logits, written, settings.no_repeat)
+    return logits
+
+
+def forbid_repeats(logits: Float[Tensor, "R V"], written: Int[Tensor, "R t"], n: int) -> Float[Tensor, "R V"]:
+    """Forbid each token that would complete an n-gram which the row has already. Changes `logits`."""
+    grams = written.unfold(1, n, 1)  # (R, t-n+1, n)
+    last = written[:, written.shape[1] - (n - 1) :]  # (R, n-1)
+    again = (grams[:, :, :-1] == last[:, None]).all(-1)  # (R, t-n+1)
+    row, place = again.nonzero(as_tuple=True)
+    logits[row, grams[row, place, -1]] = NEVER
+    return logits
+
+
+def keep_top_k(logits: Float[Tensor, "R V"], k: int) -> Float[Tensor, "R V"]:
+    """Only the k likeliest tokens; ties with the last of them stay."""
+    if not 0 < k < logits.shape[1]:
+        return logits
+    return logits.masked_fill(logits < logits.topk(k, 1).values[:, -1:], NEVER)
+
+
+def keep_top_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
+    """Only the likeliest tokens whose probabilities add up to p, the one that passes p included (Holtzman et al. 2020)."""
+    if p >= 1.0:
+        return logits
+    ordered, order = logits.sort(1, descending=True)  # (R, V)
+    probabilities = ordered.softmax(1)
+    before = probabilities.cumsum(1) - probabilities
+    dropped = before >= p
+    dropped[:, 0] = False
+    return logits.masked_fill(dropped.scatter(1, order, dropped), NEVER)
+
+
+def keep_min_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
+    """Only tokens at least p times as likely as the likeliest (Nguyen et al. 2024)."""
+    if p <= 0.0:
+        return logits
+    return logits.masked_fill(logits < logits.amax(1, keepdim=True) + torch.tensor(p).log(), NEVER)
+
+
+def draw(
+    logits: Float[Tensor, "R V"], settings: Generation, generator: torch.Generator | None
+) -> Int[Tensor, "R"]:
+    """One token a row, from what temperature and the three filters leave."""
+    logits = keep_top_k(logits.float() / settings.temperature, settings.top_k)
+    logits = keep_min_p(keep_top_p(logits, settings.top_p), settings.min_p)
+    return torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+
+
+def likeliest(logits: Float[Tensor, "R V"], n: int) -> tuple[Float[Tensor, "R n"], Int[Tensor, "R n"]]:
+    """`logits.topk(n)`, several times faster for a large vocabulary.
+
+    The n largest lie in the n blocks with the largest maxima, and a maximum over blocks is one fast pass.
+    """
+    rows, size = logits.shape
+    if size < 4 * BLOCK * n or logits.device.type != "cpu":
+        return tuple(logits.topk(min(n, size), 1))  # type: ignore[return-value]
+    whole = size // BLOCK * BLOCK
+    blocks = logits[:, :whole].unflatten(1, (-1, BLOCK))  # (R, V/64, 64)
+    best = blocks.amax(2).topk(n, 1).indices  # (R, n)
+    inside = blocks.gather(1, best[:, :, None].expand(-1, -1, BLOCK)).flatten(1)  # (R, 64 n)
+    ids = (best[:, :, None] * BLOCK + torch.arange(BLOCK)).flatten(1)  # (R, 64 n)
+    if whole < size:
+        inside = torch.cat((inside, logits[:, whole:]), 1)
+        ids = torch.cat((ids, torch.arange(whole, size).expand(rows, -1)), 1)
+    values, places = inside.topk(n, 1)
+    return values, ids.gather(1, places)

@@ -1,0 +1,82 @@
+"""From sentences to batches and back: sort by length, decode together, restore the order."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqwise.decoding.beam import beam
+from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
+from seqwise.decoding.stepwise import one_by_one
+
+RATIO, SPARE = 3, 20  # no output is longer than three times its source and 20: models that loop are stopped
+
+
+def decode(
+    model: Model,
+    sources: Sequence[Sequence[int]],
+    settings: Generation,
+    specials: Specials,
+    device: torch.device | str = "cpu",
+) -> list[list[Hypothesis]]:
+    """Outputs for each source, best first, in the order given.
+
+    sources   ids, each with its end token
+    """
+    order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
+    results: list[list[Hypothesis]] = [[] for _ in sources]
+    generator = torch.Generator(device).manual_seed(settings.seed)
+    for first in range(0, len(order), settings.batch):
+        chosen = order[first : first + settings.batch]
+        inputs = torch.full((len(chosen), len(sources[chosen[-1]])), specials.padding)  # (B, S)
+        for row, i in zip(inputs, chosen, strict=True):
+            row[: len(sources[i])] = torch.as_tensor(sources[i])
+        lengths = torch.tensor([len(sources[i]) for i in chosen])
+        found = search(model, inputs.to(device), lengths.to(device), settings, specials, generator)
+        for i, hypotheses in zip(chosen, found, strict=True):
+            results[i] = hypotheses
+    return results
+
+
+@torch.inference_mode()
+def search(
+    model: Model,
+    inputs: Int[Tensor, "B S"],
+    lengths: Int[Tensor, "B"],
+    settings: Generation,
+    specials: Specials,
+    generator: torch.Generator | None = None,
+) -> list[list[Hypothesis]]:
+    """One batch, by the method that the settings name."""
+    room = min(settings.max_length, RATIO * inputs.shape[1] + SPARE)
+    if settings.temperature == 0.0 and settings.beams > 1:
+        return beam(model, inputs, lengths, room, settings, specials)
+    copies = settings.best if settings.temperature else 1
+    rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)
+    written = one_by_one(model, inputs[rows], lengths[rows], room, settings, specials, generator)
+    return [[Hypothesis(ids) for ids in written[i : i + copies]] for i in range(0, len(written), copies)]
+
+
+@torch.inference_mode()
+def score(
+    model: Model,
+    inputs: Int[Tensor, "B S"],
+    lengths: Int[Tensor, "B"],
+    outputs: Sequence[Sequence[int]],
+    specials: Specials,
+) -> Float[Tensor, "B"]:
+    """Log-probability of one given output for each source, its end token included, step by step."""
+    spans = torch.tensor([len(ids) + 1 for ids in outputs], device=inputs.device)
+    wanted = inputs.new_full((len(outputs), int(spans.max())), specials.end)  # (B, T)
+    for row, ids in zip(wanted, outputs, strict=True):
+        row[: len(ids)] = torch.as_tensor(ids)
+    state = model.start(model.encode(inputs, lengths), 1, wanted.shape[1])
+    last = inputs.new_full((len(inputs),), specials.start)
+    total = torch.zeros(len(inputs), device=inputs.device)
+    for t in range(wanted.shape[1]):
+        logits, state = model.step(last, state)  # (B, V)
+        last = wanted[:, t]
+        gained = logits.float().log_softmax(1).gather(1, last[:, None])[:, 0]  # (B,)
+        total += gained * (t < spans)
+    return total

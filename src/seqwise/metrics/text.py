@@ -1,0 +1,223 @@
+"""BLEU (Papineni et al. 2002) and chrF (Popović 2015) by sacrebleu (Post 2018), and how sure they are.
+
+Counting is sacrebleu's alone: it turns each sentence into a few counts, whose sums make the score of a
+corpus. The bootstrap (Koehn 2004) draws sentences with replacement and sums the same counts again. sacrebleu
+scores each resample in Python; here one matrix product sums the counts of all resamples and one expression
+scores them. The draws are those of sacrebleu for the same seed, so that the signature is true and the
+intervals agree.
+
+Left out: several references of a sentence; comparing two systems, which needs paired draws.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+from rich.table import Table
+from sacrebleu.metrics.bleu import BLEU
+from sacrebleu.metrics.chrf import CHRF
+
+from seqwise.errors import ConfigError, DataError, MissingExtra, nearest
+
+# N sentences, R resamples, C counts of a sentence, O orders of n-grams
+
+DRAWS = 1 << 22  # sentences drawn at a time: bounds the memory at some 100 MB
+TAIL = 40  # one in forty resamples lies below the 95 % interval, one above
+
+EXTRAS = {"ja-mecab": "pip install 'sacrebleu[ja]'", "ko-mecab": "pip install 'sacrebleu[ko]'"}
+
+Counts = Float[np.ndarray, "N C"]
+Scores = Float[np.ndarray, "N"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number for a corpus, and the range that it would lie in for other sentences of the same kind."""
+
+    name: str
+    value: float
+    """From 0 to 100."""
+    interval: tuple[float, float]
+    """95 % percentile interval of the bootstrap: of sentences drawn anew, not of models trained anew."""
+    n: int
+    """Sentences."""
+    signature: str
+    """All that the number depends on, as sacrebleu writes it; only equal signatures may be compared."""
+    resamples: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        low, high = self.interval
+        return f"{self.name} {self.value:.2f} [{low:.2f}, {high:.2f}], {self.n:,} sentences"
+
+    def __rich__(self) -> Table:
+        table = Table("score", "value", "95 % interval", "sentences", "signature")
+        low, high = self.interval
+        table.add_row(
+            self.name, f"{self.value:.2f}", f"{low:.2f} to {high:.2f}", f"{self.n:,}", self.signature
+        )
+        return table
+
+    def _repr_html_(self) -> str:
+        low, high = self.interval
+        return (
+            f"<b>{self.name}</b> {self.value:.2f} [{low:.2f}, {high:.2f}], "
+            f"{self.n:,} sentences, <code>{self.signature}</code>"
+        )
+
+
+@dataclass(frozen=True)
+class SentenceScore:
+    """How good one output is. Sentence scores rank sentences; their mean is not the corpus's score."""
+
+    item: int
+    """Which sentence, from 0."""
+    bleu: float
+    """With effective order: n-grams longer than the output do not count against it."""
+    chrf: float
+    """The better of the two for single sentences: it sees words that are nearly right."""
+
+
+def bleu(
+    outputs: Sequence[str],
+    references: Sequence[str],
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    resamples: int = 1000,
+    seed: int = 12345,
+) -> Score:
+    """BLEU of a corpus with up to 4 words in a row, smoothed as mteval-v13a does.
+
+    `tokenize` is one of sacrebleu's: 13a for raw text, none for text that has been tokenized, zh, ja-mecab,
+    char, ...
+    """
+    metric = _bleu(tokenize, lowercase)
+    return _score("BLEU", metric, outputs, references, _bleu_of, resamples, seed)
+
+
+def chrf(
+    outputs: Sequence[str],
+    references: Sequence[str],
+    words: int = 0,
+    lowercase: bool = False,
+    resamples: int = 1000,
+    seed: int = 12345,
+) -> Score:
+    """chrF2 of a corpus, up to 6 characters in a row; `words=2` adds words, which makes it chrF2++."""
+    metric = CHRF(word_order=words, lowercase=lowercase)
+    return _score("chrF2" + "+" * words, metric, outputs, references, _chrf_of, resamples, seed)
+
+
+def sentence_scores(
+    outputs: Sequence[str], references: Sequence[str], tokenize: str = "13a", lowercase: bool = False
+) -> list[SentenceScore]:
+    """Both scores for each sentence, in order."""
+    words = _counts(_bleu(tokenize, lowercase), outputs, references)
+    characters = _counts(CHRF(lowercase=lowercase), outputs, references)
+    both = zip(_bleu_of(words, effective=True).tolist(), _chrf_of(characters).tolist(), strict=True)
+    return [SentenceScore(item, b, c) for item, (b, c) in enumerate(both)]
+
+
+def _score(
+    name: str,
+    metric: BLEU | CHRF,
+    outputs: Sequence[str],
+    references: Sequence[str],
+    score: Callable[[Counts], Scores],
+    resamples: int,
+    seed: int,
+) -> Score:
+    if resamples < 1:
+        raise ConfigError(given=f"resamples={resamples}", allowed="at least 1", mend="1000, the custom")
+    counts = _counts(metric, outputs, references)
+    value = float(score(counts.sum(0, keepdims=True))[0])
+    drawn = np.sort(score(_resampled(counts, resamples, seed)))
+    low, high = drawn[resamples // TAIL], drawn[resamples - 1 - resamples // TAIL]
+    metric.n_bootstrap, metric.seed = resamples, str(seed)  # the signature tells both
+    signature = metric.get_signature().format()
+    return Score(name, value, (float(low), float(high)), len(counts), signature, resamples)
+
+
+def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[str]) -> Counts:
+    """What sacrebleu counts in each sentence, before anything is added up."""
+    if isinstance(outputs, str) or isinstance(references, str):
+        raise DataError(
+            given="a single text", allowed="lists of outputs and of references", mend="[output], [reference]"
+        )
+    if len(outputs) != len(references):
+        raise DataError(
+            given=f"{len(outputs):,} outputs and {len(references):,} references",
+            allowed="one reference for each output",
+            mend="files of as many lines each",
+        )
+    if not len(outputs):
+        raise DataError(given="no sentences", allowed="at least one", mend="another test file")
+    return np.array(metric._extract_corpus_statistics(outputs, [references]), dtype=np.float64)  # (N, C)
+
+
+def _resampled(counts: Counts, resamples: int, seed: int) -> Float[np.ndarray, "R C"]:
+    """Sums of the counts of as many sentences, drawn with replacement, for each resample."""
+    n = len(counts)
+    generator = np.random.default_rng(seed)
+    sums = np.empty((resamples, counts.shape[1]))  # (R, C)
+    step = max(1, DRAWS // n)
+    for begin in range(0, resamples, step):
+        rows = min(step, resamples - begin)
+        drawn = generator.integers(0, n, size=(rows, n))  # (rows, N)
+        drawn += np.arange(rows)[:, None] * n
+        times = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)  # how often each was drawn
+        sums[begin : begin + rows] = times.astype(np.float64) @ counts  # (rows, C)
+    return sums
+
+
+def _bleu_of(counts: Counts, effective: bool = False) -> Scores:
+    """BLEU of each row: length of output and reference, then hits and n-grams for each order."""
+    output, reference = counts[:, 0], counts[:, 1]
+    orders = (counts.shape[1] - 2) // 2
+    hits, grams = counts[:, 2 : 2 + orders], counts[:, 2 + orders :]  # (N, O)
+    # an order without hits counts as 1/2, 1/4, ... of one: the smoothing of mteval-v13a
+    halvings = 2.0 ** -np.cumsum(hits == 0, axis=1)
+    there = grams > 0
+    precision = np.where(hits > 0, hits, halvings) / np.where(there, grams, 1)  # (N, O)
+    logs = np.where(there, np.log(precision), 0.0).sum(1)  # (N,)
+    used = there.sum(1)
+    brevity = np.minimum(0.0, 1 - reference / np.maximum(output, 1))
+    scored = (hits.sum(1) > 0) & (effective | (used == orders))
+    return np.where(scored, 100 * np.exp(brevity + logs / np.maximum(used if effective else orders, 1)), 0.0)
+
+
+def _chrf_of(counts: Counts, beta: int = CHRF.BETA) -> Scores:
+    """chrF of each row: for each order the n-grams of the output, of the reference, and those in both."""
+    by_order = counts.reshape(len(counts), -1, 3)  # (N, O, 3)
+    output, reference, both = by_order[:, :, 0], by_order[:, :, 1], by_order[:, :, 2]  # (N, O)
+    there = (output > 0) & (reference > 0)
+    used = np.maximum(there.sum(1), 1)
+    precision = np.where(there, both / np.where(there, output, 1), 0.0).sum(1) / used  # (N,)
+    recall = np.where(there, both / np.where(there, reference, 1), 0.0).sum(1) / used
+    weighted = beta**2 * precision + recall
+    scores: Scores = 100 * (1 + beta**2) * precision * recall / np.where(weighted > 0, weighted, 1)
+    return scores
+
+
+def _bleu(tokenize: str, lowercase: bool) -> BLEU:
+    known = sorted(BLEU.TOKENIZERS)
+    if tokenize not in known:
+        raise ConfigError(
+            given=f"tokenize={tokenize!r}",
+            allowed="one of " + ", ".join(known),
+            mend=nearest(tokenize, known) or "13a, the custom",
+        )
+    try:
+        # forced for tokenized text: it is meant, and need not be warned of
+        return BLEU(tokenize=tokenize, lowercase=lowercase, force=tokenize == "none")
+    except (ImportError, RuntimeError) as error:
+        raise MissingExtra(
+            given=f"tokenize={tokenize!r} without its library",
+            allowed="what sacrebleu needs for it",
+            mend=f"{EXTRAS.get(tokenize, 'pip install sentencepiece')}, or tokenize 13a",
+        ) from error

@@ -1,0 +1,92 @@
+"""From settings to a model: `build` is the only place where a name becomes a class.
+
+Also the place where tables are shared, since only here are all parts in one hand.
+"""
+
+from collections.abc import Iterator
+
+import torch
+from torch import nn
+
+from seqwise.errors import ConfigError, Fault
+from seqwise.models.attention import MultiHeadAttention
+from seqwise.models.embeddings import Embeddings, EmbeddingSettings
+from seqwise.models.heads import NextToken
+from seqwise.models.lstm import LSTMSettings
+from seqwise.models.recurrent import RecurrentTranslator
+from seqwise.models.transformer import Transformer, TransformerSettings
+
+ModelSettings = TransformerSettings | LSTMSettings
+Translator = Transformer | RecurrentTranslator
+
+
+def faults(settings: ModelSettings, joint: bool) -> Iterator[Fault]:
+    """Contradictions between a model and its vocabularies."""
+    if not joint and settings.embeddings.tied in ("all", "source-target"):
+        yield Fault(
+            f"--model.embeddings.tied {settings.embeddings.tied} with separate vocabularies",
+            "one vocabulary for both languages, since they share a table",
+            "--tokens.joint or --model.embeddings.tied output",
+        )
+    if isinstance(settings, TransformerSettings) and settings.shape != "encoder-decoder":
+        yield Fault(
+            f"--model.shape {settings.shape}",
+            "an encoder-decoder to translate",
+            "--model.shape encoder-decoder",
+        )
+
+
+def build(settings: ModelSettings, source: int, target: int, padding: int = 0) -> Translator:
+    """A fresh model for vocabularies of these sizes. Weights are random, drawn from torch's generator.
+
+    source, target   sizes of the vocabularies; equal where they are one
+    padding          id of the padding token, whose vector is zero
+    """
+    found = list(faults(settings, joint=source == target))
+    if found:
+        raise ConfigError.of(found)
+    width = settings.width
+    read, write, head = _tables(settings.embeddings, width, source, target, padding)
+    match settings:
+        case TransformerSettings():
+            model = Transformer(settings, read, write, head)
+            initialise(model)
+            return model
+        case LSTMSettings():
+            return RecurrentTranslator(settings, read, write, head)
+
+
+def _tables(
+    settings: EmbeddingSettings, width: int, source: int, target: int, padding: int
+) -> tuple[Embeddings, Embeddings, NextToken]:
+    """Source table, target table and output projection, shared as asked."""
+    read = Embeddings(source, width, padding, settings.scaled)
+    shared = settings.tied in ("all", "source-target")
+    write = read if shared else Embeddings(target, width, padding, settings.scaled)
+    weight = write.weight if settings.tied in ("all", "output") else None
+    return read, write, NextToken(target, width, weight)
+
+
+def initialise(model: nn.Module) -> None:
+    """All weights of a Transformer, drawn here and nowhere else but in the tables.
+
+    embeddings, tied output    normal, standard deviation width ** -0.5, padding row 0   (in their own class)
+    every linear weight        uniform, Xavier (Glorot & Bengio 2010); fused projections as if they were separate
+    every bias                 0
+    norms                      weight 1, bias 0
+    """
+    for part in model.modules():
+        if isinstance(part, nn.Linear):
+            nn.init.xavier_uniform_(part.weight)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
+        elif isinstance(part, MultiHeadAttention):
+            for projection in part.projections():
+                nn.init.xavier_uniform_(projection)
+
+
+def count(settings: ModelSettings, source: int, target: int) -> int:
+    """Trainable numbers of the model that `build` would make, shared tables once. Allocates nothing."""
+    with torch.device("meta"):
+        model = build(settings, source, target)
+    return sum(p.numel() for p in model.parameters())

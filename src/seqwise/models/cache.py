@@ -1,0 +1,111 @@
+"""The state of a Transformer decoder between two steps: keys and values of all that was written so far.
+
+Beams are not copied when the search reorders them. Each sentence keeps the keys of *all* its beams side by side, K a step,
+and a table says which of them each beam descends from; that table is the mask of attention. So a reordering moves K x K x t
+numbers instead of the whole cache, and the K queries of a sentence meet their keys in one product.
+"""
+
+from dataclasses import dataclass, replace
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from seqwise.models.attention import Keys, Mask, MultiHeadAttention
+
+
+@dataclass(frozen=True)
+class Cache:
+    """Room for the keys of one layer, allocated once: slot t K + k belongs to beam k at step t."""
+
+    key: Float[Tensor, "B G slots D"]
+    value: Float[Tensor, "B G slots D"]
+
+    def write(self, new: Keys, at: int) -> Keys:
+        """Put the keys of step `at` (B, G, K, D) in their slots; all keys so far come back, as a view."""
+        beams = new.key.shape[2]
+        end = (at + 1) * beams
+        self.key[:, :, end - beams : end] = new.key
+        self.value[:, :, end - beams : end] = new.value
+        return Keys(self.key[:, :, :end], self.value[:, :, :end])
+
+
+@dataclass(frozen=True)
+class DecoderState:
+    """All that a step needs. A value: `step` returns the next one and older ones must not be used again, since the
+    caches are written in place."""
+
+    caches: tuple[Cache, ...]
+    memory: tuple[Keys, ...]
+    memory_mask: Mask
+    descent: Float[Tensor, "B K slots"] | None
+    """0 where a beam descends from a slot, -inf elsewhere; None with one beam, which descends from all of its own."""
+    past_mask: Mask
+    at: int
+    beams: int
+
+    @classmethod
+    def empty(
+        cls,
+        attend: MultiHeadAttention,
+        layers: int,
+        like: Float[Tensor, "B S W"],
+        beams: int,
+        room: int,
+        memory: tuple[Keys, ...] = (),
+        memory_mask: Mask | None = None,
+    ) -> "DecoderState":
+        """Before the first token, with caches for `room` tokens of every beam."""
+        slots = (len(like), attend.groups, room * beams, attend.head_width)
+        caches = tuple(Cache(like.new_empty(slots), like.new_empty(slots)) for _ in range(layers))
+        descent = None if beams == 1 else like.new_full((len(like), beams, room * beams), float("-inf"))
+        return cls(caches, memory, memory_mask or Mask(), descent, Mask(), 0, beams)
+
+    def grown(self, relations: Float[Tensor, "1 H 1 t"] | None) -> "DecoderState":
+        """The mask of the step about to be taken: each beam's own new slot, its ancestors, and how far away they are."""
+        if self.descent is None:
+            return replace(self, past_mask=Mask(bias=relations))
+        begin, end = self.at * self.beams, (self.at + 1) * self.beams
+        self.descent[:, :, begin:end].diagonal(dim1=1, dim2=2).zero_()
+        bias = self.descent[:, None, :, :end]  # (B, 1, K, slots)
+        if relations is not None:
+            bias = bias + relations.repeat_interleave(self.beams, -1)  # (B, H, K, slots)
+        return replace(self, past_mask=Mask(bias=bias))
+
+    def advanced(self) -> "DecoderState":
+        """After the step."""
+        return replace(self, at=self.at + 1)
+
+    def reorder(self, rows: Int[Tensor, "R"]) -> "DecoderState":
+        """New beam r continues old beam rows[r], of the same sentence."""
+        if self.descent is None:
+            return self
+        first = torch.arange(0, len(rows), self.beams, device=rows.device)[:, None]
+        parents = rows.view(-1, self.beams) - first  # (B, K), beam within its sentence
+        end = self.at * self.beams
+        past = self.descent[:, :, :end]  # (B, K, slots)
+        past.copy_(past.gather(1, parents[:, :, None].expand_as(past)))
+        return self
+
+    def keep(self, sentences: Int[Tensor, "B2"]) -> "DecoderState":
+        """Only these sentences go on, with all their beams."""
+        end = self.at * self.beams
+        mask = self.memory_mask.bias
+        return replace(
+            self,
+            caches=tuple(
+                Cache(_rows(c.key, sentences, end), _rows(c.value, sentences, end)) for c in self.caches
+            ),
+            memory=tuple(keys.take(sentences) for keys in self.memory),
+            memory_mask=self.memory_mask if mask is None else Mask(bias=mask.index_select(0, sentences)),
+            descent=None if self.descent is None else self.descent.index_select(0, sentences),
+        )
+
+
+def _rows(
+    full: Float[Tensor, "B G slots D"], rows: Int[Tensor, "B2"], used: int
+) -> Float[Tensor, "B2 G slots D"]:
+    """Take rows of a cache; what is not yet written is not copied."""
+    fewer = full.new_empty((len(rows), *full.shape[1:]))
+    torch.index_select(full[:, :, :used], 0, rows, out=fewer[:, :, :used])
+    return fewer

@@ -1,0 +1,75 @@
+"""What a training run tells: four kinds of event, all of them values.
+
+`fit()` yields them; the console, `journal.jsonl`, TensorBoard and a web page read them. Nothing here writes or prints.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Stepped:
+    """One update of the weights."""
+
+    step: int
+    """Updates done so far, this one included."""
+    epoch: float
+    """Passes over the training data, with the fraction of the current one."""
+    loss: float
+    """Cross-entropy per target token, in nats, label smoothing included."""
+    rate: float
+    """Learning rate of this update."""
+    gradient_norm: float
+    """Length of the gradient before clipping."""
+    tokens: int
+    """Target tokens that the loss averaged over, on all ranks."""
+    seconds: float
+    """Wall time of this step, reading the data included."""
+    padding: float
+    """Share of the target positions that were padding, 0 to 1."""
+    total: int | None
+    """Updates planned in all, where the run is limited by steps."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One sentence of the validation data, as the model does it now."""
+
+    source: str
+    reference: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A look at the validation data."""
+
+    step: int
+    scores: dict[str, float]
+    """By name: `loss`, `bleu`, `chrf`."""
+    best: bool
+    """Whether this beats every earlier evaluation of the run."""
+    samples: tuple[Sample, ...] = ()
+
+
+@dataclass(frozen=True)
+class Saved:
+    """Something was written that a later run can start from."""
+
+    step: int
+    path: str
+    reason: str
+    """`evaluation`, `interval`, `signal`, `time limit` or `end`."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """The run is over, in order; a failure raises instead."""
+
+    step: int
+    reason: str
+    """`steps`, `epochs`, `patience`, `time limit` or `signal`."""
+    best_step: int
+    best: dict[str, float]
+
+
+Event = Stepped | Evaluated | Saved | Finished

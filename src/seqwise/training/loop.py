@@ -1,0 +1,303 @@
+"""fit(): a generator of events. It trains; who watches, and what an evaluation is, is handed in or reads the events.
+
+It knows no metric and no decoder (`evaluate` is a callable), no terminal and no file but the run folder's state.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import Duration, Range
+from seqwise.data.batch import Batch
+from seqwise.data.loader import Loader
+from seqwise.errors import TrainingError
+from seqwise.training.distributed import Group, without_sync
+from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
+from seqwise.training.optim import OptimizerSettings, rate_at
+from seqwise.training.state import TrainingState
+
+EXPLODED = 4.0  # a loss so many times the first one will not come back
+RESERVE = 1.5  # of the last evaluation's time, kept free before a time limit
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How long, on how much at a time, and how exactly."""
+
+    epochs: Annotated[int, Range(1)] | None = 20
+    """Passes over the data at most; none: as many as the other limits allow."""
+    steps: Annotated[int, Range(1)] | None = None
+    """Updates at most; none: as many as the other limits allow."""
+    time_limit: Annotated[float, Duration()] = 0.0
+    """Wall time of this call, as in `90s`, `10m` or `1.5h`, the last evaluation and saving included; 0 is no limit."""
+    batch_tokens: Annotated[int, Range(1)] = 4096
+    """Positions of a batch, padding included, on source or target, whichever is longer: the budget of memory."""
+    accumulate: Annotated[int, Range(1)] = 1
+    """Batches of one update; the loss is averaged over all their tokens, so it is as if they were one."""
+    clip: Annotated[float, Range(0.0)] = 1.0
+    """Longest gradient; a longer one is shortened to this. 0 never shortens."""
+    label_smoothing: Annotated[float, Range(0.0, 0.99)] = 0.1
+    """Share of the probability that the target is not sure of (Szegedy et al. 2016)."""
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """Of the working weights; masters are always fp32. auto takes bf16 where the processor computes in it."""
+    seed: Annotated[int, Range(0)] = 1
+    """Of the first weights, the order of the data and dropout."""
+    shard: bool = False
+    """With several processes: split weights and optimizer among them (FSDP2) instead of copying them (DDP)."""
+    device: str = "auto"
+    """auto, cpu, cuda or cuda:N."""
+
+
+@dataclass(frozen=True)
+class EvaluationSettings:
+    """When to look at the validation data, and what follows from it."""
+
+    every: Annotated[int, Range(0)] = 0
+    """Updates between two looks; 0 looks at the end of each epoch. The run is saved at each look."""
+    metric: Literal["bleu", "chrf", "loss"] = "bleu"
+    """What decides which weights are best; a tie in BLEU or chrF goes to the lower loss."""
+    patience: Annotated[int, Range(0)] = 0
+    """Stop after so many looks without a new best; 0 never does."""
+    average: Annotated[int, Range(0)] = 5
+    """At the end, average the weights of the last so many looks and keep them if they score better; 0 or 1 does not."""
+    ema: Annotated[float, Range(0.0, 0.99999)] = 0.0
+    """Evaluate and keep an exponential moving average of the weights, such as 0.999; 0 does not."""
+    beams: Annotated[int, Range(1, 64)] = 1
+    """Beams of these translations; the final score is for `seqwise evaluate` to tell."""
+    sentences: Annotated[int, Range(0)] = 0
+    """Validation sentences translated at each look, the first so many; 0 is all. The loss is always of all."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """What `evaluate` returns."""
+
+    scores: dict[str, float]
+    samples: tuple[Sample, ...] = ()
+
+
+class Objective(nn.Module):
+    """A model and its loss as one module, since DDP and FSDP2 wrap what is called."""
+
+    def __init__(self, model: nn.Module, start: int, smoothing: float) -> None:
+        super().__init__()
+        self.model = model
+        self.start = start
+        self.smoothing = smoothing
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "B"],
+        targets: Int[Tensor, "B T"],
+        weights: Float[Tensor, "B T"],
+    ) -> Float[Tensor, ""]:
+        """Summed loss, with the targets shifted right behind the start token."""
+        begin = torch.full_like(targets[:, :1], self.start)
+        shifted = torch.cat((begin, targets[:, :-1]), 1)  # (B, T)
+        hidden = self.model.hidden(inputs, lengths, shifted)  # type: ignore[operator]  # nn.Module is untyped
+        loss: Tensor = self.model.head.loss(hidden, targets, weights, self.smoothing)  # type: ignore[operator, union-attr]
+        return loss
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run is made of, besides its state."""
+
+    objective: nn.Module
+    """An `Objective`, wrapped where there are several processes."""
+    training: TrainingSettings
+    optimizer: OptimizerSettings
+    evaluation: EvaluationSettings
+    evaluate: Callable[[Mapping[str, Tensor]], Look]
+    """Weights by name -> scores; called on the first rank only."""
+    folder: RunFolder
+    device: torch.device
+    group: Group
+    stopped: Callable[[], bool]
+    """Whether someone asked the run to end."""
+
+
+def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
+    """Train until the first limit; each update, evaluation and saving is an event.
+
+    Raises TrainingError where the loss is not finite or explodes; what was saved last stays.
+    """
+    began = time.monotonic()
+    total = _planned(state.loader, setting)
+    reserve = 0.0
+    setting.objective.train()
+    while True:
+        reason = _over(state, setting, total, began, reserve)
+        if reason:
+            break
+        stepped, epoch_ended = _update(state, setting, total)
+        yield stepped
+        every = setting.evaluation.every
+        if (epoch_ended and not every) or (every and stepped.step % every == 0):
+            clock = time.monotonic()
+            yield from _look(state, setting)
+            reserve = RESERVE * (time.monotonic() - clock)
+    yield from _finish(state, setting, reason)
+
+
+def _planned(loader: Loader, setting: Setting) -> int | None:
+    """Updates in all, where epochs or steps tell."""
+    limits = []
+    if setting.training.steps:
+        limits.append(setting.training.steps)
+    if setting.training.epochs:
+        batches = sum(loader.batches_in_epoch(epoch) for epoch in range(setting.training.epochs))
+        limits.append(math.ceil(batches / setting.training.accumulate))
+    return min(limits, default=None)
+
+
+def _over(state: TrainingState, setting: Setting, total: int | None, began: float, reserve: float) -> str:
+    """Why the run is over, or nothing. All ranks come to the same answer."""
+    limit = setting.training.time_limit
+    late = limit > 0 and time.monotonic() - began + reserve >= limit
+    late_ranks, stopped_ranks = setting.group.sum(float(late), float(setting.stopped()))
+    if stopped_ranks:
+        return "signal"
+    if total is not None and state.progress.step >= total:
+        return "steps" if total == setting.training.steps else "epochs"
+    if late_ranks:
+        return "time limit"
+    if setting.evaluation.patience and state.progress.worse >= setting.evaluation.patience:
+        return "patience"
+    return ""
+
+
+def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[Stepped, bool]:
+    """One step: read, forward, backward, clip, move. Also tells whether it used up the epoch."""
+    clock = time.perf_counter()
+    training, progress = setting.training, state.progress
+    step = progress.step + 1
+    epoch = state.loader.place.epoch
+    batches = [next(state.loader) for _ in range(training.accumulate)]
+    torch.manual_seed((training.seed << 32) + step * setting.group.world + setting.group.rank)
+    rate = rate_at(step, setting.optimizer, total)
+    for parameters in state.optimizer.param_groups:
+        parameters["lr"] = rate
+    real = sum(float(batch.weights.sum()) for batch in batches)
+    tokens, cells = setting.group.sum(real, sum(batch.weights.numel() for batch in batches))
+    local = _backward(batches, setting, tokens)
+    state.weights.gather_gradients()
+    norm = float(state.weights.clip(training.clip))
+    (loss,) = setting.group.sum(local)
+    _must_be_sound(loss, norm, step, batches, state, setting)
+    state.optimizer.step()
+    state.optimizer.zero_grad(set_to_none=True)
+    state.weights.spread()
+    progress.step = step
+    progress.first_loss = progress.first_loss or loss
+    state.average()
+    place = state.loader.place
+    passed = place.epoch + place.batch / state.loader.batches_in_epoch(place.epoch)
+    seconds = time.perf_counter() - clock
+    padding = 1 - tokens / cells
+    stepped = Stepped(step, passed, loss, rate, norm, int(tokens), seconds, padding, total)
+    return stepped, place.epoch > epoch
+
+
+def _backward(batches: list[Batch], setting: Setting, tokens: float) -> float:
+    """Gradients of the mean loss over all tokens of all batches and ranks; returns this rank's part of that mean."""
+    loss = 0.0
+    world = setting.group.world  # DDP and FSDP2 average over ranks; we want the sum
+    for i, batch in enumerate(batches):
+        moved = [
+            t.to(setting.device, non_blocking=True)
+            for t in (batch.inputs, batch.lengths, batch.targets, batch.weights)
+        ]
+        with without_sync(setting.objective, active=i + 1 < len(batches)):
+            part = setting.objective(*moved) / tokens
+            (part * world).backward()
+        loss += float(part.detach())
+    return loss
+
+
+def _must_be_sound(
+    loss: float, norm: float, step: int, batches: list[Batch], state: TrainingState, setting: Setting
+) -> None:
+    """Stop before a broken update: the weights are still those of the step before."""
+    first = state.progress.first_loss
+    if math.isfinite(loss) and math.isfinite(norm) and not (first and loss > EXPLODED * max(first, 1.0)):
+        return
+    items = [int(i) for batch in batches for i in batch.items]
+    shown = ", ".join(str(i) for i in items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
+    saved = setting.folder.newest_state()
+    raise TrainingError(
+        given=f"loss {loss:.4g} with gradient norm {norm:.4g} at step {step}, in the batch of pairs {shown}",
+        allowed=f"a finite loss that does not explode; the last good state is {saved or 'not yet saved'}",
+        mend="a lower --optimizer.rate, a longer --optimizer.warmup or --training.precision fp32, with --resume",
+    )
+
+
+def _look(state: TrainingState, setting: Setting, reason: str = "evaluation") -> Iterator[Event]:
+    """Evaluate, remember the best, save."""
+    weights = state.best_weights()
+    look = setting.evaluate(weights) if setting.group.first else Look({})
+    better = setting.group.first and beats(look.scores, state.progress.best, setting.evaluation.metric)
+    (better_ranks,) = setting.group.sum(float(better))
+    progress = state.progress
+    progress.worse = 0 if better_ranks else progress.worse + 1
+    if better_ranks:
+        progress.best, progress.best_step = look.scores, progress.step
+    if better:
+        setting.folder.save_model(weights, {"step": str(progress.step)})
+    if setting.group.first:
+        if setting.evaluation.average > 1:
+            setting.folder.save_average_candidate(progress.step, weights, keep=setting.evaluation.average)
+        yield Evaluated(progress.step, look.scores, bool(better_ranks), look.samples)
+    yield from _save(state, setting, reason)
+
+
+def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:
+    """Write the state down; every rank takes part, the first one writes."""
+    tensors = state.tensors()
+    if setting.group.first:
+        path = setting.folder.save_state(state.progress.step, tensors, state.facts())
+        yield Saved(state.progress.step, str(path), reason)
+    setting.group.wait()
+
+
+def beats(scores: Mapping[str, float], best: Mapping[str, float], metric: str) -> bool:
+    """Whether the scores are better; a tie, and no score at all, is for the loss to decide."""
+    if not best:
+        return True
+    if metric != "loss" and metric in scores and scores[metric] != best.get(metric):
+        return scores[metric] > best.get(metric, -math.inf)
+    return scores.get("loss", math.inf) < best.get("loss", math.inf)
+
+
+def _finish(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:
+    """Save where the last look did not, average the last looks, say goodbye."""
+    progress = state.progress
+    if reason == "signal":
+        yield from _save(state, setting, reason)
+    else:
+        if setting.folder.newest_step() != progress.step:
+            yield from _look(state, setting, reason)
+        if setting.group.first:
+            yield from _averaged(state, setting)
+    yield Finished(progress.step, reason, progress.best_step, progress.best)
+
+
+def _averaged(state: TrainingState, setting: Setting) -> Iterator[Event]:
+    """Vaswani et al. 2017, section 6.1: the mean of the last checkpoints, kept only where it is better."""
+    weights = setting.folder.average(setting.evaluation.average)
+    if weights is None:
+        return
+    look = setting.evaluate(weights)
+    better = beats(look.scores, state.progress.best, setting.evaluation.metric)
+    if better:
+        setting.folder.save_model(weights, {"step": str(state.progress.step), "averaged": "yes"})
+        state.progress = replace(state.progress, best=look.scores, best_step=state.progress.step)
+    yield Evaluated(state.progress.step, look.scores, better, look.samples)

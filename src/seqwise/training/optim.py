@@ -1,0 +1,121 @@
+"""How the weights move: AdamW in two groups, the learning rate as a pure function of the step, and fp32 masters.
+
+Kingma & Ba 2015; Loshchilov & Hutter 2019. Schedules: Vaswani et al. 2017, eq. 3 (inverse square root), Loshchilov & Hutter
+2017 (cosine), Hu et al. 2024 (warm-up, stable, decay).
+"""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Tensor, nn
+
+from seqwise.config import Range
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """How fast the weights move, and when."""
+
+    rate: Annotated[float, Range(1e-8, 10.0)] = 1e-3
+    """Learning rate at the end of the warm-up; 5e-4 to 5e-3 for small Transformers, less for wide ones."""
+    schedule: Literal["inverse-sqrt", "cosine", "wsd", "constant"] = "inverse-sqrt"
+    """What follows the warm-up. inverse-sqrt (Noam) needs no end; cosine and wsd fall to `floor` at the last step."""
+    warmup: Annotated[int, Range(0)] = 1000
+    """Steps in which the rate grows from 0, linearly."""
+    decay: Annotated[float, Range(0.0, 1.0)] = 0.2
+    """Share of the steps in which wsd falls."""
+    floor: Annotated[float, Range(0.0, 1.0)] = 0.0
+    """Where cosine and wsd end, as a share of `rate`."""
+    beta1: Annotated[float, Range(0.0, 0.9999)] = 0.9
+    """Memory of the mean gradient."""
+    beta2: Annotated[float, Range(0.0, 0.99999)] = 0.98
+    """Memory of its square; 0.98 rather than 0.999 since Vaswani et al. 2017, for a scale that changes quickly."""
+    epsilon: Annotated[float, Range(1e-15, 1e-3)] = 1e-9
+    """Added to the denominator."""
+    weight_decay: Annotated[float, Range(0.0, 1.0)] = 1e-4
+    """Decoupled decay of the matrices; embeddings, norms and biases are exempt."""
+
+
+def rate_at(step: int, settings: OptimizerSettings, total: int | None) -> float:
+    """Learning rate of update number `step`, counted from 1. `total` is the last one, where it is known."""
+    if step < settings.warmup:
+        return settings.rate * step / settings.warmup
+    after = max(1, settings.warmup)
+    match settings.schedule:
+        case "inverse-sqrt":
+            share = math.sqrt(after / max(step, after))
+        case "cosine":
+            done = _progress(step, settings.warmup, total)
+            share = settings.floor + (1 - settings.floor) * (1 + math.cos(math.pi * done)) / 2
+        case "wsd":
+            fall = max(1, round((total or 0) * settings.decay))
+            done = _progress(step, (total or step + fall) - fall, total)
+            share = 1 - (1 - settings.floor) * done
+        case "constant":
+            share = 1.0
+    return settings.rate * share
+
+
+def _progress(step: int, first: int, total: int | None) -> float:
+    """0 at `first`, 1 at `total`."""
+    if total is None or total <= first:
+        return 0.0
+    return min(1.0, max(0.0, (step - first) / (total - first)))
+
+
+def decays(name: str, weight: Tensor) -> bool:
+    """Whether weight decay applies: to matrices, but not to tables of embeddings."""
+    return weight.ndim >= 2 and "embed" not in name and "table" not in name and not name.startswith("head.")
+
+
+def adamw(named: Iterable[tuple[str, Tensor]], settings: OptimizerSettings) -> torch.optim.AdamW:
+    """The optimizer, with matrices and the rest in two groups; fused, one pass over each weight."""
+    pairs = list(named)
+    groups = [
+        {"params": [w for name, w in pairs if decays(name, w)], "weight_decay": settings.weight_decay},
+        {"params": [w for name, w in pairs if not decays(name, w)], "weight_decay": 0.0},
+    ]
+    betas = (settings.beta1, settings.beta2)
+    groups = [group for group in groups if group["params"]]
+    return torch.optim.AdamW(groups, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
+
+
+class Weights:
+    """The weights that are optimized, and the ones that the model computes with.
+
+    In fp32 they are the same. In bf16 the model holds bf16 copies and the optimizer fp32 masters: an update smaller than
+    1/256 of a weight would be lost in bf16, and casting once a step is cheaper than autocast's cast at every use.
+    """
+
+    def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
+        self.names = [name for name, _ in model.named_parameters()]
+        working = [p for _, p in model.named_parameters()]
+        if dtype == torch.float32:
+            self.working: list[nn.Parameter] | None = None
+            self.master: list[Tensor] = list(working)
+        else:
+            self.master = [p.detach().clone().requires_grad_() for p in working]
+            model.to(dtype)
+            self.working = working
+
+    def gather_gradients(self) -> None:
+        """Hand the gradients of the working weights to the masters."""
+        if self.working is None:
+            return
+        for master, working in zip(self.master, self.working, strict=True):
+            master.grad = None if working.grad is None else working.grad.float()
+            working.grad = None
+
+    def spread(self) -> None:
+        """Bring the working weights up to date."""
+        if self.working is not None:
+            with torch.no_grad():
+                torch._foreach_copy_(self.working, self.master)
+
+    def clip(self, longest: float) -> Tensor:
+        """Shorten the gradient to at most `longest` (0: leave it) and return its length before."""
+        limit = longest if longest > 0 else math.inf
+        return nn.utils.clip_grad_norm_(self.master, limit)

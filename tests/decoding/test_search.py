@@ -1,0 +1,212 @@
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqwise.decoding import Ensemble, Generation, Specials, decode, score, search
+from seqwise.decoding.beam import length_penalty
+from seqwise.decoding.rules import forbid_repeats, keep_min_p, keep_top_k, keep_top_p, likeliest
+from seqwise.models.assemble import build
+from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
+
+ROOM = 4
+INPUTS = torch.arange(20)[:, None]
+LENGTHS = torch.ones(20, dtype=torch.int64)
+
+
+def exhaustive(model, inputs, alpha, specials):
+    """The best of all outputs of at most ROOM tokens, by scoring every one of them."""
+    best = []
+    tokens = range(5)
+    outputs = [list(ids) for n in range(ROOM) for ids in itertools.product(tokens, repeat=n)]
+    for row in inputs:
+        many = row.expand(len(outputs), -1)
+        scores = score(model, many, torch.ones(len(many), dtype=torch.int64), outputs, specials)
+        penalties = torch.tensor([length_penalty(len(ids) + 1, alpha) for ids in outputs])
+        value, place = (scores / penalties).max(0)
+        best.append((tuple(outputs[place]), value.item()))
+    return best
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 1.5])
+def test_a_wide_beam_finds_what_exhaustive_search_finds(table_model, specials, alpha):
+    """Oracle: every output of at most three tokens, scored one by one."""
+    model = table_model(3)
+    made = Generation(beams=64, length_penalty=alpha, max_length=ROOM)
+    for (hypothesis,), (ids, value) in zip(
+        search(model, INPUTS, LENGTHS, made, specials),
+        exhaustive(model, INPUTS, alpha, specials),
+        strict=True,
+    ):
+        # outputs cut off at the limit compete too; those that ended must be the true best
+        if len(hypothesis.ids) < ROOM:
+            assert hypothesis.ids == ids
+            assert hypothesis.score == pytest.approx(value, abs=1e-4)
+        else:
+            assert hypothesis.score >= value - 1e-4
+
+
+@pytest.mark.parametrize("beams", [2, 3, 5])
+@pytest.mark.parametrize("alpha", [0.0, 0.6, 2.0])
+def test_beam_never_scores_below_greedy(table_model, specials, beams, alpha):
+    for seed in range(12):
+        model = table_model(seed, sharpness=1.5)
+        greedy = search(model, INPUTS, LENGTHS, Generation(beams=1, max_length=12), specials)
+        wide = Generation(beams=beams, length_penalty=alpha, max_length=12)
+        found = search(model, INPUTS, LENGTHS, wide, specials)
+        scores = score(model, INPUTS, LENGTHS, [g[0].ids for g in greedy], specials)
+        for (g,), (b,), log_p in zip(greedy, found, scores.tolist(), strict=True):
+            if len(g.ids) < 12:  # greedy ended by itself
+                assert b.score >= log_p / length_penalty(len(g.ids) + 1, alpha) - 1e-4
+
+
+def test_scores_are_log_probabilities_over_the_penalty(table_model, specials):
+    model = table_model(5)
+    made = Generation(beams=4, best=3, max_length=12)
+    for i, hypotheses in enumerate(search(model, INPUTS, LENGTHS, made, specials)):
+        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
+        assert len({h.ids for h in hypotheses}) == 3
+        for h in hypotheses:
+            if len(h.ids) < 12:
+                log_p = score(model, INPUTS[i : i + 1], LENGTHS[:1], [h.ids], specials).item()
+                assert h.score == pytest.approx(log_p / length_penalty(len(h.ids) + 1, 0.6), abs=1e-4)
+
+
+def trained_like(seed=0):
+    """A real Transformer whose end token is likely enough that sentences end at different times."""
+    torch.manual_seed(seed)
+    made = TransformerSettings(width=32, layers=2, heads=4, feed_forward=FeedForwardSettings(width=64))
+    model = build(made, 60, 60).eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.mul_(2.0)
+        model.head.weight[3] += model.head.weight[4:].mean(0) * 4
+    return model
+
+
+SPECIALS = Specials(start=2, end=3, padding=0, forbidden=(0, 2))
+
+
+def sources(count=30):
+    generator = torch.Generator().manual_seed(9)
+    lengths = torch.randint(2, 12, (count,), generator=generator).tolist()
+    return [[*torch.randint(4, 60, (n,), generator=generator).tolist(), 3] for n in lengths]
+
+
+@pytest.mark.parametrize("beams", [1, 4])
+def test_order_and_neighbours_change_nothing(beams):
+    model, many = trained_like(), sources()
+    together = decode(model, many, Generation(beams=beams, max_length=20, batch=7), SPECIALS)
+    for source, found in zip(many, together, strict=True):
+        (alone,) = decode(model, [source], Generation(beams=beams, max_length=20), SPECIALS)
+        assert [h.ids for h in alone] == [h.ids for h in found]
+
+
+def test_greedy_is_the_argmax_of_the_full_forward():
+    model, many = trained_like(), sources(10)
+    for source, (found,) in zip(
+        many, decode(model, many, Generation(beams=1, max_length=15), SPECIALS), strict=True
+    ):
+        ids = [2]
+        while len(ids) <= 15:
+            with torch.no_grad():
+                logits = model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([ids]))[
+                    0, -1
+                ]
+            logits[[0, 2]] = float("-inf")
+            if logits.argmax().item() == 3:
+                break
+            ids.append(logits.argmax().item())
+        assert list(found.ids) == ids[1:]
+
+
+def test_an_ensemble_of_one_model_with_itself_is_that_model():
+    model, many = trained_like(), sources(8)
+    for beams in (1, 3):
+        made = Generation(beams=beams, max_length=15)
+        alone = decode(model, many, made, SPECIALS)
+        twice = decode(Ensemble([model, model]), many, made, SPECIALS)
+        assert [[h.ids for h in hs] for hs in alone] == [[h.ids for h in hs] for hs in twice]
+
+
+def test_an_ensemble_scores_with_the_mean_probability(table_model, specials):
+    models = [table_model(1), table_model(2)]
+    outputs = [[1, 2]] * 20
+    one, two = (search(m, INPUTS, LENGTHS, Generation(beams=1, max_length=1), specials) for m in models)
+    assert one != two
+    steps = [
+        m.step(torch.full((20,), 5), m.start(m.encode(INPUTS, LENGTHS), 1, 3))[0].softmax(-1) for m in models
+    ]
+    both = Ensemble(models)
+    logits, _ = both.step(torch.full((20,), 5), both.start(both.encode(INPUTS, LENGTHS), 1, 3))
+    torch.testing.assert_close(logits.softmax(-1), (steps[0] + steps[1]) / 2)
+    assert score(both, INPUTS, LENGTHS, outputs, specials).shape == (20,)
+
+
+def test_lengths_are_kept(table_model, specials):
+    for beams in (1, 4):
+        made = Generation(beams=beams, min_length=3, max_length=5)
+        for (h,) in search(table_model(8), INPUTS, LENGTHS, made, specials):
+            assert 3 <= len(h.ids) <= 5
+
+
+def test_no_sequence_repeats(table_model, specials):
+    for beams in (1, 4):
+        made = Generation(beams=beams, no_repeat=2, min_length=9, max_length=12)
+        for (h,) in search(table_model(8), INPUTS, LENGTHS, made, specials):
+            pairs = list(itertools.pairwise(h.ids))
+            assert len(pairs) == len(set(pairs))
+
+
+def test_forbidding_repeats_hits_only_the_completing_token():
+    written = torch.tensor([[1, 2, 3, 1, 2], [4, 4, 4, 4, 4], [1, 2, 3, 4, 5]])
+    out = forbid_repeats(torch.zeros(3, 7), written, 3)
+    assert torch.isinf(out).nonzero().tolist() == [[0, 3], [1, 4]]
+
+
+def test_sampling_is_seeded_and_gives_as_many_as_asked():
+    model, many = trained_like(), sources(5)
+    made = Generation(temperature=1.0, best=3, max_length=10, seed=4)
+    first = decode(model, many, made, SPECIALS)
+    assert first == decode(model, many, made, SPECIALS)
+    assert all(len(hypotheses) == 3 for hypotheses in first)
+    assert first != decode(model, many, Generation(temperature=1.0, best=3, max_length=10, seed=5), SPECIALS)
+
+
+def test_sampling_follows_the_softmax(table_model, specials):
+    model = table_model(2, sharpness=1.0)
+    inputs, lengths = torch.zeros(20_000, 1, dtype=torch.int64), torch.ones(20_000, dtype=torch.int64)
+    made = Generation(temperature=1.7, max_length=1)
+    generator = torch.Generator().manual_seed(0)
+    drawn = [h.ids[0] if h.ids else 6 for (h,) in search(model, inputs, lengths, made, specials, generator)]
+    logits = model.tables[0, 5, 5].clone()
+    logits[5] = float("-inf")
+    expected = (logits / 1.7).softmax(0)
+    shares = torch.bincount(torch.tensor(drawn), minlength=7) / 20_000
+    torch.testing.assert_close(shares, expected, atol=0.015, rtol=0)
+
+
+def test_the_three_filters_keep_what_they_should():
+    logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
+    kept = [
+        torch.isfinite(f).tolist()[0]
+        for f in (keep_top_k(logits, 2), keep_top_p(logits, 0.6), keep_min_p(logits, 0.2))
+    ]
+    assert kept == [[True, True, False, False], [True, True, False, False], [True, True, True, False]]
+    assert torch.isfinite(keep_top_p(logits, 0.0)).tolist() == [[True, False, False, False]]
+
+
+@settings(max_examples=60, deadline=None)
+@given(size=st.integers(1, 3000), n=st.integers(1, 12), seed=st.integers(0, 999))
+def test_likeliest_equals_topk(size, n, seed):
+    torch.manual_seed(seed)
+    logits = torch.randn(3, size)
+    values, ids = likeliest(logits, n)
+    assert torch.equal(values, logits.topk(min(n, size), 1).values)
+    assert torch.equal(logits.gather(1, ids), values)
+
+
+def test_an_empty_list_gives_an_empty_list():
+    assert decode(trained_like(), [], Generation(), SPECIALS) == []

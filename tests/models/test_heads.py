@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch.nn import functional
+
+from seqwise.models import heads
+from seqwise.models.heads import NextToken, smoothed_loss
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("chunk", [64, 10**6])
+def test_loss_and_gradients_equal_cross_entropy(smoothing, biased, chunk, monkeypatch):
+    """Oracle: torch's cross_entropy over all logits."""
+    monkeypatch.setattr(heads, "CHUNK", chunk)
+    inputs = [torch.randn(19, 8), torch.randn(31, 8), torch.randn(31) if biased else None]
+    target = torch.randint(31, (19,))
+    results = []
+    for loss_of in (
+        lambda h, w, b: smoothed_loss(h, w, b, target, smoothing),
+        lambda h, w, b: functional.cross_entropy(
+            functional.linear(h, w, b), target, reduction="sum", label_smoothing=smoothing
+        ),
+    ):
+        leaves = [x.clone().requires_grad_() if x is not None else None for x in inputs]
+        loss = loss_of(*leaves)
+        (loss * 0.5).backward()
+        results.append([loss.detach(), *(x.grad for x in leaves if x is not None)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-5)
+
+
+def test_the_loss_without_gradient_is_the_same():
+    h, w, y = torch.randn(9, 8), torch.randn(31, 8), torch.randint(31, (9,))
+    leaf = h.clone().requires_grad_()
+    with torch.no_grad():
+        quiet = smoothed_loss(leaf, w, None, y, 0.1)
+    torch.testing.assert_close(quiet, smoothed_loss(leaf, w, None, y, 0.1).detach(), atol=1e-4, rtol=1e-5)
+
+
+def test_bf16_loss_stays_within_a_thousandth():
+    torch.manual_seed(0)
+    h, w, y = torch.randn(400, 32), 0.2 * torch.randn(500, 32), torch.randint(500, (400,))
+    exact = functional.cross_entropy(h @ w.T, y, reduction="sum", label_smoothing=0.1)
+    coarse = smoothed_loss(h.bfloat16().requires_grad_(), w.bfloat16(), None, y, 0.1)
+    assert coarse.item() == pytest.approx(exact.item(), rel=3e-3)
+
+
+def test_padding_counts_nothing():
+    head = NextToken(31, 8)
+    hidden, targets = torch.randn(2, 5, 8), torch.randint(31, (2, 5))
+    weights = torch.tensor([[1.0, 1, 1, 0, 0], [1, 1, 1, 1, 1]])
+    real = weights.bool()
+    expected = functional.cross_entropy(head(hidden)[real], targets[real], reduction="sum")
+    torch.testing.assert_close(head.loss(hidden, targets, weights), expected, atol=1e-4, rtol=1e-5)
+
+
+def test_an_impossible_target_gives_a_large_finite_loss():
+    h = torch.tensor([[100.0, 0.0]], requires_grad=True)
+    w = torch.tensor([[10.0, 0.0], [-10.0, 0.0]])
+    assert torch.isfinite(smoothed_loss(h, w, None, torch.tensor([1])))
