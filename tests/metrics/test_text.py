@@ -1,3 +1,4 @@
+import io
 import json
 import random
 import time
@@ -12,9 +13,28 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from seqwise.errors import ConfigError, DataError, MissingExtra
-from seqwise.metrics.text import bleu, chrf, sentence_scores
+from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
 
-WORDS = "a the cat dog sees loves old red house , . not we they in front of l'arbre".split()
+WORDS = (
+    "a",
+    "the",
+    "cat",
+    "dog",
+    "sees",
+    "loves",
+    "old",
+    "red",
+    "house",
+    ",",
+    ".",
+    "not",
+    "we",
+    "they",
+    "in",
+    "front",
+    "of",
+    "l'arbre",
+)
 
 
 def corpus(n: int, seed: int = 1, noise: float = 0.25) -> tuple[list[str], list[str]]:
@@ -142,6 +162,12 @@ def test_a_thousand_sentences_with_a_thousand_resamples_take_about_a_second():
     assert time.process_time() - began < 5  # measured: 0.5 s, both; the rest is for a busy machine
 
 
+def test_tokenized_text_is_recognised_by_its_full_stops():
+    assert looks_tokenized(["a cat .", "a dog .", "two cats"])
+    assert not looks_tokenized(["A cat.", "A dog.", "Two . . ."])
+    assert not looks_tokenized([])
+
+
 @pytest.mark.parametrize("score", [bleu, chrf, sentence_scores])
 def test_bad_input_is_one_clear_line(score):
     with pytest.raises(DataError, match="2 outputs and 1 references: needs one reference for each output"):
@@ -153,7 +179,7 @@ def test_bad_input_is_one_clear_line(score):
 
 
 def test_bad_settings_are_one_clear_line():
-    with pytest.raises(ConfigError, match="tokenize='13b': needs one of 13a, char.* Try 13a"):
+    with pytest.raises(ConfigError, match=r"tokenize='13b': needs one of 13a, char.* Try 13a"):
         bleu(["a"], ["a"], tokenize="13b")
     with pytest.raises(ConfigError, match="resamples=0: needs at least 1"):
         chrf(["a"], ["a"], resamples=0)
@@ -177,7 +203,7 @@ def test_a_score_shows_itself_as_json_table_text_and_html():
     assert told["n"] == 30
     assert "nrefs:1|bs:100|seed:12345|case:mixed|eff:no|tok:13a" in told["signature"]
     assert str(score).startswith(f"BLEU {score.value:.2f} [")
-    console = Console(width=160, record=True, file=open("/dev/null", "w"))  # noqa: SIM115
+    console = Console(width=160, record=True, file=io.StringIO())
     console.print(score)
     assert f"{score.value:.2f}" in console.export_text()
     assert score.signature in score._repr_html_()

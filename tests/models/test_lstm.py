@@ -83,9 +83,7 @@ def test_a_step_equals_torch_lstm_forward_and_backward(rows, length, inputs, wid
 
 def test_a_step_follows_the_formulae():
     """Oracle: the six lines at the head of the file, in float64, one number at a time."""
-    weights = LSTMWeights(
-        *(torch.randn(s, dtype=torch.float64) for s in ((4 * W, E), (4 * W, W), (4 * W,)))
-    )
+    weights = LSTMWeights(*(torch.randn(s, dtype=torch.float64) for s in ((4 * W, E), (4 * W, W), (4 * W,))))
     x, h, c = (torch.randn(1, n, dtype=torch.float64) for n in (E, W, W))
     found, after = lstm_step(x, LSTMState(h, c), weights)
     for k in range(W):

@@ -1,12 +1,14 @@
 """Weights in and out: our run folder, and vectors of words that others trained.
 
-run            the run folder: what stands in it, and who may write
-states         the moments that training can go on from
-tensors        named tensors in a safetensors file
-files          writing that a kill or a full disk cannot leave half done
-lock           one trainer at a time
-provenance     what a run was made with
-wordvectors    word2vec and GloVe files
+    run            the run folder: what stands in it, and who may write
+    states         the moments that training can go on from
+    tensors        named tensors in a safetensors file
+    files          writing that a kill or a full disk cannot leave half done
+    lock           one trainer at a time
+    provenance     what a run was made with
+    wordvectors    word2vec and GloVe files
+
+What is read here was written by anyone: it is checked, and no code of it is ever run.
 """
 
 from seqwise.checkpoints.files import hash_file

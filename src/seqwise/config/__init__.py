@@ -3,6 +3,7 @@
     resolve(kind, file, flags)     the settings, or one ConfigError with every fault
     attempt(kind, file, flags)     the same without raising
     from_mapping(kind, mapping)    the settings that nested dictionaries hold
+    take_file(words)               which words name the file, and which are left
     word(type, text, flag)         one value, for a command that has no settings
     check(settings)                the same faults for an object built in Python
     to_yaml(settings)              back to a file
@@ -15,7 +16,7 @@ each of whose entries has a form. Nothing here knows any setting of Seqwise: it 
 from seqwise.config.checking import check
 from seqwise.config.description import Setting, describe, schema
 from seqwise.config.limits import Duration, Range
-from seqwise.config.resolution import attempt, from_mapping, resolve, word
+from seqwise.config.resolution import attempt, from_mapping, resolve, take_file, word
 from seqwise.config.writing import to_yaml
 
 __all__ = [
@@ -28,6 +29,7 @@ __all__ = [
     "from_mapping",
     "resolve",
     "schema",
+    "take_file",
     "to_yaml",
     "word",
 ]

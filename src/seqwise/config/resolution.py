@@ -14,6 +14,7 @@ from seqwise.config.compounds import form
 from seqwise.config.forms import Refused
 from seqwise.config.nodes import Origin, Scalar, Table, node
 from seqwise.config.sections import section
+from seqwise.config.texts import listed
 from seqwise.errors import ConfigError, Fault
 
 T = TypeVar("T")
@@ -41,13 +42,32 @@ def attempt(
 
 
 def word(hint: object, text: str, flag: str) -> object:
-    """One word of the command line as a value of the type, with its Range or Duration. ConfigError otherwise."""
+    """One word of the command line as a value of the type, within its Range; else ConfigError."""
     origin = Origin(flag=flag)
     try:
         return form(hint).read(Scalar(text, origin=origin))
     except Refused as refusal:
         mend = f"{flag} {refusal.instead or form(hint).example}"
         raise ConfigError(origin.given("", text), refusal.allowed, mend) from None
+
+
+def take_file(words: Sequence[str]) -> tuple[Path | None, list[str]]:
+    """The YAML file that the words name, and the words without it.
+
+    It is the value of `--config`, or the first word where that ends in .yaml or .yml.
+    """
+    rest, files = list(words), []
+    if rest and not rest[0].startswith("-") and Path(rest[0]).suffix in (".yaml", ".yml"):
+        files.append(rest.pop(0))
+    while index := next((at + 1 for at, word in enumerate(rest) if word.partition("=")[0] == "--config"), 0):
+        _, equals, value = rest.pop(index - 1).partition("=")
+        if not equals and (index > len(rest) or rest[index - 1].startswith("--")):
+            raise ConfigError("--config without a value", "a YAML file of settings", "--config FILE.yaml")
+        files.append(value if equals else rest.pop(index - 1))
+    if len(files) > 1:
+        mend = f"{files[0]} alone, and flags for what differs"
+        raise ConfigError(f"the files {listed(files, 'and')}", "one file of settings", mend)
+    return (Path(files[0]) if files else None), rest
 
 
 def from_mapping(kind: type[T], mapping: Mapping[str, object]) -> T:

@@ -123,6 +123,14 @@ def sentence_scores(
     return [SentenceScore(item, b, c) for item, (b, c) in enumerate(both)]
 
 
+def looks_tokenized(texts: Sequence[str]) -> bool:
+    """Whether at least half of the texts end in a full stop on its own, as raw text does not.
+
+    For such text `tokenize="none"` is meant; BLEU with a tokenizer of its own compares with nothing published.
+    """
+    return 2 * sum(text.rstrip().endswith(" .") for text in texts) >= max(1, len(texts))
+
+
 def _score(
     name: str,
     metric: BLEU | CHRF,
@@ -213,8 +221,8 @@ def _bleu(tokenize: str, lowercase: bool) -> BLEU:
             mend=nearest(tokenize, known) or "13a, the custom",
         )
     try:
-        # forced for tokenized text: it is meant, and need not be warned of
-        return BLEU(tokenize=tokenize, lowercase=lowercase, force=tokenize == "none")
+        # forced: its warning of tokenized text would run through a progress bar (see looks_tokenized)
+        return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
     except (ImportError, RuntimeError) as error:
         raise MissingExtra(
             given=f"tokenize={tokenize!r} without its library",

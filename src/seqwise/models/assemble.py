@@ -45,7 +45,7 @@ def build(settings: ModelSettings, source: int, target: int, padding: int = 0) -
     found = list(faults(settings, joint=source == target))
     if found:
         raise ConfigError.of(found)
-    width = settings.width
+    width = settings.width if isinstance(settings, TransformerSettings) else settings.token_width
     read, write, head = _tables(settings.embeddings, width, source, target, padding)
     match settings:
         case TransformerSettings():
@@ -90,3 +90,10 @@ def count(settings: ModelSettings, source: int, target: int) -> int:
     with torch.device("meta"):
         model = build(settings, source, target)
     return sum(p.numel() for p in model.parameters())
+
+
+def units(model: Translator) -> list[nn.Module]:
+    """The parts that FSDP2 gathers one after the other; what is left is gathered as a whole."""
+    if isinstance(model, Transformer):
+        return [*model.encoder.layers, *model.decoder.layers]
+    return []

@@ -120,6 +120,22 @@ def _two_products(query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: 
     return torch.bmm(weights.view(b * g, rows, s), value.reshape(b * g, s, d)).view(b, h, t, d)
 
 
+class Kernel(nn.Module):
+    """`attention()` as a module without weights: a place where `inspection` can listen to queries and keys."""
+
+    def forward(
+        self,
+        query: Float[Tensor, "B H T D"],
+        key: Float[Tensor, "B G S D"],
+        value: Float[Tensor, "B G S D"],
+        mask: Mask,
+        scale: float,
+        drop: float,
+    ) -> Float[Tensor, "B H T D"]:
+        """See `attention`."""
+        return attention(query, key, value, mask, scale, drop)
+
+
 @dataclass(frozen=True)
 class Keys:
     """What a query asks: keys and values, projected once."""
@@ -159,6 +175,7 @@ class MultiHeadAttention(nn.Module):
         self.q = nn.Linear(width, asked, settings.bias) if cross else None
         self.kv = nn.Linear(width, 2 * answered, settings.bias) if cross else None
         self.qkv = None if cross else nn.Linear(width, asked + 2 * answered, settings.bias)
+        self.kernel = Kernel()
         self.out = nn.Linear(asked, width, settings.bias)
 
     def projections(self) -> tuple[Tensor, ...]:
@@ -203,7 +220,7 @@ class MultiHeadAttention(nn.Module):
     def answer(self, query: Float[Tensor, "B H T D"], keys: Keys, mask: Mask) -> Float[Tensor, "B T W"]:
         """Attend and bring the heads together."""
         drop = self.rate if self.training else 0.0
-        heads = attention(query, keys.key, keys.value, mask, self.scale, drop)  # (B, H, T, D)
+        heads = self.kernel(query, keys.key, keys.value, mask, self.scale, drop)  # (B, H, T, D)
         result: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # (B, T, W)
         return result
 

@@ -126,7 +126,7 @@ class AttentiveDecoder(nn.Module):
         halves = (torch.tanh(bridge(h)).chunk(2, -1) for bridge, h in zip(self.bridge, hidden, strict=True))
         return Memory(keys, values, padding, tuple(LSTMState(h, c) for h, c in halves))
 
-    def weights(self) -> tuple[LSTMWeights, ...]:
+    def lstm_weights(self) -> tuple[LSTMWeights, ...]:
         """Of each layer, lowest first."""
         return tuple(LSTMWeights.of(layer.forwards) for layer in self.stack)
 
@@ -154,7 +154,7 @@ class AttentiveDecoder(nn.Module):
         The rest is a plain loop. Tried and dropped for a gain of 5 %: the whole loop as one autograd function
         that adds the gradients of weights, keys and values for all t in one product each.
         """
-        lowest, *others = self.weights()
+        lowest, *others = self.lstm_weights()
         tokens, fed = lowest.input[:, : x.shape[-1]], lowest.input[:, x.shape[-1] :]  # (4 W, E) each
         states = memory.start
         vector = torch.zeros_like(x[:, 0])  # (B, E)
@@ -180,7 +180,7 @@ class AttentiveDecoder(nn.Module):
         rows = torch.arange(len(memory.keys), device=memory.keys.device).repeat_interleave(beams)  # (R,)
         fed = memory.values.new_zeros(len(rows), memory.values.shape[-1]) if self.feeding else None
         return RecurrentState(
-            tuple(state.take(rows) for state in memory.start), fed, memory, self.weights(), beams
+            tuple(state.take(rows) for state in memory.start), fed, memory, self.lstm_weights(), beams
         )
 
     def step(

@@ -154,7 +154,7 @@ def _planned(loader: Loader, setting: Setting) -> int | None:
     if setting.training.steps:
         limits.append(setting.training.steps)
     if setting.training.epochs:
-        batches = sum(loader.batches_in_epoch(epoch) for epoch in range(setting.training.epochs))
+        batches = setting.training.epochs * loader.batches_in_epoch(loader.place.epoch)  # the same in each
         limits.append(math.ceil(batches / setting.training.accumulate))
     return min(limits, default=None)
 

@@ -1,17 +1,18 @@
-"""The verbs: a file each, a function in it of the same name, and that is a command, a Python call and a page of docs.
+"""The verbs: a file each, in it a function of the same name, which is a command, a Python call, a page of docs.
 
-A verb wires rooms and does no maths. This file lists them without importing any, so that `seqwise --help` is quick.
+A verb wires rooms and does no maths. Here they are only listed, not imported: `seqwise --help` stays quick.
 
 How the command line reads a verb:
 
-    docstring     The first line is the help in a line, the same as in the table below. `Args:` tells the parameters
-                  (name, colon, meaning), `Example:` at the end a command that runs.
-    parameters    `def predict(run: Path, text: str = "", *, beams: Annotated[int, Range(1)] = 4)` are words and flags.
-    settings      `def train(settings: Train)`: one parameter of that name, a dataclass of settings. It is filled from
-                  `--config FILE`, or a first word that ends in .yaml or .yml, and from flags over it.
-    flags         `def config(what: str, *flags: str)` takes all words that are left as they stand.
-    result        What a verb returns is printed: a text as it stands, anything else by rich, None not at all.
-                  With `exit_code: int` it also says how the command ends.
+    docstring    The first line is the help in a line, the same as in the table below. `Args:` tells the
+                 parameters (name, colon, meaning), `Example:` at the end a command that runs.
+    parameters   `def predict(run: Path, text: str = "", *, beams: Annotated[int, Range(1)] = 4)` are words
+                 and flags.
+    settings     `def train(settings: Train)`: a single parameter of that name, a dataclass of settings. It is
+                 filled from `--config FILE`, or a first word that ends in .yaml or .yml, and flags over it.
+    flags        `def config(what: str, *flags: str)` takes all words that are left as they stand.
+    result       What a verb returns is printed: a text as it stands, anything else by rich, None not at all.
+                 A result with `exit_code: int` also says how the command ends.
 """
 
 from dataclasses import dataclass
@@ -39,11 +40,11 @@ class Verb:
 
 
 VERBS: tuple[Verb, ...] = (
-    Verb("demo", "Watch a translator being trained on sentences that Seqwise makes up, in three minutes."),
+    Verb("demo", "Train a small translator and watch it, in three minutes."),
     Verb("train", "Train a model on your data."),
-    Verb("predict", "Put a trained model to work on text."),
+    Verb("predict", "Put a trained model to work."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
-    Verb("inspect", "Look at what the model attends to, token by token."),
+    Verb("inspect", "Look at what the model attends to."),
     Verb("config", "Show every setting, as YAML or as JSON Schema."),
-    Verb("doctor", "Check versions, device, memory and disk, and tell how to mend what is wrong."),
+    Verb("doctor", "Check this machine, and tell how to mend it."),
 )

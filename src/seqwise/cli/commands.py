@@ -1,0 +1,184 @@
+"""A verb as a cyclopts command, made from its signature and docstring.
+
+A verb of settings is parsed by `seqwise.config`, which knows files, unions and ranges; cyclopts gets a stand-in
+with one parameter for each setting, so that help and completion look the same everywhere.
+"""
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import is_dataclass
+from functools import wraps
+from importlib import import_module, metadata
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+from cyclopts import App, Group, Parameter, Token
+
+from seqwise.config import Duration, Range, Setting, check, describe, resolve, take_file, word
+from seqwise.verbs import Verb
+
+Function = Callable[..., Any]
+SETTINGS = "settings"
+"""The parameter that is filled from a file and flags."""
+_HELP = ("--help", "-h")
+_EPILOGUE = """\
+Example:
+
+    seqwise demo
+
+Every command has its own --help. --debug, anywhere, shows the traceback of an error.
+Exit codes: 0 done, 1 broken on our side, 2 something given cannot be used, 130 interrupted.\
+"""
+
+
+def application(verbs: Sequence[Verb], loaded: str = "") -> App:
+    """All commands, of which only the loaded one is imported; "*" loads all, for shell completion."""
+    app = App(
+        name="seqwise",
+        help="Train sequence models, see what happens inside them, and weigh whether it was worth it.",
+        help_format="plaintext",
+        help_epilogue=_EPILOGUE,
+        version=lambda: metadata.version("seqwise"),
+        default_parameter=Parameter(negative_iterable=(), consume_multiple=True),
+        suppress_keyboard_interrupt=False,
+        print_error=False,
+        exit_on_error=False,
+    )
+    for order, verb in enumerate(verbs):
+        if loaded in (verb.name, "*"):
+            function = load(verb)
+            text, example = _docstring(function)
+            app.command(
+                _presented(function, verb.name),
+                name=verb.name,
+                help=text,
+                help_epilogue=example,
+                usage=f"seqwise {verb.name} [FILE.yaml] [FLAGS]" if takes_settings(function) else None,
+                version_flags=[],
+                sort_key=order,
+            )
+        else:
+            app.command(f"{verb.module}:{verb.function}", name=verb.name, help=verb.summary, sort_key=order)
+    app.register_install_completion_command(help="Teach your shell to complete seqwise commands and flags.")
+    return app
+
+
+def load(verb: Verb) -> Function:
+    """Import the verb's function, and with it the rooms it wires."""
+    function: Function = getattr(import_module(verb.module), verb.function)
+    return function
+
+
+def call(function: Function, verb: str, words: Sequence[str], app: App) -> object:
+    """Read the words and call the verb. What it returns is the caller's to print."""
+    if takes_settings(function) and not any(word in _HELP for word in words):
+        file, rest = take_file(words)
+        return function(resolve(get_type_hints(function)[SETTINGS], file, rest))
+    command, bound, _ = app.parse_args([verb, *words])
+    for value in bound.arguments.values():
+        if is_dataclass(value) and not isinstance(value, type):
+            check(value)
+    return command(*bound.args, **bound.kwargs)
+
+
+def takes_settings(function: Function) -> bool:
+    """Whether the verb's one parameter is a dataclass of settings."""
+    return list(inspect.signature(function).parameters) == [SETTINGS]
+
+
+def _presented(function: Function, name: str) -> Function:
+    """The function as cyclopts shall see it."""
+    hints = get_type_hints(function, include_extras=True)
+    if takes_settings(function):
+        parameters = [_file(), *(_flag(setting) for setting in _distinct(describe(hints[SETTINGS])))]
+    else:
+        signature = inspect.signature(function)
+        parameters = [_native(parameter, hints[key]) for key, parameter in signature.parameters.items()]
+
+    @wraps(function)
+    def stand_in(*words: Any, **flags: Any) -> Any:
+        return function(*words, **flags)
+
+    stand_in.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    stand_in.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    del stand_in.__wrapped__  # or inspect would look through us
+    return stand_in
+
+
+def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
+    """A verb's own parameter, with its Range or Duration minded and the words of `*flags` left alone."""
+    if parameter.kind is inspect.Parameter.VAR_POSITIONAL and parameter.name == "flags":
+        hint = Annotated[hint, Parameter(allow_leading_hyphen=True)]
+    elif _noted(hint):
+        plain, name = hint, "--" + parameter.name.replace("_", "-")
+
+        def converted(_: Any, tokens: Sequence[Token]) -> object:
+            return word(plain, tokens[0].value, tokens[0].keyword or name)
+
+        hint = Annotated[hint, Parameter(converter=converted)]
+    return parameter.replace(annotation=hint)
+
+
+def _noted(hint: Any) -> bool:
+    """Whether a Range or Duration stands in the annotation."""
+    if get_origin(hint) is Annotated and any(
+        isinstance(note, Range | Duration) for note in get_args(hint)[1:]
+    ):
+        return True
+    return get_origin(hint) is not tuple and any(_noted(member) for member in get_args(hint))
+
+
+def _file() -> inspect.Parameter:
+    """The settings file, which every verb of settings takes."""
+    text = "Settings in YAML; flags win over it. The first word may name it too. [see: seqwise config show]"
+    hint = Annotated[Path | None, Parameter(name="--config", help=text, show_default=False)]
+    return inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
+
+
+def _flag(setting: Setting) -> inspect.Parameter:
+    """A setting as help and completion show it."""
+    switch = setting.type == "true or false"
+    hint: Any = bool if switch else Literal[setting.choices] if setting.choices else str
+    parts = [setting.meaning, f"[{setting.limits}]" if setting.limits else ""]
+    of = f" ({setting.only})" if setting.only else ""
+    noted = Parameter(
+        name="--" + setting.name.replace("_", "-"),
+        help=" ".join(filter(None, parts)),
+        group=Group(f"{setting.section or 'run'}{of}", sort_key=(bool(setting.section),)),
+        metavar=None if switch or setting.choices else _metavar(setting.type),
+        show_default=lambda _: setting.default,
+    )
+    default = inspect.Parameter.empty if setting.required else setting.default or None
+    name = f"{setting.name}_{setting.only}".replace(".", "__").replace("-", "_").rstrip("_")
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, noted]
+    )
+
+
+def _distinct(settings: Sequence[Setting]) -> list[Setting]:
+    """Each name once: what several kinds share is told with the first that has it."""
+    return list({setting.name: setting for setting in reversed(settings)}.values())[::-1]
+
+
+def _metavar(label: str) -> str:
+    """`whole number or none` as NUMBER."""
+    return (
+        label.replace("whole ", "").replace(" or none", "").replace(", ...", "...").replace(",", "").upper()
+    )
+
+
+def _docstring(function: Function) -> tuple[str, str]:
+    """The docstring, and apart from it the example at its end."""
+    text = inspect.getdoc(function) or ""
+    head, *tail = re.split(r"^Examples?:[ \t]*\n", text, maxsplit=1, flags=re.MULTILINE)
+    if not tail:
+        head, *tail = re.split(r"^```[a-z]*\n(?=[^`]*```\s*\Z)", text, maxsplit=1, flags=re.MULTILINE)
+    lines = [line for line in inspect.cleandoc(tail[0]).splitlines() if "```" not in line] if tail else []
+    example = "\n".join(f"    {line}".rstrip() for line in lines).strip("\n")
+    return head.strip(), f"Example:\n\n{example}" if example else ""
+
+
+def is_help(words: Sequence[str]) -> bool:
+    """Whether the words ask for help on the whole, the version or completion, and name no verb."""
+    return not words or words[0] in (*_HELP, "--version", "--install-completion")

@@ -1,0 +1,83 @@
+"""Choose the verb, import it alone, call it, print what it returns; turn what it raises into a line."""
+
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+
+from seqwise.cli import commands
+from seqwise.cli.failures import DONE, failure
+from seqwise.errors import ConfigError, nearest
+from seqwise.verbs import VERBS, Verb
+
+DEBUG = "--debug"
+
+
+def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
+    """Run one command and return its exit code. `words` are those after `seqwise`."""
+    given = list(sys.argv[1:] if words is None else words)
+    ours = given.index("--") if "--" in given else len(given)  # what follows is text, not flags
+    debug = DEBUG in given[:ours]
+    given = [word for word in given[:ours] if word != DEBUG] + given[ours:]
+    command = " ".join(["seqwise", *given[:1]]) if given and not given[0].startswith("-") else "seqwise"
+    try:
+        code = run(given, verbs)
+        sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
+    except (Exception, KeyboardInterrupt) as error:
+        if debug:
+            traceback.print_exc()
+        failed = failure(error, command)
+        _drop_output()
+        if failed.line:
+            print(f"seqwise: {failed.line}", file=sys.stderr)
+        return failed.code
+    return code
+
+
+def run(words: Sequence[str], verbs: Sequence[Verb]) -> int:
+    """The same, letting errors through."""
+    if commands.is_help(words):
+        installing = words[:1] == ["--install-completion"]
+        app = commands.application(verbs, loaded="*" if installing else "")
+        command, bound, _ = app.parse_args(list(words) or ["--help"])
+        return show(command(*bound.args, **bound.kwargs))
+    verb = _chosen(words[0], verbs)
+    app = commands.application(verbs, loaded=verb.name)
+    return show(commands.call(commands.load(verb), verb.name, words[1:], app))
+
+
+def show(result: object) -> int:
+    """Print what a verb returned, and tell the exit code. Of several processes only the first prints."""
+    if result is not None and os.environ.get("RANK", "0") == "0":
+        if isinstance(result, str):
+            print(result, end="" if result.endswith("\n") else "\n")
+        else:
+            from rich.console import Console  # late: half of the time that --help takes
+
+            # Texts of the user's are shown as they are, whatever brackets and colons they hold.
+            Console(markup=False, emoji=False, highlight=False).print(result, crop=False)
+    code = getattr(result, "exit_code", DONE)
+    return code if isinstance(code, int) else DONE
+
+
+def _chosen(name: str, verbs: Sequence[Verb]) -> Verb:
+    """The verb of that name."""
+    known = {verb.name: verb for verb in verbs}
+    if name in known:
+        return known[name]
+    if name.startswith("-"):
+        raise ConfigError(f"{name} before a command", f"one of {', '.join(known)}", "seqwise --help")
+    close = nearest(name, known)
+    mend = f"seqwise {close}" if close else "seqwise --help"
+    raise ConfigError(f"the command {name}", f"one of {', '.join(known)}", mend)
+
+
+def _drop_output() -> None:
+    """Let go of what cannot be written any more, so that Python does not complain at its own end."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        try:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        except (OSError, ValueError):
+            return

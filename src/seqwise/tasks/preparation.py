@@ -1,0 +1,93 @@
+"""From the files of the settings to corpora, vocabularies and a fresh model: all that training starts from."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from seqwise.checkpoints import wordvectors
+from seqwise.checkpoints.files import hash_file
+from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
+from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
+from seqwise.errors import ConfigError
+from seqwise.models import assemble
+from seqwise.models.embeddings import Embeddings
+from seqwise.tasks.settings import Train
+from seqwise.tasks.translation import Corpus
+
+HELD_OUT = 1000  # validation pairs at most where no file names them
+HELD_OUT_SHARE = 20  # and at most one in so many
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run reads, ready to be trained on."""
+
+    train: Corpus
+    valid: Corpus
+    vocabularies: Vocabularies
+    notes: tuple[str, ...]
+    """What the user should know: how many pairs were left out and why, how the vocabulary came out."""
+
+
+def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepared:
+    """Read, filter, encode. A resumed run brings its vocabularies along; a new one learns or reads them."""
+    if not settings.train:
+        raise ConfigError("no --train", "the files to learn from", "--train a.en a.fr, or --train pairs.tsv")
+    notes: list[str] = []
+    train, valid = _pairs(settings, notes)
+    if vocabularies is None:
+        vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
+        notes.extend(vocabularies.notes)
+    return Prepared(Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes))
+
+
+def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
+    """Training and validation pairs, filtered; the first without anything that stands in the second."""
+    everything = read_pairs(settings.train, settings.data)
+    if settings.valid:
+        valid = read_pairs(settings.valid, settings.data)
+        valid, report = filter_pairs(valid, settings.data)
+        notes.append(f"valid: {report}")
+    else:
+        count = min(HELD_OUT, max(1, len(everything.sources) // HELD_OUT_SHARE))
+        everything, report = filter_pairs(everything, settings.data)
+        everything, valid = split_off(everything, count, settings.training.seed)
+        notes.append(f"valid: {len(valid.sources):,} pairs held out of the training data")
+    train, report = filter_pairs(everything, settings.data, held_out=(valid,))
+    notes.append(f"train: {report}")
+    return train, valid
+
+
+def hashes(paths: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of each file, for the signature."""
+    return {path: hash_file(path) for path in paths}
+
+
+def fresh_model(settings: Train, vocabularies: Vocabularies) -> tuple[assemble.Translator, tuple[str, ...]]:
+    """A model with random weights, or with the word vectors that the settings name; and what was found of these."""
+    torch.manual_seed(settings.training.seed)
+    source, target = vocabularies.source, vocabularies.target
+    model = assemble.build(settings.model, source.size, target.size, source.pad)
+    chosen = settings.model.embeddings
+    sides = (
+        (chosen.source_vectors, source, model.encoder.embed),
+        (chosen.target_vectors, target, model.decoder.embed),
+    )
+    notes = [_load_vectors(path, tokens, table, chosen.frozen) for path, tokens, table in sides if path]
+    return model, tuple(notes)
+
+
+def _load_vectors(path: str, tokens: Tokenizer, table: Embeddings, frozen: bool) -> str:
+    words = {piece: i for i, piece in enumerate(tokens.pieces(range(tokens.size)))}
+    found = wordvectors.read(path, words)
+    width = table.weight.shape[1]
+    if found.width != width:
+        raise ConfigError(
+            f"word vectors of width {found.width} for embeddings of width {width}",
+            "the same width",
+            f"--model.width {found.width}",
+            where=path,
+        )
+    table.load(found.ids, found.vectors, frozen)
+    return f"{path}: {found}"

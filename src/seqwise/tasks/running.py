@@ -1,0 +1,99 @@
+"""A training run, put together from its settings: fresh, or as it was saved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+
+from seqwise import device
+from seqwise.checkpoints.provenance import signature
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import to_yaml
+from seqwise.data.loader import Loader
+from seqwise.data.tokens import Vocabularies
+from seqwise.models import assemble
+from seqwise.tasks.preparation import Prepared, fresh_model, hashes, prepare
+from seqwise.tasks.settings import Train
+from seqwise.tasks.translation import Watcher, ends
+from seqwise.training import distributed
+from seqwise.training.loop import Objective, Setting
+from seqwise.training.optim import Weights, adamw
+from seqwise.training.state import TrainingState
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `fit` needs, and what to tell before it starts."""
+
+    state: TrainingState
+    setting: Setting
+    parameters: int
+    notes: tuple[str, ...]
+
+
+def begin(
+    settings: Train,
+    folder: RunFolder,
+    where: torch.device,
+    group: distributed.Group,
+    stopped: Callable[[], bool],
+) -> Run:
+    """Read the data, build the model, write down settings and signature, restore what was saved."""
+    prepared = prepare(settings, Vocabularies.load(folder.path) if settings.resume else None)
+    model, notes = fresh_model(settings, prepared.vocabularies)
+    parameters = sum(p.numel() for p in model.parameters())
+    if group.first and not settings.resume:
+        _write_down(settings, folder, prepared, parameters)
+    state, objective = _state(settings, prepared, model.to(where), where, group)
+    said = [*prepared.notes, *notes, f"model: {parameters:,} parameters"]
+    if settings.resume:
+        said.append(_restored(state, folder))
+    vocabularies = prepared.vocabularies
+    twin = assemble.build(settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad)
+    tokens = settings.training.batch_tokens
+    watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
+    parts = (settings.training, settings.optimizer, settings.evaluation)
+    setting = Setting(objective, *parts, watcher, folder, where, group, stopped)
+    return Run(state, setting, parameters, tuple(said))
+
+
+def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, parameters: int) -> None:
+    kept = replace(settings, resume=False, overwrite=False)
+    folder.save_config(to_yaml(kept, comments=True))
+    prepared.vocabularies.save(folder.path)
+    data = hashes([*settings.train, *settings.valid])
+    folder.save_signature(signature(settings.training.seed, data, {"parameters": parameters}))
+
+
+def _state(
+    settings: Train, prepared: Prepared, model: assemble.Translator, where: torch.device, group: distributed.Group
+) -> tuple[TrainingState, torch.nn.Module]:
+    """Weights, optimizer and data at the start, and the objective, wrapped where there are several processes."""
+    training, vocabularies = settings.training, prepared.vocabularies
+    loader = Loader(
+        prepared.train.sources,
+        prepared.train.targets,
+        batch_tokens=training.batch_tokens,
+        seed=training.seed,
+        rank=group.rank,
+        world=group.world,
+        **ends(vocabularies),
+    )
+    dtype = device.precision(training.precision, where)
+    objective: torch.nn.Module = Objective(model, vocabularies.target.bos, training.label_smoothing)
+    if training.shard and group.world > 1:
+        objective = distributed.shard(objective, assemble.units(model), dtype, group)
+        weights = Weights(model, torch.float32)
+    else:
+        weights = Weights(model, dtype)
+        objective = distributed.replicate(objective, group)
+    optimizer = adamw(zip(weights.names, weights.master, strict=True), settings.optimizer)
+    return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
+
+
+def _restored(state: TrainingState, folder: RunFolder) -> str:
+    saved = folder.load_state()
+    if saved is None:
+        return "resume: nothing was saved yet, beginning at step 0"
+    state.restore(saved.tensors, saved.facts)
+    return f"resume: from step {saved.step}" + (f" ({saved.note})" if saved.note else "")

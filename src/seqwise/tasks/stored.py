@@ -1,0 +1,108 @@
+"""A run as it lies on disk: its settings read back, its model ready to use."""
+
+from collections.abc import Sequence
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from seqwise import device
+from seqwise.checkpoints.run import CONFIG, RunFolder
+from seqwise.config import resolve
+from seqwise.data.tokens import Vocabularies
+from seqwise.errors import CheckpointError, ConfigError, Fault
+from seqwise.models import assemble
+from seqwise.tasks.settings import Train
+from seqwise.tasks.translation import Translator
+
+FREE = ("resume", "overwrite", "out", "generation", "training.steps", "training.epochs", "training.time_limit",
+        "training.device", "training.shard", "evaluation.patience")  # fmt: skip
+"""Settings that a resumed run may change: they decide how long it goes on and where, not what it computes."""
+
+
+def read_settings(folder: RunFolder) -> Train:
+    """The settings that the run was trained with."""
+    return resolve(Train, folder.path / CONFIG, ())
+
+
+def same_run(given: Train, stored: Train) -> None:
+    """Refuse to resume a run with settings under which it would have become another one."""
+    changed = [name for name in _differences(given, stored) if not name.startswith(FREE)]
+    if not changed:
+        return
+    where = Path(given.out) / CONFIG
+    raise ConfigError.of(
+        [
+            Fault(
+                f"{name} is {_value(given, name)!r} but was {_value(stored, name)!r}",
+                "the settings of the run that is resumed",
+                f"seqwise train {where} --resume",
+            )
+            for name in changed
+        ]
+    )
+
+
+def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:
+    """Dotted names of the settings that differ."""
+    if type(a) is not type(b):
+        return [f"{prefix}kind"]
+    found = []
+    for field in fields(a):
+        one, other = getattr(a, field.name), getattr(b, field.name)
+        if is_dataclass(one) and is_dataclass(other):
+            found += _differences(one, other, f"{prefix}{field.name}.")
+        elif one != other:
+            found.append(f"{prefix}{field.name}")
+    return found
+
+
+def _value(settings: Any, name: str) -> Any:
+    for part in name.split("."):
+        settings = getattr(settings, part)
+    return settings
+
+
+def open_translator(runs: Sequence[str | Path], where: str = "auto") -> tuple[Translator, Train]:
+    """The model of a run, or of several that vote; and the settings of the first."""
+    chosen = device.pick(where)
+    folders = [RunFolder.open(run) for run in runs]
+    settings = [read_settings(folder) for folder in folders]
+    vocabularies = [Vocabularies.load(folder.path) for folder in folders]
+    for folder, other in zip(folders[1:], vocabularies[1:], strict=True):
+        _must_share(folders[0], vocabularies[0], folder, other)
+    models = []
+    for folder, made, words in zip(folders, settings, vocabularies, strict=True):
+        model = assemble.build(made.model, words.source.size, words.target.size, words.source.pad)
+        _fill(model, folder)
+        models.append(model.to(chosen).eval())
+    return Translator(models, vocabularies[0]), settings[0]
+
+
+def _fill(model: nn.Module, folder: RunFolder) -> None:
+    """Load the weights of the run into the model; they must be exactly those that it has."""
+    saved = folder.load_model()
+    wanted = dict(model.named_parameters())
+    wrong = sorted(
+        {name for name, weight in wanted.items() if name not in saved or saved[name].shape != weight.shape}
+        | (saved.keys() - wanted.keys() - set(model.state_dict()))
+    )
+    if wrong:
+        raise CheckpointError(
+            f"{folder.path}: the weights do not fit the settings, first {wrong[0]}",
+            f"the weights that belong to its {CONFIG}",
+            "copying the whole run folder again, or training anew",
+        )
+    model.load_state_dict(saved, strict=False)
+
+
+def _must_share(first: RunFolder, words: Vocabularies, other: RunFolder, theirs: Vocabularies) -> None:
+    """Models that vote on tokens must mean the same tokens."""
+    for mine, yours in ((words.source, theirs.source), (words.target, theirs.target)):
+        if mine.size != yours.size or mine.pieces(range(mine.size)) != yours.pieces(range(yours.size)):
+            raise ConfigError(
+                f"{first.path} and {other.path} have different vocabularies",
+                "runs that share one to decide together",
+                "training them with the same --tokens.source-file",
+            )

@@ -1,0 +1,156 @@
+"""Translation: sentence pairs in, sentences out. Text meets tokens meets the model here, and nowhere below."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+
+import torch
+from torch import Tensor
+
+from seqwise.data.loader import ordered_batches
+from seqwise.data.text import Pairs
+from seqwise.data.tokens import Vocabularies
+from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
+from seqwise.metrics.text import bleu, chrf
+from seqwise.models import assemble
+from seqwise.training.events import Sample
+from seqwise.training.loop import EvaluationSettings, Look, Objective
+
+SHOWN = 3  # samples of an evaluation
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Sentence pairs as text and as ids, the end tokens not yet there."""
+
+    pairs: Pairs
+    sources: list[list[int]]
+    targets: list[list[int]]
+
+    @classmethod
+    def of(cls, pairs: Pairs, vocabularies: Vocabularies) -> "Corpus":
+        """Encode both sides."""
+        sources, targets = vocabularies.source.encode(pairs.sources), vocabularies.target.encode(pairs.targets)
+        return cls(pairs, sources, targets)
+
+
+class Ends(TypedDict):
+    """What a loader puts behind and beside the rows."""
+
+    eos: int
+    pad: int
+    source_eos: int
+    source_pad: int
+
+
+def ends(vocabularies: Vocabularies) -> Ends:
+    """End and padding of both sides."""
+    source, target = vocabularies.source, vocabularies.target
+    return Ends(eos=target.eos, pad=target.pad, source_eos=source.eos, source_pad=source.pad)
+
+
+def specials(vocabularies: Vocabularies) -> Specials:
+    """The ids that steer the decoder."""
+    target = vocabularies.target
+    forbidden = tuple({target.pad, target.bos} - {target.eos})
+    return Specials(target.bos, target.eos, target.pad, forbidden)
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One output of one sentence."""
+
+    text: str
+    ids: tuple[int, ...]
+    score: float | None
+    """Log-probability over the length penalty, where several outputs were ranked."""
+
+
+class Translator:
+    """A model with its vocabularies: text in, text out."""
+
+    def __init__(self, models: Sequence[assemble.Translator], vocabularies: Vocabularies) -> None:
+        self.models = tuple(models)
+        self.vocabularies = vocabularies
+        self.model: Model = self.models[0] if len(self.models) == 1 else Ensemble(self.models)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.models[0].head.weight.device
+
+    def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:
+        """Outputs of each text, best first, in the order given. An empty text gives one empty output."""
+        full = [i for i, text in enumerate(texts) if text.strip()]
+        source = self.vocabularies.source
+        sources = [[*ids, source.eos] for ids in source.encode([texts[i] for i in full])]
+        found = decode(self.model, sources, settings, specials(self.vocabularies), self.device)
+        results = [[Translation("", (), None)] for _ in texts]
+        for i, hypotheses in zip(full, found, strict=True):
+            results[i] = self._texts(hypotheses)
+        return results
+
+    def words(self, text: str) -> tuple[tuple[str, ...], list[int]]:
+        """The source as words between spaces, the end token last; and for each source token which word it is of."""
+        source = self.vocabularies.source
+        pieces = source.words(text)
+        words, groups, last = [], [], 0
+        for piece in pieces:
+            if not words or any(letter.isspace() for letter in text[last : piece.start + 1]):
+                words.append("")
+            words[-1] += text[max(last, piece.start) : piece.end]
+            last = max(last, piece.end)
+            groups.append(len(words) - 1)
+        return (*words, source.pieces([source.eos])[0]), [*groups, len(words)]
+
+    def _texts(self, hypotheses: Sequence[Hypothesis]) -> list[Translation]:
+        texts = self.vocabularies.target.decode([h.ids for h in hypotheses])
+        return [Translation(text, h.ids, h.score) for text, h in zip(texts, hypotheses, strict=True)]
+
+
+class Watcher:
+    """What an evaluation during training is: the loss of all validation pairs, BLEU and chrF of the first so many."""
+
+    def __init__(
+        self,
+        model: assemble.Translator,
+        corpus: Corpus,
+        vocabularies: Vocabularies,
+        settings: EvaluationSettings,
+        batch_tokens: int,
+    ) -> None:
+        self.model = model.eval()
+        self.corpus = corpus
+        self.vocabularies = vocabularies
+        self.settings = settings
+        self.batch_tokens = batch_tokens
+        self.objective = Objective(model, vocabularies.target.bos, 0.0)
+
+    def __call__(self, weights: Mapping[str, Tensor]) -> Look:
+        """Load the weights and score them."""
+        self.model.load_state_dict(dict(weights), strict=False)
+        count = self.settings.sentences or len(self.corpus.pairs.sources)
+        sources = list(self.corpus.pairs.sources[:count])
+        references = list(self.corpus.pairs.targets[:count])
+        made = Generation(beams=self.settings.beams)
+        found = Translator([self.model], self.vocabularies).translate(sources, made)
+        outputs = [best[0].text for best in found]
+        scores = {
+            "loss": self._loss(),
+            "bleu": bleu(outputs, references, resamples=0).value,
+            "chrf": chrf(outputs, references, resamples=0).value,
+        }
+        triples = zip(sources, references, outputs, strict=True)
+        return Look(scores, tuple(Sample(*triple) for triple, _ in zip(triples, range(SHOWN), strict=False)))
+
+    @torch.inference_mode()
+    def _loss(self) -> float:
+        """Nats per target token, without label smoothing."""
+        device = self.model.head.weight.device
+        total, tokens = 0.0, 0.0
+        corpus = self.corpus
+        for batch in ordered_batches(corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)):
+            moved = (t.to(device) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights))
+            total += float(self.objective(*moved))
+            tokens += float(batch.weights.sum())
+        return total / tokens

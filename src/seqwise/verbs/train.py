@@ -1,0 +1,84 @@
+"""train: from files of sentence pairs to a run folder that translates."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from seqwise import device
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import check
+from seqwise.tasks.running import begin
+from seqwise.tasks.settings import Train
+from seqwise.tasks.stored import read_settings, same_run
+from seqwise.training import distributed
+from seqwise.training.events import Finished
+from seqwise.training.journal import follow, readers
+from seqwise.training.loop import fit
+from seqwise.training.stopping import asked_to_stop
+
+
+@dataclass(frozen=True)
+class Trained:
+    """How a run ended."""
+
+    out: str
+    parameters: int
+    finished: Finished
+    seconds: float
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def __rich__(self) -> Table:
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.finished.best.items())
+        rows = {
+            "best weights": f"step {self.finished.best_step}: {scores}",
+            "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
+            "next": f'seqwise predict {self.out} "..."',
+        }
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, text in rows.items():
+            table.add_row(name, text)
+        return table
+
+
+def train(settings: Train) -> Trained:
+    """Train a model on your data.
+
+    Reads sentence pairs, learns a vocabulary where none is given, trains, and keeps the best weights in the run folder.
+    Ctrl-C saves and ends; --resume goes on to the same bits.
+
+    Args:
+        settings: Everything, from a YAML file, from flags, or both.
+
+    Example:
+        seqwise train --train train.en train.fr --valid valid.en valid.fr --out runs/en-fr --epochs 10
+    """
+    check(settings)
+    clock = time.monotonic()
+    device.keep_memory()
+    where = device.pick(settings.training.device)
+    with ExitStack() as stack:
+        group = stack.enter_context(distributed.group(where))
+        stopped = stack.enter_context(asked_to_stop())
+        if group.first and not settings.resume:
+            RunFolder.create(settings.out, settings.overwrite)
+        group.wait()
+        folder = RunFolder.open(settings.out) if settings.resume else RunFolder(settings.out)
+        if group.first:
+            stack.enter_context(folder.lock())
+        if settings.resume:
+            same_run(settings, read_settings(folder))
+        run = begin(settings, folder, where, group, stopped)
+        console = Console(stderr=True, quiet=not group.first, highlight=False)
+        for note in run.notes:
+            console.print(note, markup=False)
+        followers = (
+            readers(folder.path, settings.training.time_limit, run.state.progress.step) if group.first else ()
+        )
+        finished = follow(fit(run.state, run.setting), followers)
+    return Trained(settings.out, run.parameters, finished, time.monotonic() - clock)
