@@ -44,7 +44,7 @@ def test_additive_gradients_pass_finite_differences():
 
 
 def test_multiplicative_scores_equal_luongs_formulae():
-    """Oracles: q . m and q^T W m, Luong et al. 2015, eq. 8, pair by pair."""
+    """Oracles: q . m and q^T W m, Luong et al. 2015, section 3.1, pair by pair."""
     query, memory, matrix = torch.randn(B, T, A), torch.randn(B, S, 7), torch.randn(A, 7)
     keys = torch.randn(B, S, A)
     torch.testing.assert_close(dot(query, keys), one_by_one(torch.dot, query, keys), atol=1e-5, rtol=1e-5)
@@ -74,7 +74,7 @@ def test_the_average_is_that_of_the_real_positions():
 
 @pytest.mark.parametrize("kind", ["additive", "multiplicative"])
 def test_the_attentional_layer_follows_luong(kind):
-    """Oracle: eq. 5 as it is printed, tanh(W_c [c; h]), with the context c of the memory itself, row by row."""
+    """Oracle: eq. 5 as printed, tanh(W_c [c; h]), with the context c of the memory itself, row by row."""
     layer = AttentionalLayer(kind, query=A, memory=8, answer=7)
     hidden, memory = torch.randn(B, T, A), torch.randn(B, S, 8)
     keys, values = layer.remember(memory)

@@ -115,7 +115,7 @@ def test_gates_rebuild_what_the_steps_did():
 @pytest.mark.parametrize("bidirectional", [False, True])
 @pytest.mark.parametrize("layers", [1, 2])
 def test_a_padded_stack_equals_torch_with_packed_sequences(layers, bidirectional):
-    """Oracle: torch.nn.LSTM over pack_padded_sequence with copied weights; outputs, last states, all gradients."""
+    """Oracle: torch.nn.LSTM over pack_padded_sequence, outputs, last states, all gradients."""
     stack = LSTMStack(E, W, layers, bidirectional=bidirectional)
     oracle = copied(stack, E, layers, bidirectional)
     x = torch.randn(B, T, E, requires_grad=True)
@@ -174,7 +174,7 @@ def test_a_sequence_may_be_read_in_two_parts():
 @pytest.mark.parametrize("layer", [0, 1])
 @pytest.mark.parametrize("backward", [False, True])
 def test_gates_of_a_stack_stand_at_the_positions_of_the_text(layer, backward):
-    """Oracle: each row alone and unpadded, turned by hand, by `lstm_step`; and torch's cells at the end of each row."""
+    """Oracles: `lstm_step` on each row alone, turned by hand; torch's cells at the end of each row."""
     stack = LSTMStack(E, W, 2, bidirectional=True)
     x = torch.randn(B, T, E)
     found, cells = stack.gates(x, LENGTHS, layer, backward)
@@ -248,7 +248,7 @@ def test_initialisation_keeps_its_table():
 
 
 def test_chrono_initialisation_spreads_the_time_scales():
-    """Forgetting rates 1 - f lie between 1 / 2 and 1 / T, and what is written is what is forgotten: i = 1 - f."""
+    """Forgetting rates 1 - f lie between 1 / 2 and 1 / T, and as much is written: i = 1 - f."""
     span = 200
     stack = LSTMStack(3, 300, 5)
     initialise(stack, chrono=span)

@@ -1,4 +1,4 @@
-"""The command line: `seqwise VERB WORDS FLAGS`. One of two doors to the verbs; it has no logic for any of them.
+"""The command line: `seqwise VERB WORDS FLAGS`. A door to the verbs; it has no logic for any of them.
 
     commands   a verb's signature and docstring as a cyclopts command: help, parsing, completion
     failures   every way to fail as one line and an exit code

@@ -1,7 +1,7 @@
 """A verb as a cyclopts command, made from its signature and docstring.
 
-A verb of settings is parsed by `seqwise.config`, which knows files, unions and ranges; cyclopts gets a stand-in
-with one parameter for each setting, so that help and completion look the same everywhere.
+A verb of settings is parsed by `seqwise.config`, which knows files, unions and ranges; cyclopts gets a
+stand-in with one parameter for each setting, so that help and completion look the same everywhere.
 """
 
 import inspect
@@ -91,7 +91,7 @@ def _presented(function: Function, name: str) -> Function:
     """The function as cyclopts shall see it."""
     hints = get_type_hints(function, include_extras=True)
     if takes_settings(function):
-        parameters = [_file(), *(_flag(setting) for setting in _distinct(describe(hints[SETTINGS])))]
+        parameters = [_file(), *_flags(describe(hints[SETTINGS]))]
     else:
         signature = inspect.signature(function)
         parameters = [_native(parameter, hints[key]) for key, parameter in signature.parameters.items()]
@@ -136,29 +136,47 @@ def _file() -> inspect.Parameter:
     return inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
 
 
-def _flag(setting: Setting) -> inspect.Parameter:
-    """A setting as help and completion show it."""
+def _flags(settings: Sequence[Setting]) -> list[inspect.Parameter]:
+    """Each setting as help and completion show it; one that several kinds have is told once."""
+    named: dict[str, list[Setting]] = {}
+    kinds: dict[str, set[str]] = {}
+    for setting in settings:
+        named.setdefault(setting.name, []).append(setting)
+        kinds.setdefault(setting.name.partition(".")[0], set()).add(setting.only)
+    titles = {name: _title(rows, kinds[name.partition(".")[0]] - {""}) for name, rows in named.items()}
+    groups = {
+        title: Group(title, sort_key=order) for order, title in enumerate(dict.fromkeys(titles.values()))
+    }
+    return [_flag(rows, groups[titles[name]]) for name, rows in named.items()]
+
+
+def _title(rows: Sequence[Setting], kinds: set[str]) -> str:
+    """The panel in which a setting stands: its section, and the kinds that have it where not all do."""
+    only = [row.only for row in rows if row.only]
+    return (rows[0].section or "run") + (f", {' and '.join(only)}" if only and kinds - set(only) else "")
+
+
+def _flag(rows: Sequence[Setting], group: Group) -> inspect.Parameter:
+    setting = rows[0]
     switch = setting.type == "true or false"
     hint: Any = bool if switch else Literal[setting.choices] if setting.choices else str
-    parts = [setting.meaning, f"[{setting.limits}]" if setting.limits else ""]
-    of = f" ({setting.only})" if setting.only else ""
+    differing = len({row.default for row in rows}) > 1
+    defaults = [row.default.strip('"').replace("null", "none").replace("[]", "none") for row in rows]
+    told = ", ".join(f"{default} ({row.only})" for default, row in zip(defaults, rows, strict=True))
+    default = told if differing else defaults[0]
     noted = Parameter(
         name="--" + setting.name.replace("_", "-"),
-        help=" ".join(filter(None, parts)),
-        group=Group(f"{setting.section or 'run'}{of}", sort_key=(bool(setting.section),)),
+        help=" ".join(filter(None, [setting.meaning, f"[{setting.limits}]" if setting.limits else ""])),
+        group=group,
         metavar=None if switch or setting.choices else _metavar(setting.type),
-        show_default=lambda _: setting.default,
+        show_default=lambda _: default,
     )
-    default = inspect.Parameter.empty if setting.required else setting.default or None
-    name = f"{setting.name}_{setting.only}".replace(".", "__").replace("-", "_").rstrip("_")
     return inspect.Parameter(
-        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=Annotated[hint, noted]
+        re.sub(r"\W", "__", setting.name),
+        inspect.Parameter.KEYWORD_ONLY,
+        default=inspect.Parameter.empty if setting.required else default or None,
+        annotation=Annotated[hint, noted],
     )
-
-
-def _distinct(settings: Sequence[Setting]) -> list[Setting]:
-    """Each name once: what several kinds share is told with the first that has it."""
-    return list({setting.name: setting for setting in reversed(settings)}.values())[::-1]
 
 
 def _metavar(label: str) -> str:

@@ -5,6 +5,7 @@ import unicodedata
 from dataclasses import dataclass
 
 from cyclopts import (
+    Argument,
     CoercionError,
     CycloptsError,
     MissingArgumentError,
@@ -16,7 +17,7 @@ from seqwise.config import word
 from seqwise.errors import ConfigError, Fault, SeqwiseError, nearest
 
 DONE, BROKEN, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
-"""Exit codes; `seqwise.cli` says what they mean. 130 and 141 are 128 + SIGINT and 128 + SIGPIPE, as shells have it."""
+"""Exit codes; `seqwise.cli` tells what they mean. 130 and 141 are 128 + SIGINT and 128 + SIGPIPE, as in shells."""
 
 _MENDS = {
     errno.ENOSPC: "to free some space, or a path on another disk",
@@ -95,12 +96,15 @@ def _usage(error: CycloptsError, command: str) -> Fault:
             known = [name for argument in error.argument_collection for name in argument.names]
             return Fault(typed, f"a flag of {command}", nearest(typed, known) or help_words)
         case CoercionError() if error.token is not None and error.argument is not None:
-            name = error.token.keyword or _shown(error.argument.name)
+            name = error.token.keyword or _shown(error.argument)
             return _value(error.argument.hint, error.token.value, name, help_words)
         case MissingArgumentError() if error.argument is not None:
-            name = error.keyword or _shown(error.argument.name)
-            missing = f"{name} without a value" if error.keyword else f"{name} is not given"
-            return Fault(missing, "one, since it has no default" if not error.keyword else "one", help_words)
+            given = (
+                f"{error.keyword} without a value"
+                if error.keyword
+                else f"{_shown(error.argument)} is not given"
+            )
+            return Fault(given, "a value", help_words)
         case UnusedCliTokensError():
             words = error.unused_tokens or [""]
             mend = "quotes around a text with spaces" if len(words) > 1 else help_words
@@ -121,6 +125,6 @@ def _value(hint: object, text: str, name: str, help_words: str) -> Fault:
     return Fault(f"{name} {text}", "another value", help_words)
 
 
-def _shown(name: str) -> str:
-    """A flag as it is; a positional in capitals, as help has it."""
-    return name if name.startswith("--") else name.lstrip("-").upper()
+def _shown(argument: Argument) -> str:
+    """A flag as it is; a word without one in capitals, as help has it."""
+    return argument.name.lstrip("-").upper() if argument.field_info.is_positional else argument.name

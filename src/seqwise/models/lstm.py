@@ -16,7 +16,7 @@ when someone looks.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal, cast
 
 import torch
@@ -27,6 +27,7 @@ from torch.nn import functional
 from seqwise.config import Range
 from seqwise.errors import Fault
 from seqwise.models.dropout import Dropout
+from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.reversal import turned, turning
 
 GATES = 4
@@ -66,6 +67,8 @@ class LSTMSettings:
     chrono: Annotated[int, Range(0)] = 0
     """The longest span, in steps, that cells shall bridge from the start (Tallec & Ollivier 2018); 0 is off,
     since attention bridges the span of a sentence."""
+    embeddings: EmbeddingSettings = field(default_factory=EmbeddingSettings)
+    """Tables of tokens."""
 
     @property
     def token_width(self) -> int:

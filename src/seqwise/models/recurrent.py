@@ -161,7 +161,7 @@ class AttentiveDecoder(nn.Module):
         for sums in functional.linear(x, tokens, lowest.bias).unbind(1):
             weights = (replace(lowest, input=fed, bias=sums), *others)
             states = self._climb(vector, states, weights)
-            vector = self.ask(states[-1].hidden[:, None], memory)[:, 0]
+            vector = self.ask(states[-1].hidden[:, None], memory).squeeze(1)  # (B, E)
             yield states[-1].hidden, vector
 
     def _climb(
@@ -187,7 +187,7 @@ class AttentiveDecoder(nn.Module):
         self, ids: Int[Tensor, "R"], state: RecurrentState
     ) -> tuple[Float[Tensor, "R E"], RecurrentState]:
         """One more token of each beam."""
-        x = self.embed_dropout(self.embed(ids[:, None])[:, 0])  # (R, E)
+        x = self.embed_dropout(self.embed(ids[:, None]).squeeze(1))  # (R, E)
         if state.fed is not None:
             x = torch.cat((x, state.fed), 1)  # (R, 2 E)
         layers = self._climb(x, state.layers, state.weights)

@@ -96,7 +96,7 @@ class Translator:
         pieces = source.words(text)
         words, groups, last = [], [], 0
         for piece in pieces:
-            if not words or any(letter.isspace() for letter in text[last : piece.start + 1]):
+            if not words or any(letter.isspace() for letter in text[last : piece.start]):
                 words.append("")
             words[-1] += text[max(last, piece.start) : piece.end]
             last = max(last, piece.end)

@@ -38,7 +38,7 @@ class Console:
         self.recent: deque[Stepped] = deque(maxlen=RECENT)
         self.began = self.told_at = time.monotonic()
         self.told = 0
-        self.bar = _bar(self.out) if self.out.is_terminal else None
+        self.bar = _bar(self.out) if self.out.is_interactive else None
 
     def tell(self, event: Event) -> None:
         """Show it."""
@@ -54,12 +54,8 @@ class Console:
             case Saved():
                 self._say(f"step {event.step:,}  saved {printable(event.path)} ({event.reason})", "dim")
             case Finished():
-                best = (
-                    f"best at step {event.best_step:,}: {_scores(event.best)}"
-                    if event.best
-                    else "no evaluation"
-                )
-                self._say(f"finished at step {event.step:,} ({event.reason}), {best}", "bold")
+                best = f"; best at step {event.best_step:,}: {_scores(event.best)}" if event.best else ""
+                self._say(f"finished at step {event.step:,} ({event.reason}){best}", "bold")
 
     def close(self) -> None:
         """Leave the terminal as it was."""
@@ -124,15 +120,12 @@ class Console:
 def printable(text: str, longest: int | None = None) -> str:
     """The text on one line; what steers a terminal or hides something is escaped."""
     cut = text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(
-        c
-        if c.isprintable() or c in JOINERS or category(c) == "Zs"
-        else _escape(c)  # Zs: also French thin spaces
-        for c in cut
-    )
+    return "".join(map(_visible, cut))
 
 
-def _escape(character: str) -> str:
+def _visible(character: str) -> str:
+    if character.isprintable() or character in JOINERS or category(character) == "Zs":  # also French thin spaces
+        return character
     return character.encode("unicode_escape").decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""The verbs: a file each, in it a function of the same name, which is a command, a Python call, a page of docs.
+"""The verbs: a file each, in it a function of the same name: a command, a Python call, a page of docs.
 
 A verb wires rooms and does no maths. Here they are only listed, not imported: `seqwise --help` stays quick.
 

@@ -10,9 +10,9 @@ from seqwise.errors import ConfigError
 def config(what: Literal["show", "schema"], *flags: str) -> str:
     """Show every setting, as YAML or as JSON Schema.
 
-    `show` prints what a run with these flags would use, every default filled in and explained: a file to start
-    from. What such a run would still object to stands in comments on top. `schema` lets an editor complete and
-    check that file.
+    `show` prints what a run with these flags would use, every default filled in and explained: a file to
+    start from. What such a run would still object to stands in comments on top. `schema` lets an editor
+    complete and check that file.
 
     Args:
         what: `show` for YAML, `schema` for JSON Schema 2020-12.

@@ -1,4 +1,4 @@
-"""`seqwise doctor`: what is installed and what the machine can do, a line each, with the mend where one is due."""
+"""`seqwise doctor`: what is installed and what the machine can do, a line each, with the mend if one is due."""
 
 import os
 import re
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_MEMORY = 2e9
-"""Bytes; the demo needs about one and a half thousand million."""
+"""Bytes; torch itself takes a good part of one thousand million, and a batch of a large vocabulary as much again."""
 LITTLE_DISK = 2e9
-"""Bytes; a run folder of a small model with its checkpoints takes some hundred million."""
+"""Bytes; each checkpoint holds the weights three times, with both moments of AdamW."""
 OURS = ("dev", "test")
 """Extras for those who work on Seqwise itself."""
 

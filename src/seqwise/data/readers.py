@@ -1,0 +1,299 @@
+"""One function a format: files in, rows out, and for each row that cannot be read a fault in its place.
+
+    aligned(first, second)   lines of the same number
+    tsv                      cells between tabs; a quote is a character like any other
+    comma_separated          RFC 4180: a quoted cell may hold commas, doubled quotes and line feeds
+    jsonl                    an object a line
+    parquet                  columns, by polars
+
+A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file. What is to
+become of faults, of spaces around a text and of empty texts is decided in `text.py`.
+
+TSV and CSV may have a header. It is used if the first row names the wanted columns; otherwise every row counts.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
+from seqwise.errors import DataError, Fault, nearest
+
+Row = tuple[int, str, str]
+Rows = Iterator[Row | Fault]
+Note = Callable[[str], None]
+
+_LISTED = 12  # names of columns in a message, at most
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Columns:
+    """The two columns that are asked for."""
+
+    given: tuple[str | None, str | None]
+    """As the user named them; None where not."""
+    usual: tuple[str, str]
+    """Their names where the user gives none, which are also the names of the flags."""
+    labelled: bool = False
+    """Whether the second is a label, so that a whole number or true and false will do."""
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """What to look for."""
+        return self.given[0] or self.usual[0], self.given[1] or self.usual[1]
+
+    def flag(self, name: str) -> str:
+        """The flag that names this column."""
+        return f"--data.{self.usual[self.names.index(name)]}"
+
+
+def aligned(first: str, second: str, encoding: str) -> Rows:
+    """Two files, whose lines of the same number belong together."""
+    others = lines(second, encoding)
+    for number, (one, other) in enumerate(zip_longest(lines(first, encoding), others), 1):
+        if one is None or other is None:
+            raise _uneven(first, second, encoding)
+        if isinstance(one, Undecoded):
+            yield one.fault
+        elif isinstance(other, Undecoded):
+            yield other.fault
+        else:
+            yield number, one, other
+
+
+def tsv(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
+    """Cells between tabs."""
+    table = _Table(path, columns, note, "with a tab between them")
+    for number, line in enumerate(lines(path, encoding), 1):
+        if isinstance(line, Undecoded):
+            yield line.fault
+        elif line.strip(" \r"):  # a blank line is no row
+            yield from table.row(number, line.split("\t"))
+
+
+def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
+    """Cells between commas, in quotes where they hold a comma, a quote or a line feed."""
+    table = _Table(path, columns, note, "with a comma between them")
+    feed = _Feed(path, encoding)
+    reader = csv.reader(feed, strict=True)
+    while True:
+        start = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            if feed.ended or "field limit" in str(error):  # what follows was swallowed: skipping would lose it
+                given, allowed = "a quoted cell that does not end", 'a closing " before a comma or a new line'
+                raise DataError(given, allowed, 'writing a " within a cell as ""', f"{path}:{start}") from None
+            rows = f"a row up to line {reader.line_num}" if reader.line_num > start else "a row"
+            given = f"{rows} that is no CSV ({str(error).split(' - ')[0]})"
+            feed.faults.append(bad_row(path, start, given, "cells as in RFC 4180", 'writing a " as ""'))
+        else:
+            if cells is None:
+                return
+            if cells and not feed.faults:
+                yield from table.row(start, cells)
+        yield from feed.faults[:1]
+        feed.faults.clear()
+
+
+def jsonl(path: str, encoding: str, columns: Columns) -> Rows:
+    """An object a line."""
+    for number, line in enumerate(lines(path, encoding), 1):
+        if isinstance(line, Undecoded):
+            yield line.fault
+        elif line.strip():
+            found = _parsed(path, number, line, columns)
+            yield found if isinstance(found, Fault) else (number, *found)
+
+
+def parquet(path: str, columns: Columns) -> Rows:
+    """Two columns of a Parquet file; its rows count from 1."""
+    import polars  # 0.3 s, which nobody else should wait for
+
+    with opened(path) as stream:
+        if not stream.peek(1):
+            raise empty(path)
+        try:
+            table = polars.scan_parquet(io.BytesIO(stream.read()))
+            schema = dict(table.collect_schema())
+            wanted = [_column(path, schema, name, columns) for name in columns.names]
+            frame = table.select(first=wanted[0], second=wanted[1]).collect()
+        except polars.exceptions.PolarsError as error:
+            given = f"no readable Parquet ({shown(str(error).partition(chr(10))[0], 60)})"
+            raise DataError(given, "a whole Parquet file", "writing it again", path) from None
+    for number, texts in enumerate(frame.iter_rows(), 1):
+        if None in texts:
+            name = columns.names[texts.index(None)]
+            yield bad_row(path, number, f'no value in "{name}"', "a value in every row")
+        else:
+            yield number, *texts
+
+
+class _Table:
+    """Rows of cells as rows of two texts: knows, once it saw the first row, where they stand."""
+
+    def __init__(self, path: str, columns: Columns, note: Note, between: str) -> None:
+        self.path, self.columns, self.note, self.between = path, columns, note, between
+        self.places: tuple[int, int] | None = None
+        self.width = 0
+
+    def row(self, number: int, cells: list[str]) -> Rows:
+        """The row, a fault, or nothing where it is the header."""
+        if self.places is None:
+            self.places, header = self._find([cell.strip() for cell in cells], number)
+            self.width = 1 + max(self.places)
+            if header:
+                return
+        if len(cells) < self.width:
+            yield self._short(number, cells)
+        else:
+            yield number, cells[self.places[0]], cells[self.places[1]]
+
+    def _find(self, cells: list[str], number: int) -> tuple[tuple[int, int], bool]:
+        """Where the two columns stand, and whether this first row is a header."""
+        names = self.columns.names
+        if all(name.isdecimal() for name in names):
+            return (int(names[0]) - 1, int(names[1]) - 1), False
+        missing = [name for name in names if name not in cells]
+        if not missing:
+            return (cells.index(names[0]), cells.index(names[1])), True
+        if len(missing) < 2 or self.columns.given != (None, None):
+            where = f"{self.path}:{number}"
+            raise DataError.of([self._unknown(name, cells, where) for name in missing])
+        if len(cells) > 1:
+            told = f"columns 1 and 2 of {len(cells)}, without a header: {shown(cells[0])}, {shown(cells[1])}"
+            self.note(f"{self.path}: {told}")
+        return (0, 1), False
+
+    def _unknown(self, name: str, cells: list[str], where: str) -> Fault:
+        usual = self.columns.usual
+        mend = f"{self.columns.flag(name)} {nearest(name, cells) or 'with one of them'}"
+        if len(cells) > 1:
+            mend += f", or --data.{usual[0]} 1 --data.{usual[1]} 2 where the file has no header"
+        return Fault(f'no column "{name}" among {listed(cells)}', "a column of the first row", mend, where)
+
+    def _short(self, number: int, cells: list[str]) -> Fault:
+        given = f"{len(cells)} column{'s' * (len(cells) > 1)}"
+        mend = "commas for semicolons" if len(cells) == 1 and ";" in cells[0] else "mending it"
+        return bad_row(self.path, number, given, f"{self.width} columns, {self.between}", mend)
+
+
+class _Feed:
+    """Lines for the csv module, with a note of those that could not be decoded and of the end."""
+
+    def __init__(self, path: str, encoding: str) -> None:
+        self.lines = lines(path, encoding)
+        self.faults: list[Fault] = []
+        self.ended = False
+
+    def __iter__(self) -> "_Feed":
+        return self
+
+    def __next__(self) -> str:
+        line = next(self.lines, None)
+        if line is None:
+            self.ended = True
+            raise StopIteration
+        if isinstance(line, Undecoded):
+            self.faults.append(line.fault)
+            line = line.text
+        return line + "\n"
+
+
+def listed(names: Sequence[str]) -> str:
+    """The names of columns, for a message."""
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    return ", ".join(shown(name, 24)[1:-1] for name in names[:_LISTED]) + more
+
+
+def _uneven(first: str, second: str, encoding: str) -> DataError:
+    counts = [sum(1 for _ in lines(path, encoding)) for path in (first, second)]
+    return DataError(
+        f"{first} has {counts[0]} lines and {second} has {counts[1]}",
+        "as many lines in both",
+        f"diff <(nl -ba {first}) <(nl -ba {second}) to see where they part",
+        f"{first}:{1 + min(counts)}",
+    )
+
+
+def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, str] | Fault:
+    """The two texts of a line of JSON."""
+    try:
+        row = json.loads(line)
+    except RecursionError:
+        return bad_row(path, number, "JSON nested too deeply", "an object")
+    except ValueError as error:
+        return bad_row(path, number, f"no JSON ({error})", "an object in each line")
+    if not isinstance(row, dict):
+        return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line")
+    texts: list[str] = []
+    for name in columns.names:
+        value = _value(row, name)
+        loose = columns.labelled and len(texts) == 1
+        if value is _ABSENT:
+            given, near = f'no "{name}" among {listed(_names(row))}', nearest(name, _names(row))
+            mend = f"{columns.flag(name)} {near}" if near else f"{columns.flag(name)} with one of them"
+            return bad_row(path, number, given, f'"{name}" in every row', mend)
+        if not isinstance(value, str | int if loose else str):
+            given, allowed = f'"{name}": {shown(json.dumps(value))}', "text in quotes" + " or a number" * loose
+            return bad_row(path, number, given, allowed)
+        texts.append(value if isinstance(value, str) else json.dumps(value))
+    if "\\u" in line and any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):
+        return bad_row(path, number, "half of a surrogate pair", "both halves, as in \\ud83d\\ude00")
+    return texts[0], texts[1]
+
+
+def _value(row: dict[str, Any], name: str) -> object:
+    """What a name leads to; "translation.en" is the entry "en" of the entry "translation"."""
+    found: Any = row
+    for part in [name] if name in row else name.split("."):
+        if not isinstance(found, dict) or part not in found:
+            return _ABSENT
+        found = found[part]
+    return found
+
+
+def _names(row: dict[str, Any]) -> list[str]:
+    """The entries of an object, those of objects in it with a dot."""
+    return [
+        name
+        for key, value in row.items()
+        for name in ([f"{key}.{inner}" for inner in value] if isinstance(value, dict) else [key])
+    ]
+
+
+def _column(path: str, schema: dict[str, Any], name: str, columns: Columns) -> Any:
+    """The polars expression of a column that holds text, or a label."""
+    import polars
+
+    kind, found = schema.get(name), polars.col(name)
+    if kind is None:
+        head, *rest = name.split(".")
+        kind, found = schema.get(head), polars.col(head)
+        for part in rest:
+            fields = dict(kind) if isinstance(kind, polars.Struct) else {}
+            kind, found = fields.get(part), found.struct.field(part)
+    if kind is None:
+        names = _columns_of(schema)
+        mend = f"{columns.flag(name)} {nearest(name, names) or 'with one of them'}"
+        raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
+    loose = columns.labelled and name == columns.names[1]
+    if kind not in (polars.String, polars.Categorical, polars.Enum):
+        if not (loose and (kind == polars.Boolean or kind.is_integer())):
+            allowed = "a column of text" + " or whole numbers" * loose
+            raise DataError(f'column "{name}" of {kind}', allowed, f"{columns.flag(name)} with another", path)
+    return found.cast(polars.String)
+
+
+def _columns_of(schema: dict[str, Any]) -> list[str]:
+    """The columns of a Parquet file, those within a column with a dot."""
+    return [
+        name
+        for key, kind in schema.items()
+        for name in ([f"{key}.{field.name}" for field in kind.fields] if hasattr(kind, "fields") else [key])
+    ]

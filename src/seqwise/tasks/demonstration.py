@@ -1,0 +1,42 @@
+"""What the demo trains: its corpus on disk, and settings that fit three minutes on two cores."""
+
+from pathlib import Path
+
+from seqwise.checkpoints.files import make_folder, replacing
+from seqwise.data.phrasebook import Phrasebook
+from seqwise.data.tokens import TokenSettings
+from seqwise.decoding import Generation
+from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
+from seqwise.tasks.settings import Train
+from seqwise.training.loop import EvaluationSettings, TrainingSettings
+from seqwise.training.optim import OptimizerSettings
+
+
+def write_corpus(book: Phrasebook, folder: Path) -> dict[str, tuple[str, str]]:
+    """Write the three parts as aligned files, `train.en` and `train.fr` and so on; their names come back by part."""
+    make_folder(folder)
+    parts = {"train": book.train, "valid": book.valid, "test": book.test}
+    names = {}
+    for part, pairs in parts.items():
+        names[part] = (str(folder / f"{part}.en"), str(folder / f"{part}.fr"))
+        for name, lines in zip(names[part], (pairs.sources, pairs.targets), strict=True):
+            content = "".join(f"{line}\n" for line in lines).encode()
+            with replacing(Path(name), len(content)) as file:
+                file.write(content)
+    return names
+
+
+def settings(files: dict[str, tuple[str, str]], out: Path, overwrite: bool, seed: int) -> Train:
+    """A small Transformer, trained for two minutes or so; the time limit holds on slower machines too."""
+    return Train(
+        train=files["train"],
+        valid=files["valid"],
+        out=str(out),
+        overwrite=overwrite,
+        tokens=TokenSettings(size=2000),
+        model=TransformerSettings(width=128, layers=2, heads=4, feed_forward=FeedForwardSettings(width=512)),
+        training=TrainingSettings(epochs=5, time_limit=130.0, seed=seed),
+        optimizer=OptimizerSettings(rate=3e-3, warmup=200, schedule="cosine"),
+        evaluation=EvaluationSettings(sentences=200, average=0),
+        generation=Generation(beams=4),
+    )

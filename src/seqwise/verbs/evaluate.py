@@ -1,0 +1,130 @@
+"""evaluate: how good a run is on pairs it has not seen, how sure that is, and where it is worst."""
+
+import csv
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+
+from seqwise import device as devices
+from seqwise.checkpoints.files import replacing
+from seqwise.config import Range, check
+from seqwise.data.text import read_pairs
+from seqwise.errors import ConfigError
+from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, sentence_scores
+from seqwise.tasks.stored import open_translator
+
+SCORES = "test-scores.tsv"
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One sentence of the test set."""
+
+    score: SentenceScore
+    source: str
+    reference: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a run on a test set."""
+
+    scores: tuple[Score, ...]
+    worst: tuple[Scored, ...]
+    """The worst first, by chrF."""
+    file: str
+    """Where the score of each sentence stands."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return {"scores": [score.to_dict() for score in self.scores], "file": self.file}
+
+    def __rich__(self) -> Group:
+        table = Table("chrF", "source, reference, output", title="worst sentences", show_lines=True)
+        for one in self.worst:
+            table.add_row(f"{one.score.chrf:.1f}", Text(f"{one.source}\n{one.reference}\n{one.output}"))
+        return Group(*self.scores, Text(f"each sentence: {self.file}"), *([table] if self.worst else []))
+
+
+def evaluate(
+    run: Path,
+    *,
+    test: tuple[str, ...] = (),
+    ensemble: tuple[Path, ...] = (),
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    beams: Annotated[int, Range(1, 64)] | None = None,
+    length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
+    worst: Annotated[int, Range(0)] = 5,
+    scores: Path | None = None,
+    resamples: Annotated[int, Range(0)] = 1000,
+    on_bad_row: Literal["stop", "skip"] | None = None,
+    device: str = "auto",
+) -> Evaluation:
+    """Score a trained model on data that it has not seen.
+
+    BLEU and chrF with sacrebleu's signature and a 95 % bootstrap interval over sentences, the score of each sentence in a
+    file, and the worst sentences first. The files are read as the training files were.
+
+    Args:
+        run: The run folder.
+        test: The sentence pairs: two aligned files, or one or more TSV, CSV, JSONL, Parquet or TMX files.
+        ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
+        tokenize: How sacrebleu cuts words: 13a for raw text, none for tokenized text, zh, ja-mecab, char, intl.
+        lowercase: Compare without regard to case.
+        beams: Hypotheses kept at each step; as the run was set unless given.
+        length_penalty: As in predict; as the run was set unless given.
+        worst: How many of the worst sentences to show.
+        scores: File for the score of each sentence; test-scores.tsv in the run folder unless given.
+        resamples: Draws of the bootstrap; 0 leaves the interval out.
+        on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.
+        device: auto, cpu, cuda or cuda:N.
+
+    Example:
+        seqwise evaluate runs/en-fr --test test.en test.fr
+    """
+    if not test:
+        raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
+    devices.keep_memory()
+    translator, settings = open_translator([run, *ensemble], device)
+    reading = replace(settings.data, on_bad_row=on_bad_row or settings.data.on_bad_row)
+    pairs = read_pairs(test, reading)
+    made = replace(
+        settings.generation,
+        best=1,
+        beams=beams or settings.generation.beams,
+        length_penalty=settings.generation.length_penalty if length_penalty is None else length_penalty,
+    )
+    check(made)
+    outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
+    references = list(pairs.targets)
+    both = (
+        bleu(outputs, references, tokenize, lowercase, resamples),
+        chrf(outputs, references, lowercase=lowercase, resamples=resamples),
+    )
+    each = [
+        Scored(score, pairs.sources[score.item], references[score.item], outputs[score.item])
+        for score in sentence_scores(outputs, references, tokenize, lowercase)
+    ]
+    place = scores or run / SCORES
+    _save(each, place)
+    return Evaluation(both, tuple(sorted(each, key=lambda one: one.score.chrf)[:worst]), str(place))
+
+
+def _save(each: list[Scored], place: Path) -> None:
+    """A line a sentence, in the order of the test set."""
+    text = io.StringIO()
+    table = csv.writer(text, "excel-tab", lineterminator="\n")
+    table.writerow(["item", "chrf", "bleu", "source", "reference", "output"])
+    for one in each:
+        score = one.score
+        table.writerow([score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output])
+    content = text.getvalue().encode()
+    with replacing(place, len(content)) as file:
+        file.write(content)
