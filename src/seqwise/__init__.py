@@ -1,40 +1,74 @@
 """Seqwise trains sequence models, shows what happens inside them, and weighs whether it was worth it.
 
-The verbs are functions of this package: `seqwise.train(...)`, `seqwise.predict(...)`. They are imported when first
-used, so that `import seqwise` loads no torch. The house, from the door down; each room imports only what
-stands below it:
+The verbs are functions of this package: `seqwise.train(...)`, `seqwise.predict(...)`. Each is imported when
+it is first used, so that `import seqwise` loads no torch. The house, from the door down; a room imports only
+what stands below it, and neighbours across a bar do not see each other:
 
     __main__                  python -m seqwise; what torchrun starts
-    cli                       the command line
+    cli                       the command line: calls verbs and nothing else
     verbs                     a file a verb: wires rooms, does no maths
     inspection                looks into a model, never touches
-    tasks                     what each task reads, which model and which scores
+    tasks                     what each task reads, which model it has and how it is scored
     training                  fit() is a generator of events
     decoding | checkpoints    ids in, ids out | weights in and out
     models | data | metrics   tensors in, tensors out | files to batches | predictions to scores
     config | device           settings from files and flags | where tensors live
     errors                    what can go wrong, and how it is told
 
-`config` and `inspect` have namesakes: `seqwise.config` is the room; that verb is `seqwise.verbs.config.config`.
+The verb `config` has a namesake: `seqwise.config` is the room, the verb is `seqwise.verbs.config.config`.
 """
 
 from importlib import import_module, metadata
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from seqwise.errors import CheckpointError as CheckpointError
-    from seqwise.errors import ConfigError as ConfigError
-    from seqwise.errors import DataError as DataError
-    from seqwise.errors import MissingExtra as MissingExtra
-    from seqwise.errors import SeqwiseError as SeqwiseError
-    from seqwise.errors import TrainingError as TrainingError
-    from seqwise.verbs.doctor import doctor as doctor
+from seqwise.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    MissingExtra,
+    SeqwiseError,
+    TrainingError,
+)
 
-_PLACES = {
-    **dict.fromkeys(("demo", "doctor", "evaluate", "inspect", "predict", "train"), "seqwise.verbs"),
-    **dict.fromkeys(
-        ("CheckpointError", "ConfigError", "DataError", "MissingExtra", "SeqwiseError", "TrainingError"),
-        "seqwise.errors",
-    ),
-}
-__all__ = [*sorted(_PLACES), "__version__"]  # noqa: PLE0604
+if TYPE_CHECKING:
+    from seqwise.verbs.demo import demo
+    from seqwise.verbs.doctor import doctor
+    from seqwise.verbs.evaluate import evaluate
+    from seqwise.verbs.inspect import inspect
+    from seqwise.verbs.predict import predict
+    from seqwise.verbs.train import train
+
+__all__ = [
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "MissingExtra",
+    "SeqwiseError",
+    "TrainingError",
+    "__version__",
+    "demo",
+    "doctor",
+    "evaluate",
+    "inspect",
+    "predict",
+    "train",
+]
+
+_LATE = {verb: f"seqwise.verbs.{verb}" for verb in ("demo", "doctor", "evaluate", "inspect", "predict", "train")}
+"""Where the names stand that are imported when first used."""
+
+
+def __getattr__(name: str) -> Any:
+    """A verb, imported now; `__version__`, looked up now (PEP 562)."""
+    if name == "__version__":
+        return metadata.version("seqwise")
+    if name not in _LATE:
+        raise AttributeError(f"module 'seqwise' has no attribute {name!r}")
+    value = getattr(import_module(_LATE[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """What can be asked for, imported or not."""
+    return sorted({*globals(), *_LATE, "__version__"})

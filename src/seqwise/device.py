@@ -201,8 +201,7 @@ def _memory() -> tuple[int, int]:
         total = available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     limits = [(group, "memory.max", "memory.current", "inactive_file") for group in _groups("")]
     limits += [
-        (group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
-        for group in _groups("memory")
+        (group, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file") for group in _groups("memory")
     ]
     for group, most, used, cached in limits:
         limit = _read(group / most).strip()
@@ -235,9 +234,7 @@ def _race() -> float:
             began = time.perf_counter()
             torch.mm(matrix, matrix)
             times[kind].append(time.perf_counter() - began)
-    warm = {
-        kind: statistics.median(taken[1:] or taken) for kind, taken in times.items()
-    }  # the first is set-up
+    warm = {kind: statistics.median(taken[1:] or taken) for kind, taken in times.items()}  # the first is set-up
     return warm[torch.float32] / warm[torch.bfloat16]
 
 

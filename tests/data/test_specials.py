@@ -9,12 +9,7 @@ from tokenizers import Tokenizer as Backend
 from seqwise.data.tokens import Piece, Tokenizer, TokenSettings, Vocabularies, train_tokenizers
 from seqwise.errors import CheckpointError
 
-ENGLISH = [
-    f"the {size} {animal} {action} at home."
-    for size in ("small", "big")
-    for animal in ("dog", "cat")
-    for action in ("runs", "sleeps")
-]
+ENGLISH = [f"the {animal} {action} at home." for animal in ("dog", "cat") for action in ("runs", "sleeps")]
 FRENCH = [f"{who} était là-bas." for who in ("l'homme", "le petit chien", "la fille de l'hôtel")]
 
 
@@ -150,18 +145,19 @@ def test_a_missing_file_is_one_clear_line(tmp_path):
     with pytest.raises(CheckpointError, match=r"none\.json: cannot be read"):
         Tokenizer.load(tmp_path / "none.json")
     with pytest.raises(CheckpointError, match="cannot be written"):
-        trained("bpe").save(tmp_path / "no folder" / "tokenizer.json")
+        Tokenizer.load(bert(tmp_path)).save(tmp_path / "no folder" / "tokenizer.json")
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
-    Tokenizer.load(bert(tmp_path / "..")).save(tmp_path / "tokenizer.json")
-    before = (tmp_path / "tokenizer.json").read_bytes()
+    path = bert(tmp_path)
+    before = path.read_bytes()
+    tokenizer = Tokenizer.load(path)
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(CheckpointError, match="No space left on device"):
-        trained("bpe").save(tmp_path / "tokenizer.json")
-    assert (tmp_path / "tokenizer.json").read_bytes() == before
-    assert [path.name for path in tmp_path.iterdir()] == ["tokenizer.json"]
+        tokenizer.save(path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]

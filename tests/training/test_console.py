@@ -3,7 +3,7 @@ import re
 import unicodedata
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
@@ -26,6 +26,7 @@ def on_terminal(**settings) -> tuple[Console, io.StringIO]:
     return Console(terminal, **settings), out
 
 
+@settings(deadline=None)
 @given(st.text(st.characters(codec=None)))
 def test_nothing_that_steers_a_terminal_gets_through(text):
     shown = printable(text)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.errors import CheckpointError, MissingExtra
@@ -49,16 +49,19 @@ class Watcher:
         self.fails_on_close = fails_on_close
 
     def tell(self, event: Event) -> None:
+        """Remember."""
         if event.step == self.fails_at:
             raise CheckpointError("it", "more", "less")
         self.told.append(event)
 
     def close(self) -> None:
+        """Remember."""
         self.closed = True
         if self.fails_on_close:
             raise CheckpointError("closing", "more", "less")
 
 
+@settings(deadline=None)
 @given(events)
 def test_a_journal_gives_back_the_events_it_was_told(tmp_path_factory, events):
     path = tmp_path_factory.mktemp("run") / "journal.jsonl"
@@ -159,7 +162,7 @@ def test_a_foreign_line_is_named_by_file_and_number(tmp_path, line):
 
 
 def test_a_journal_that_is_not_there_is_one_clear_line(tmp_path):
-    with pytest.raises(CheckpointError, match="cannot be read .*needs the journal of a run"):
+    with pytest.raises(CheckpointError, match=r"cannot be read .*needs the journal of a run"):
         read(tmp_path / "journal.jsonl")
     with pytest.raises(CheckpointError, match="cannot be written"):
         Journal(tmp_path / "nowhere" / "journal.jsonl")

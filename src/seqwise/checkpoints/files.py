@@ -12,6 +12,7 @@ import errno
 import hashlib
 import itertools
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,7 @@ PART = ".part"
 MEGABYTE = 10**6
 BLOCK = 1 << 20  # bytes hashed at a time
 
+_ASIDE = re.compile(r"\.([^/\\]+)\.\d+-\d+\.part")
 _numbers = itertools.count()  # two files on their way to the same place need two names
 
 
@@ -42,6 +44,8 @@ def replacing(path: Path, needed: int) -> Iterator[BinaryIO]:
         os.replace(part, path)
         _sync_folder(path.parent)
     except OSError as error:
+        with suppress(OSError):
+            part.unlink()  # before the error is made, which tells how much is free
         raise unwritable(path, error, needed) from error
     finally:
         with suppress(OSError):
@@ -77,7 +81,7 @@ def discard(path: Path) -> None:
     part = _aside(path)
     try:
         os.rename(path, part)
-        if part.is_dir():
+        if part.is_dir() and not part.is_symlink():
             shutil.rmtree(part)
         else:
             part.unlink()
@@ -92,7 +96,7 @@ def discard(path: Path) -> None:
 def sweep(folder: Path) -> None:
     """Delete what killed processes left half written. Only for the one that holds the folder's lock."""
     for left in folder.glob(f".*{PART}"):
-        if left.is_dir():
+        if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:
             with suppress(OSError):
@@ -117,7 +121,8 @@ def hash_file(path: str | Path) -> str:
 
 def unwritable(path: Path, error: OSError, needed: int) -> CheckpointError:
     """The one line for a file that could not be written, the mend chosen by what the system said."""
-    reason = f"{path} cannot be written ({error.strerror or error})"
+    place = _ASIDE.sub(r"\1", str(path))
+    reason = f"{place} cannot be written ({error.strerror or error})"
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         free = _free(path)
         return CheckpointError(

@@ -184,9 +184,7 @@ class RunFolder:
 
     # state
 
-    def save_state(
-        self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], keep: int = 1
-    ) -> Path:
+    def save_state(self, step: int, tensors: Mapping[str, Tensor], facts: Mapping[str, Any], keep: int = 1) -> Path:
         """All that training needs to go on after `step`; older states go once this one is complete."""
         return states.save(self.path / STATE, step, tensors, facts, keep)
 

@@ -45,15 +45,11 @@ NAMES = {
 Tensors = dict[str, Shaped[Tensor, "..."]]
 
 
-def write_tensors(
-    path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None
-) -> None:
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str] | None = None) -> None:
     """Write all tensors, wherever they lie, and the metadata; atomic."""
     distinct, tied = _untie(tensors)
     order = sorted(distinct, key=lambda name: (-distinct[name].element_size(), name))  # keeps each aligned
-    header: dict[str, object] = {
-        "__metadata__": {**(metadata or {}), **({TIED: json.dumps(tied)} if tied else {})}
-    }
+    header: dict[str, object] = {"__metadata__": {**(metadata or {}), **({TIED: json.dumps(tied)} if tied else {})}}
     end = 0
     for name in order:
         tensor = distinct[name]
@@ -166,9 +162,7 @@ def _told(path: Path, size: int) -> int | None:
     if len(text) < length:
         return begin
     try:
-        ends = [
-            entry["data_offsets"][1] for name, entry in json.loads(text).items() if name != "__metadata__"
-        ]
+        ends = [entry["data_offsets"][1] for name, entry in json.loads(text).items() if name != "__metadata__"]
         expected = begin + max(ends, default=0)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
         return None

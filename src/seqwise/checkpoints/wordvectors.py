@@ -21,7 +21,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -86,35 +85,32 @@ class WordVectors:
         )
 
 
-def read(
-    path: str | Path, words: Mapping[str, int], lowercase: bool = True, marker: str = "▁"
-) -> WordVectors:
+def read(path: str | Path, words: Mapping[str, int], lowercase: bool = True, marker: str = "▁") -> WordVectors:
     """Read the vectors of `words`, which maps a word to its id.
 
     A word that the file does not have as it stands is looked for without the `marker` that tokenizers put
     where a word begins, then, if `lowercase`, in lower case. Of two rows of the same word the first counts.
     """
-    with _opened(Path(path)) as file:
+    path = Path(path)
+    with _opened(path) as file:
         first = file.readline(LONGEST_LINE).removeprefix(codecs.BOM_UTF8)
         _must_be_readable(first, path)
         header = HEADER.fullmatch(first)
+        width = _width_of(first, path) if header is None else int(header[2])
+        text = header is None or _is_text(file.read(LONGEST_WORD + 4 * width), width)
+    shelf = _Shelf(words, width, lowercase, marker)
+    with _opened(path) as file:
         if header is None:
-            shelf = _Shelf(words, _width_of(first, path), lowercase, marker)
-            total = _read_text(file, first, 1, shelf, path, spaces=True)
-        else:
-            told = int(header[1])
-            shelf = _Shelf(words, int(header[2]), lowercase, marker)
-            second = file.readline(LONGEST_LINE)
-            if _is_text(second, shelf.width):
-                total = _read_text(file, second, 2, shelf, path, spaces=False)
-            else:
-                total = _read_binary(file, second, len(first), told, shelf, path)
-            if total != told:
-                raise _fault(
-                    f"{total:,} rows are there" if total < told else f"there is more behind row {told:,}",
-                    f"the {told:,} rows that the first line tells",
-                    str(path),
-                )
+            return shelf.result(_read_text(file, shelf, path, spaces=True))
+        told = int(header[1])
+        begin = len(file.readline(LONGEST_LINE))
+        total = _read_text(file, shelf, path, spaces=False) if text else _read_binary(file, begin, told, shelf, path)
+    if total != told:
+        raise _fault(
+            f"{total:,} rows are there" if total < told else f"there is more behind row {told:,}",
+            f"the {told:,} rows that the first line tells",
+            str(path),
+        )
     return shelf.result(total)
 
 
@@ -130,9 +126,7 @@ class _Shelf:
         for word, number in words.items():
             bare = word.removeprefix(marker)
             forms: dict[str, int] = {}
-            for distance, form in enumerate(
-                [word, bare, *([word.lower(), bare.lower()] if lowercase else [])]
-            ):
+            for distance, form in enumerate([word, bare, *([word.lower(), bare.lower()] if lowercase else [])]):
                 forms.setdefault(form, distance)
             for form, distance in forms.items():
                 if form:
@@ -154,16 +148,14 @@ class _Shelf:
         order = [self.rows[number][0] for number in ids]
         lowered = sum(distance >= LOWERED for _, distance in self.rows.values())
         vectors = torch.from_numpy(self.table[order])  # (N, D)
-        return WordVectors(
-            torch.tensor(ids, dtype=torch.int64), vectors, lowered, self.words - len(ids), total
-        )
+        return WordVectors(torch.tensor(ids, dtype=torch.int64), vectors, lowered, self.words - len(ids), total)
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[BinaryIO]:
+def _opened(path: Path) -> Iterator[io.BufferedReader]:
     """The content, unzipped where it is zipped."""
     try:
-        with io.BufferedReader(io.FileIO(path), BLOCK) as raw:
+        with open(path, "rb") as raw:
             zipped = raw.peek(2)[:2] == b"\x1f\x8b"
             yield io.BufferedReader(gzip.GzipFile(fileobj=raw), BLOCK) if zipped else raw
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -177,7 +169,7 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         ) from error
 
 
-def _must_be_readable(first: bytes, path: str | Path) -> None:
+def _must_be_readable(first: bytes, path: Path) -> None:
     """Refuse what is surely none of the three formats."""
     for magic, (what, mend) in FOREIGN.items():
         if first.startswith(magic):
@@ -186,20 +178,17 @@ def _must_be_readable(first: bytes, path: str | Path) -> None:
         raise _fault("the file or its first line is empty", "word2vec or GloVe", f"{path}:1")
 
 
-def _is_text(row: bytes, width: int) -> bool:
-    """Whether the row after a header is text: its numbers printable, or so few that they surely are numbers.
-
-    A binary row may have a line feed among its bytes; cut there, it has neither property but by a rare
-    accident.
-    """
-    numbers = row.strip(b"\r\n").partition(b" ")[2]
-    if not numbers:
-        return not row
-    printable = all(32 <= byte < 127 for byte in numbers[: 4 * width])
-    return (printable and len(numbers) >= 2 * width - 1) or all(map(_is_number, numbers.split()))
+def _is_text(rows: bytes, width: int) -> bool:
+    """Whether the rows after a header are text: there are no control characters where a vector would stand."""
+    vector = rows.partition(b" ")[2][: 4 * width]
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(vector)  # which may end within a letter
+    except UnicodeDecodeError:
+        return False
+    return not any(character < " " and character not in "\t\r\n" for character in text)
 
 
-def _width_of(first: bytes, path: str | Path) -> int:
+def _width_of(first: bytes, path: Path) -> int:
     """Numbers at the end of the first GloVe row; at least one field is the word."""
     fields = first.strip(b"\r\n").rstrip(b" ").split(b" ")
     width = 0
@@ -210,12 +199,12 @@ def _width_of(first: bytes, path: str | Path) -> int:
     return width
 
 
-def _read_text(
-    file: BinaryIO, line: bytes, number: int, shelf: _Shelf, path: str | Path, spaces: bool
-) -> int:
-    """All rows of text, of which `line` with this number is the first. Returns how many there are."""
+def _read_text(file: io.BufferedReader, shelf: _Shelf, path: Path, spaces: bool) -> int:
+    """All rows of text from here on; returns how many there are. A word may have spaces only in GloVe."""
     total = 0
+    number = 1 if spaces else 2
     wanted: list[_Row] = []
+    line = file.readline(LONGEST_LINE).removeprefix(codecs.BOM_UTF8)
     while line:
         row = line.rstrip(b" \r\n")
         if row:
@@ -247,7 +236,7 @@ def _uncommon(row: bytes, width: int, where: str, spaces: bool) -> tuple[bytes, 
     return b" ".join(fields[:-width]), b" ".join(fields[-width:])
 
 
-def _shelve(wanted: list[_Row], shelf: _Shelf, path: str | Path) -> None:
+def _shelve(wanted: list[_Row], shelf: _Shelf, path: Path) -> None:
     """Turn the numbers of many rows into float32 at once; polars does it several times faster than NumPy."""
     if not wanted:
         return
@@ -270,8 +259,8 @@ def _shelve(wanted: list[_Row], shelf: _Shelf, path: str | Path) -> None:
 
 def _must_be_number(field: bytes, where: str) -> None:
     if not (_is_number(field) and abs(float(field)) <= LARGEST):
-        shown = field[:40].decode(errors="backslashreplace")
-        raise _fault(f"{shown!r} among the numbers", "finite decimal numbers", where)
+        shown = repr(field[:40])[1:]  # escapes what a terminal would obey
+        raise _fault(f"{shown} among the numbers", "finite decimal numbers", where)
 
 
 def _is_number(field: bytes) -> bool:
@@ -282,11 +271,9 @@ def _is_number(field: bytes) -> bool:
     return b"_" not in field  # which Python allows
 
 
-def _read_binary(
-    file: BinaryIO, buffer: bytes, offset: int, told: int, shelf: _Shelf, path: str | Path
-) -> int:
-    """Rows of word, space and float32 numbers; `buffer` is where they begin, at byte `offset` of the file."""
-    size, at = 4 * shelf.width, 0
+def _read_binary(file: io.BufferedReader, offset: int, told: int, shelf: _Shelf, path: Path) -> int:
+    """Rows of word, space and float32 numbers, the first of which begins at byte `offset` of the file."""
+    size, buffer, at = 4 * shelf.width, b"", 0
     for row in range(1, told + 1):
         while (end := buffer.find(b" ", at)) < 0 or len(buffer) < end + 1 + size:
             more = file.read(BLOCK)
@@ -309,6 +296,4 @@ def _read_binary(
 
 
 def _fault(given: str, allowed: str, where: str) -> DataError:
-    return DataError(
-        given=given, allowed=allowed, mend="downloading the file again, or another one", where=where
-    )
+    return DataError(given=given, allowed=allowed, mend="downloading the file again, or another one", where=where)

@@ -11,6 +11,7 @@ from dataclasses import is_dataclass
 from functools import wraps
 from importlib import import_module, metadata
 from pathlib import Path
+from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from cyclopts import App, Group, Parameter, Token
@@ -21,6 +22,8 @@ from seqwise.verbs import Verb
 Function = Callable[..., Any]
 SETTINGS = "settings"
 """The parameter that is filled from a file and flags."""
+TOP = "run"
+"""The panel of settings that stand in no section."""
 _HELP = ("--help", "-h")
 _EPILOGUE = """\
 Example:
@@ -91,7 +94,7 @@ def _presented(function: Function, name: str) -> Function:
     """The function as cyclopts shall see it."""
     hints = get_type_hints(function, include_extras=True)
     if takes_settings(function):
-        parameters = [_file(), *_flags(describe(hints[SETTINGS]))]
+        parameters = _flags(describe(hints[SETTINGS]))
     else:
         signature = inspect.signature(function)
         parameters = [_native(parameter, hints[key]) for key, parameter in signature.parameters.items()]
@@ -117,22 +120,22 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
             return word(plain, tokens[0].value, tokens[0].keyword or name)
 
         hint = Annotated[hint, Parameter(converter=converted)]
+    elif set(get_args(hint)) in ({str, NoneType}, {Path, NoneType}):
+        hint = next(member for member in get_args(hint) if member is not NoneType)  # "none" is a text here
     return parameter.replace(annotation=hint)
 
 
 def _noted(hint: Any) -> bool:
     """Whether a Range or Duration stands in the annotation."""
-    if get_origin(hint) is Annotated and any(
-        isinstance(note, Range | Duration) for note in get_args(hint)[1:]
-    ):
+    if get_origin(hint) is Annotated and any(isinstance(note, Range | Duration) for note in get_args(hint)[1:]):
         return True
     return get_origin(hint) is not tuple and any(_noted(member) for member in get_args(hint))
 
 
-def _file() -> inspect.Parameter:
+def _file(group: Group) -> inspect.Parameter:
     """The settings file, which every verb of settings takes."""
     text = "Settings in YAML; flags win over it. The first word may name it too. [see: seqwise config show]"
-    hint = Annotated[Path | None, Parameter(name="--config", help=text, show_default=False)]
+    hint = Annotated[Path | None, Parameter(name="--config", help=text, group=group, show_default=False)]
     return inspect.Parameter("config_file", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=hint)
 
 
@@ -144,16 +147,15 @@ def _flags(settings: Sequence[Setting]) -> list[inspect.Parameter]:
         named.setdefault(setting.name, []).append(setting)
         kinds.setdefault(setting.name.partition(".")[0], set()).add(setting.only)
     titles = {name: _title(rows, kinds[name.partition(".")[0]] - {""}) for name, rows in named.items()}
-    groups = {
-        title: Group(title, sort_key=order) for order, title in enumerate(dict.fromkeys(titles.values()))
-    }
-    return [_flag(rows, groups[titles[name]]) for name, rows in named.items()]
+    ordered = dict.fromkeys([TOP, *titles.values()])
+    groups = {title: Group(title, sort_key=order) for order, title in enumerate(ordered)}
+    return [_file(groups[TOP]), *(_flag(rows, groups[titles[name]]) for name, rows in named.items())]
 
 
 def _title(rows: Sequence[Setting], kinds: set[str]) -> str:
     """The panel in which a setting stands: its section, and the kinds that have it where not all do."""
     only = [row.only for row in rows if row.only]
-    return (rows[0].section or "run") + (f", {' and '.join(only)}" if only and kinds - set(only) else "")
+    return (rows[0].section or TOP) + (f", {' and '.join(only)}" if only and kinds - set(only) else "")
 
 
 def _flag(rows: Sequence[Setting], group: Group) -> inspect.Parameter:
@@ -181,9 +183,7 @@ def _flag(rows: Sequence[Setting], group: Group) -> inspect.Parameter:
 
 def _metavar(label: str) -> str:
     """`whole number or none` as NUMBER."""
-    return (
-        label.replace("whole ", "").replace(" or none", "").replace(", ...", "...").replace(",", "").upper()
-    )
+    return label.replace("whole ", "").replace(" or none", "").replace(", ...", "...").replace(",", "").upper()
 
 
 def _docstring(function: Function) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from cyclopts import (
     CoercionError,
     CycloptsError,
     MissingArgumentError,
+    RepeatArgumentError,
     UnknownOptionError,
     UnusedCliTokensError,
 )
@@ -17,7 +18,7 @@ from seqwise.config import word
 from seqwise.errors import ConfigError, Fault, SeqwiseError, nearest
 
 DONE, BROKEN, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
-"""Exit codes; `seqwise.cli` tells what they mean. 130 and 141 are 128 + SIGINT and 128 + SIGPIPE, as in shells."""
+"""Exit codes, explained in `seqwise.cli`. The last are 128 + SIGINT and 128 + SIGPIPE, as in shells."""
 
 _MENDS = {
     errno.ENOSPC: "to free some space, or a path on another disk",
@@ -49,6 +50,9 @@ def failure(error: BaseException, command: str) -> Failure:
             return Failure("interrupted", INTERRUPTED)
         case BrokenPipeError():
             return Failure("", UNREAD)
+        case SystemExit():  # rich makes one of a closed pipe
+            code = error.code if isinstance(error.code, int) else DONE if error.code is None else BROKEN
+            return Failure("", UNREAD if isinstance(error.__context__, BrokenPipeError) else code)
         case SeqwiseError():
             return Failure(_told(error.faults), REFUSED)
         case CycloptsError():
@@ -64,19 +68,13 @@ def failure(error: BaseException, command: str) -> Failure:
 
 def printable(text: str) -> str:
     """The text with control characters spelled out, so that no input can move the cursor or forge a line."""
-    return "".join(
-        repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text
-    )
+    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text)
 
 
 def _told(faults: tuple[Fault, ...] | list[Fault]) -> str:
     """As `SeqwiseError` tells them, each on a line of its own."""
     lines = [printable(str(fault)) for fault in faults]
-    return (
-        lines[0]
-        if len(lines) == 1
-        else "\n".join([f"{len(lines)} faults:", *(f"  {line}" for line in lines)])
-    )
+    return lines[0] if len(lines) == 1 else "\n".join([f"{len(lines)} faults:", *(f"  {line}" for line in lines)])
 
 
 def _system(error: OSError) -> Fault:
@@ -94,21 +92,20 @@ def _usage(error: CycloptsError, command: str) -> Fault:
         case UnknownOptionError():
             typed = error.token.keyword or error.token.value
             known = [name for argument in error.argument_collection for name in argument.names]
-            return Fault(typed, f"a flag of {command}", nearest(typed, known) or help_words)
+            mend = f'-- "{typed}", since it begins with a hyphen' if " " in typed else nearest(typed, known)
+            return Fault(typed, f"a flag of {command}", mend or help_words)
         case CoercionError() if error.token is not None and error.argument is not None:
             name = error.token.keyword or _shown(error.argument)
             return _value(error.argument.hint, error.token.value, name, help_words)
         case MissingArgumentError() if error.argument is not None:
-            given = (
-                f"{error.keyword} without a value"
-                if error.keyword
-                else f"{_shown(error.argument)} is not given"
-            )
+            given = f"{error.keyword} without a value" if error.keyword else f"{_shown(error.argument)} is not given"
             return Fault(given, "a value", help_words)
         case UnusedCliTokensError():
             words = error.unused_tokens or [""]
-            mend = "quotes around a text with spaces" if len(words) > 1 else help_words
+            mend = f"quotes around a text with spaces, or {help_words}"
             return Fault(f"the word {words[0]}", f"no more words than {command} takes", mend)
+        case RepeatArgumentError():
+            return Fault(f"{error.token.keyword} a second time", "each flag once", "the one that is meant, alone")
     error.verbose = False
     text = " ".join(str(error).split()).rstrip(".")
     return Fault(text, f"words and flags as {command} takes them", help_words)

@@ -5,6 +5,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from cyclopts.completion import ShellDetectionError
+
 from seqwise.cli import commands
 from seqwise.cli.failures import DONE, failure
 from seqwise.errors import ConfigError, nearest
@@ -23,7 +25,7 @@ def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> i
     try:
         code = run(given, verbs)
         sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, SystemExit) as error:
         if debug:
             traceback.print_exc()
         failed = failure(error, command)
@@ -37,10 +39,13 @@ def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> i
 def run(words: Sequence[str], verbs: Sequence[Verb]) -> int:
     """The same, letting errors through."""
     if commands.is_help(words):
-        installing = words[:1] == ["--install-completion"]
-        app = commands.application(verbs, loaded="*" if installing else "")
+        app = commands.application(verbs, loaded="*" if "--install-completion" in words else "")
         command, bound, _ = app.parse_args(list(words) or ["--help"])
-        return show(command(*bound.args, **bound.kwargs))
+        try:
+            return show(command(*bound.args, **bound.kwargs))
+        except ShellDetectionError:
+            shells = "bash, zsh, fish or powershell"
+            raise ConfigError("no shell that is known", shells, "--install-completion --shell bash") from None
     verb = _chosen(words[0], verbs)
     app = commands.application(verbs, loaded=verb.name)
     return show(commands.call(commands.load(verb), verb.name, words[1:], app))

@@ -35,9 +35,7 @@ class Builder:
         self._unknown(section, table, prefix)
         defaults = section.defaults(base)
         values = {
-            entry.name: self._entry(
-                entry, table.entries.get(entry.name), defaults[entry.name], prefix + entry.name
-            )
+            entry.name: self._entry(entry, table.entries.get(entry.name), defaults[entry.name], prefix + entry.name)
             for entry in section.entries
         }
         if any(value is MISSING for value in values.values()):
@@ -95,9 +93,7 @@ class Builder:
             known = list(group.tags)
             instead = nearest(text, known) or known[0]
             allowed = listed(known)
-            self._fault(
-                tag.origin, tag.origin.given(f"{name}.{TAG}", str(tag)), allowed, f"{name}.{TAG}", instead
-            )
+            self._fault(tag.origin, tag.origin.given(f"{name}.{TAG}", str(tag)), allowed, f"{name}.{TAG}", instead)
             return None
         return group.tags[text]
 
@@ -108,7 +104,7 @@ class Builder:
             if key in known:
                 continue
             shown = node.origin.given(prefix + key, "") if node.origin.flag else prefix + key
-            owners = self._owners(prefix + key)
+            owners = self._owners(prefix + key) if "." not in key else []
             if owners:
                 tag = section.tags[0] if section.tags else ""
                 allowed = f"{prefix}{TAG} {listed(owners)}, while it is {tag}"
@@ -116,9 +112,7 @@ class Builder:
                 self.faults.append(Fault(shown.strip(), allowed, mend, node.origin.where))
             else:
                 mend = self._suggestion(section, prefix, key)
-                self.faults.append(
-                    Fault(f"{shown.strip()}", "a setting that is known", mend, node.origin.where)
-                )
+                self.faults.append(Fault(f"{shown.strip()}", "a setting that is known", mend, node.origin.where))
 
     def _owners(self, name: str) -> list[str]:
         """The kinds of the same union that do have the setting."""
@@ -130,7 +124,10 @@ class Builder:
         """The nearest name in this section, else the place where that name does stand."""
         close = nearest(key, [entry.name for entry in section.entries])
         everywhere = [name for name, _ in paths(self.tree)]
-        elsewhere = [name for name in everywhere if name == key or name.endswith(f".{key}")]
+        if prefix + key in everywhere:  # dotted, as flags are
+            head, _, last = key.rpartition(".")
+            return f"{last} below {head}"
+        elsewhere = [name for name in everywhere if name.endswith(f".{key}")]
         if not close and elsewhere:
             return " or ".join(dict.fromkeys(elsewhere))
         if close:

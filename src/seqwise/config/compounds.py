@@ -132,7 +132,10 @@ class Items:
         if not isinstance(node, Scalar | Series):
             raise Refused(self.allowed)
         items = node.items if isinstance(node, Series) else (node,)
-        return tuple(form.read(item) for form, item in zip(self._each(len(items)), items, strict=True))
+        try:
+            return tuple(form.read(item) for form, item in zip(self._each(len(items)), items, strict=True))
+        except Refused:
+            raise Refused(self.allowed) from None
 
     def check(self, value: object) -> None:
         """A tuple: a list could be changed behind the settings' back."""

@@ -50,14 +50,13 @@ class _Reader:
         """Ours, for theirs. Aliases share one node, so that no file can unfold to more than it holds."""
         origin = Origin(_where(self.file, node))
         if id(node) in self.open or depth > _NESTING:
-            self.faults.append(
-                Fault("a nesting without end", "settings in sections", "to flatten it", origin.where)
-            )
+            self.faults.append(Fault("a nesting without end", "settings in sections", "to flatten it", origin.where))
             self.done[id(node)] = Scalar("", origin=origin)
         if id(node) not in self.done:
             self.open.add(id(node))
             read = self._node(node, origin, depth)
             self.done.setdefault(id(node), read)
+            self.open.discard(id(node))
         return self.done[id(node)]
 
     def _node(self, node: yaml.Node, origin: Origin, depth: int) -> Node:
@@ -66,9 +65,7 @@ class _Reader:
         if isinstance(node, yaml.SequenceNode):
             return Series(tuple(self.node(item, depth + 1) for item in node.value), origin)
         if node.tag not in _PLAIN_TAGS:
-            self.faults.append(
-                Fault(f"the tag {node.tag}", "a plain value", "to leave the tag out", origin.where)
-            )
+            self.faults.append(Fault(f"the tag {node.tag}", "a plain value", "to leave the tag out", origin.where))
         bare = isinstance(node, yaml.ScalarNode) and node.style is None
         return Scalar(node.value, bare, origin)
 
@@ -82,9 +79,7 @@ class _Reader:
                     Fault("a key that is no word", "the name of a setting", "seqwise config show", where)
                 )
             elif key.value == "<<":
-                self.faults.append(
-                    Fault("a merge key <<", "each setting once", "to write the settings out", where)
-                )
+                self.faults.append(Fault("a merge key <<", "each setting once", "to write the settings out", where))
             elif (name := snake(key.value)) in entries:
                 mend = f"to keep this one or that of line {lines[name]}"
                 self.faults.append(Fault(f"{key.value}: a second time", "each setting once", mend, where))
@@ -126,9 +121,7 @@ def _neighbour(file: Path) -> str | None:
     """The file beside the missing one that was probably meant."""
     if not file.parent.is_dir():
         return None
-    near = nearest(
-        file.name, [path.name for path in file.parent.iterdir() if path.suffix in (".yaml", ".yml")]
-    )
+    near = nearest(file.name, [path.name for path in file.parent.iterdir() if path.suffix in (".yaml", ".yml")])
     return str(file.with_name(near)) if near else None
 
 

@@ -6,7 +6,7 @@ flag follows from its form: none or one for a switch, several for a list, else o
 
 from collections.abc import Iterator, Sequence
 
-from seqwise.config.compounds import Either, Items
+from seqwise.config.compounds import Either, Items, Nothing
 from seqwise.config.forms import Form, Switch
 from seqwise.config.nodes import Node, Origin, Scalar, Series, Table, flag, snake
 from seqwise.config.sections import TAG, Group, Section, paths
@@ -61,15 +61,19 @@ class _Reader:
         """Put the words under their name; a list given twice grows, anything else is given anew."""
         many = self._has(name, Items)
         scalars = tuple(Scalar(value, origin=origin) for value in values)
-        if isinstance(self.forms[name][0], Group):
-            name = f"{name}.{TAG}" if values and values[0].lower() not in NOTHINGS else name
-        if not values and self._has(name, Switch):
+        form = self.forms[name][0]
+        if isinstance(form, Group) and values and values[0].lower() not in NOTHINGS:
+            name = f"{name}.{TAG}"
+        if name not in self.forms:
+            mend = flag(name.removesuffix(TAG)) + "NAME VALUE"
+            self.faults.append(Fault(f"{origin.flag} {values[0]}", "one of the settings below it", mend))
+        elif not values and self._has(name, Switch):
             self.found[name] = Scalar("true", origin=origin)
         elif not values:
             self.faults.append(
                 Fault(f"{origin.flag} without a value", _allowed(self.forms[name]), _example(self, name))
             )
-        elif many and (len(values) > 1 or values[0].lower() not in NOTHINGS[1:]):
+        elif many and not (self._has(name, Nothing) and len(values) == 1 and values[0].lower() in NOTHINGS):
             before = self.found.get(name)
             earlier = before.items if isinstance(before, Series) else ()
             self.found[name] = Series(() if values == ["[]"] else (*earlier, *scalars), origin)

@@ -77,9 +77,7 @@ class Text:
 
     def read(self, node: Node) -> object:
         """Whatever was written, save a bare YAML null."""
-        if not isinstance(node, Scalar) or (
-            node.plain and not node.origin.flag and node.text in ("", "~", "null")
-        ):
+        if not isinstance(node, Scalar) or (node.plain and not node.origin.flag and node.text in ("", "~", "null")):
             raise Refused(self.allowed)
         return Path(node.text) if self.path else node.text
 

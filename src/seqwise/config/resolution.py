@@ -28,9 +28,7 @@ def resolve(kind: type[T], file: Path | None = None, flags: Sequence[str] = ()) 
     return settings
 
 
-def attempt(
-    kind: type[T], file: Path | None = None, flags: Sequence[str] = ()
-) -> tuple[T | None, list[Fault]]:
+def attempt(kind: type[T], file: Path | None = None, flags: Sequence[str] = ()) -> tuple[T | None, list[Fault]]:
     """The same without raising: the settings, None where some cannot be read, and the faults."""
     tree = section(kind)
     low, faults = document.load(file) if file is not None else (Table(), [])

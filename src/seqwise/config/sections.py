@@ -129,9 +129,7 @@ def _form(kind: type, name: str, hint: Any) -> Form | Group:
         raise TypeError(f"{kind.__qualname__}.{name}: {error}") from None
     optional = NoneType in members
     if len(kinds) + optional != len(members):
-        raise TypeError(
-            f"{kind.__qualname__}.{name}: a union of dataclasses can have no other member but None"
-        )
+        raise TypeError(f"{kind.__qualname__}.{name}: a union of dataclasses can have no other member but None")
     group = Group(tuple(section(member) for member in kinds), optional)
     if group.tagged and len(group.tags) < len(kinds):
         raise TypeError(

@@ -1,7 +1,7 @@
 """What is asked of text files (`TextSettings`) and what comes back from them (`Pairs`, `Labelled`).
 
-Values only: no file is opened here. Every text remembers its file and line, so that whatever goes wrong with it
-later, in a filter, in training or in a table of the worst translations, can be named as `file:line`.
+Values only: no file is opened here. Every text remembers its file and line, so that whatever goes wrong with
+it later, in a filter, in training or in a table of the worst translations, can be named as `file:line`.
 """
 
 import codecs
@@ -14,7 +14,17 @@ from seqwise.errors import Fault, nearest
 
 Format = Literal["auto", "lines", "tsv", "csv", "jsonl", "parquet", "tmx"]
 
-_USUAL_ENCODINGS = ("utf-8", "latin-1", "cp1252", "cp1251", "utf-16", "gb18030", "big5", "shift_jis", "euc-kr")
+_USUAL_ENCODINGS = (
+    "utf-8",
+    "latin-1",
+    "cp1252",
+    "cp1251",
+    "utf-16",
+    "gb18030",
+    "big5",
+    "shift_jis",
+    "euc-kr",
+)
 
 
 @dataclass(frozen=True)
@@ -22,15 +32,15 @@ class TextSettings:
     """Where in the files the text stands, and which of it is kept."""
 
     format: Format = "auto"
-    """auto: by the ending, also before .gz: .tsv .tab, .csv, .jsonl .ndjson .json, .parquet, .tmx; any other is
-    lines. lines: two files, whose lines of the same number belong together. The others are named as they are."""
+    """auto: by the ending, also before .gz: .tsv .tab, .csv, .jsonl .ndjson .json, .parquet, .tmx; any other
+    is lines. lines: two files, whose lines of the same number belong together."""
     encoding: str = "utf-8"
     """Of lines, TSV, CSV and JSONL, by any name that Python knows. A byte order mark is dropped. Not guessed,
     since a wrong guess trains on garbage; an error says which encoding would fit."""
     source: str | None = None
     """Column of what is read. By default "source" where the first row of a TSV or CSV names it, otherwise the
-    first column. A number counts the columns of a TSV or CSV without header from 1. In JSONL and Parquet a dot
-    leads into an object: translation.en."""
+    first column. A number counts the columns of a TSV or CSV without header from 1. In JSONL and Parquet a
+    dot leads into an object: translation.en."""
     target: str | None = None
     """Column of what is written: by default "target" or the second; otherwise like `source`."""
     text: str | None = None
@@ -152,7 +162,9 @@ def _half_numbered(first: str, one: str | None, second: str, other: str | None) 
     numbers = [name.isdecimal() for name in (one or "", other or "")]
     if numbers != [False, False] and (numbers != [True, True] or "0" in (one, other) or one == other):
         yield Fault(
-            given=" with ".join(f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name),
+            given=" with ".join(
+                f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name
+            ),
             allowed="two names, or two different numbers counted from 1",
             mend=f"--data.{first} 1 --data.{second} 2, or the names in the first row",
         )

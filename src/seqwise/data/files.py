@@ -29,8 +29,12 @@ _CONTROLS = bytes({*range(32)} - {*b"\a\b\t\n\v\f\r\x1b"})
 _WESTERN = 0.3  # the share of letters outside ASCII that no language in Latin script reaches
 
 _GZIP = b"\x1f\x8b"
-_MARKS = ((codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"))
-_MARKS += ((codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MARKS = (  # the longer first, as one begins with another
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 _OTHERS = (
     (b"PAR1\x15", "a Parquet file", "--data.format parquet"),
     (b"PK\x03\x04", "a zip archive or an office document", "unpacking it, or saving it as CSV"),
@@ -39,6 +43,8 @@ _OTHERS = (
     (b"BZh", "a bzip2 archive", "unpacking it with bunzip2"),
     (b"%PDF-", "a PDF document", "saving it as text"),
 )
+
+Stream = io.BufferedReader  # of the file, or of what gzip makes of it
 
 
 class Undecoded(NamedTuple):
@@ -83,10 +89,10 @@ def check_paths(paths: Sequence[str]) -> None:
 
 
 @contextmanager
-def opened(path: str) -> Iterator[io.BufferedReader]:
+def opened(path: str) -> Iterator[Stream]:
     """The bytes of a file, decompressed where it is gzip."""
     try:
-        with open(path, "rb", buffering=_BUFFER) as stored:
+        with io.BufferedReader(io.FileIO(path), _BUFFER) as stored:
             if stored.peek(len(_GZIP))[: len(_GZIP)] != _GZIP:
                 yield stored
             else:
@@ -118,7 +124,7 @@ def lines(path: str, encoding: str, *, may_be_empty: bool = False) -> Iterator[s
         yield from _wide(path, stream.read(), codec) if _is_wide(codec) else _narrow(path, stream, codec)
 
 
-def _narrow(path: str, stream: io.BufferedReader, codec: str) -> Iterator[str | Undecoded]:
+def _narrow(path: str, stream: Stream, codec: str) -> Iterator[str | Undecoded]:
     number, advice = 0, ""
     while batch := stream.readlines(_BUFFER):
         joined = b"".join(batch)
@@ -162,7 +168,7 @@ def _missing(path: str, error: OSError) -> Fault:
     if not folder.is_dir():
         return Fault(f"no folder {folder}", "a file that exists", "another path", where=path)
     close = nearest(name, sorted({other.name for other in folder.iterdir()} - {name}))
-    mend = str(folder / close) if close else f"ls {folder}"
+    mend = str(folder / close) if close else f"a file that stands in {folder.resolve()}"
     return Fault("no such file", "a file that exists", mend, where=path)
 
 

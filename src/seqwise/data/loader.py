@@ -125,9 +125,8 @@ class Loader:
     ) -> None:
         self._corpus = _Corpus.of(sources, targets, eos, pad, source_eos, source_pad)
         if batch_tokens < 1:
-            raise ConfigError(
-                f"a batch of {batch_tokens} tokens", "at least 1", "--training.batch-tokens 4096"
-            )
+            given = f"a batch of {batch_tokens} tokens"
+            raise ConfigError(given, "at least 1", "--training.batch-tokens 4096")
         self._budget, self._seed = batch_tokens, seed
         self._rank, self._world = rank, world
         self._lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
@@ -217,8 +216,7 @@ class _Corpus:
         source_eos: int | None,
         source_pad: int | None,
     ) -> "_Corpus":
-        """Put the end token behind every row; the source has its own only where the vocabularies are
-        separate."""
+        """Put the end token behind every row: the target's, unless the source has one of its own."""
         if not sources or len(sources) != len(targets):
             raise DataError(
                 given=f"{len(sources)} sources and {len(targets)} targets",

@@ -6,16 +6,16 @@
     jsonl                    an object a line
     parquet                  columns, by polars
 
-A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file. What is to
-become of faults, of spaces around a text and of empty texts is decided in `text.py`.
+A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file. What
+becomes of faults, of spaces around a text and of empty texts is decided in `text.py`.
 
-TSV and CSV may have a header. It is used if the first row names the wanted columns; otherwise every row counts.
+TSV and CSV may have a header. It is used if the first row names the wanted columns; otherwise all rows count.
 """
 
 import csv
 import io
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -24,7 +24,7 @@ from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
 from seqwise.errors import DataError, Fault, nearest
 
 Row = tuple[int, str, str]
-Rows = Iterator[Row | Fault]
+Rows = Generator[Row | Fault, None, None]
 Note = Callable[[str], None]
 
 _LISTED = 12  # names of columns in a message, at most
@@ -54,10 +54,18 @@ class Columns:
 
 def aligned(first: str, second: str, encoding: str) -> Rows:
     """Two files, whose lines of the same number belong together."""
-    others = lines(second, encoding)
-    for number, (one, other) in enumerate(zip_longest(lines(first, encoding), others), 1):
+    sides = lines(first, encoding), lines(second, encoding)
+    for number, (one, other) in enumerate(zip_longest(*sides), 1):
         if one is None or other is None:
-            raise _uneven(first, second, encoding)
+            counts = [
+                number - (line is None) + sum(1 for _ in rest)
+                for line, rest in zip((one, other), sides, strict=True)
+            ]
+            raise DataError(
+                f"lines: {counts[0]:,} in {first}, {counts[1]:,} in {second}",
+                "as many lines in both",
+                "files that belong together, or finding the line where they part",
+            )
         if isinstance(one, Undecoded):
             yield one.fault
         elif isinstance(other, Undecoded):
@@ -86,9 +94,13 @@ def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> R
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            if feed.ended or "field limit" in str(error):  # what follows was swallowed: skipping would lose it
+            if feed.ended or "field limit" in str(
+                error
+            ):  # what follows was swallowed: skipping would lose it
                 given, allowed = "a quoted cell that does not end", 'a closing " before a comma or a new line'
-                raise DataError(given, allowed, 'writing a " within a cell as ""', f"{path}:{start}") from None
+                raise DataError(
+                    given, allowed, 'writing a " within a cell as ""', f"{path}:{start}"
+                ) from None
             rows = f"a row up to line {reader.line_num}" if reader.line_num > start else "a row"
             given = f"{rows} that is no CSV ({str(error).split(' - ')[0]})"
             feed.faults.append(bad_row(path, start, given, "cells as in RFC 4180", 'writing a " as ""'))
@@ -131,7 +143,7 @@ def parquet(path: str, columns: Columns) -> Rows:
             name = columns.names[texts.index(None)]
             yield bad_row(path, number, f'no value in "{name}"', "a value in every row")
         else:
-            yield number, *texts
+            yield number, texts[0], texts[1]
 
 
 class _Table:
@@ -171,16 +183,19 @@ class _Table:
         return (0, 1), False
 
     def _unknown(self, name: str, cells: list[str], where: str) -> Fault:
-        usual = self.columns.usual
-        mend = f"{self.columns.flag(name)} {nearest(name, cells) or 'with one of them'}"
-        if len(cells) > 1:
-            mend += f", or --data.{usual[0]} 1 --data.{usual[1]} 2 where the file has no header"
+        usual, others = self.columns.usual, [cell for cell in cells if cell not in self.columns.names]
+        if len(cells) == 1:
+            mend = f"columns {self.between}"
+        else:
+            close = others[0] if len(others) == 1 else nearest(name, cells) or "with one of them"
+            numbers = f"--data.{usual[0]} 1 --data.{usual[1]} 2"
+            mend = f"{self.columns.flag(name)} {close}, or {numbers} where the file has no header"
         return Fault(f'no column "{name}" among {listed(cells)}', "a column of the first row", mend, where)
 
     def _short(self, number: int, cells: list[str]) -> Fault:
         given = f"{len(cells)} column{'s' * (len(cells) > 1)}"
-        mend = "commas for semicolons" if len(cells) == 1 and ";" in cells[0] else "mending it"
-        return bad_row(self.path, number, given, f"{self.width} columns, {self.between}", mend)
+        mend = "commas in place of semicolons" if len(cells) == 1 and ";" in cells[0] else "mending it"
+        return bad_row(self.path, number, given, f"{self.width} columns {self.between}", mend)
 
 
 class _Feed:
@@ -211,24 +226,16 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown(name, 24)[1:-1] for name in names[:_LISTED]) + more
 
 
-def _uneven(first: str, second: str, encoding: str) -> DataError:
-    counts = [sum(1 for _ in lines(path, encoding)) for path in (first, second)]
-    return DataError(
-        f"{first} has {counts[0]} lines and {second} has {counts[1]}",
-        "as many lines in both",
-        f"diff <(nl -ba {first}) <(nl -ba {second}) to see where they part",
-        f"{first}:{1 + min(counts)}",
-    )
-
-
 def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, str] | Fault:
     """The two texts of a line of JSON."""
     try:
         row = json.loads(line)
-    except RecursionError:
-        return bad_row(path, number, "JSON nested too deeply", "an object")
-    except ValueError as error:
-        return bad_row(path, number, f"no JSON ({error})", "an object in each line")
+    except (ValueError, RecursionError) as error:
+        why = "nested too deeply, or a number too long"
+        if isinstance(error, json.JSONDecodeError):
+            why = f"{error.msg}, column {error.colno}"
+        mend = f"jq -c '.[]' {path}" if line.lstrip().startswith("[") else "mending it"
+        return bad_row(path, number, f"no JSON ({why})", "an object in each line", mend)
     if not isinstance(row, dict):
         return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line")
     texts: list[str] = []
@@ -240,7 +247,10 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, s
             mend = f"{columns.flag(name)} {near}" if near else f"{columns.flag(name)} with one of them"
             return bad_row(path, number, given, f'"{name}" in every row', mend)
         if not isinstance(value, str | int if loose else str):
-            given, allowed = f'"{name}": {shown(json.dumps(value))}', "text in quotes" + " or a number" * loose
+            given, allowed = (
+                f'"{name}": {shown(json.dumps(value))}',
+                "text in quotes" + " or a number" * loose,
+            )
             return bad_row(path, number, given, allowed)
         texts.append(value if isinstance(value, str) else json.dumps(value))
     if "\\u" in line and any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):
@@ -283,10 +293,10 @@ def _column(path: str, schema: dict[str, Any], name: str, columns: Columns) -> A
         mend = f"{columns.flag(name)} {nearest(name, names) or 'with one of them'}"
         raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
     loose = columns.labelled and name == columns.names[1]
-    if kind not in (polars.String, polars.Categorical, polars.Enum):
-        if not (loose and (kind == polars.Boolean or kind.is_integer())):
-            allowed = "a column of text" + " or whole numbers" * loose
-            raise DataError(f'column "{name}" of {kind}', allowed, f"{columns.flag(name)} with another", path)
+    counted = loose and (kind == polars.Boolean or kind.is_integer())
+    if not counted and kind not in (polars.String, polars.Categorical, polars.Enum):
+        allowed = "a column of text" + " or whole numbers" * loose
+        raise DataError(f'column "{name}" of {kind}', allowed, f"{columns.flag(name)} with another", path)
     return found.cast(polars.String)
 
 

@@ -55,18 +55,15 @@ def load(path: Path) -> tuple[Backend, Specials]:
 
 
 def save(path: Path, backend: Backend, specials: Specials) -> None:
-    """Write a tokenizer.json; beside it the names of its special tokens, where nobody would guess them."""
+    """Write a tokenizer.json; beside it the names of its special tokens, where `load` would miss them."""
     _write(path, backend.to_str(pretty=True))
     try:
-        guessed = _find(backend, {}, path) == specials
+        found = _find(backend, _named_beside(path), path)
     except CheckpointError:
-        guessed = False
-    names = {f"{role}_token": backend.id_to_token(getattr(specials, role)) for role in USUAL}
-    beside = _beside(path, "special_tokens_map")
-    if guessed:
-        beside.unlink(missing_ok=True)
-    else:
-        _write(beside, json.dumps(names, indent=2, ensure_ascii=False))
+        found = None
+    if found != specials:
+        names = {f"{role}_token": backend.id_to_token(getattr(specials, role)) for role in USUAL}
+        _write(_beside(path, "special_tokens_map"), json.dumps(names, indent=2, ensure_ascii=False))
 
 
 def _find(backend: Backend, named: Mapping[str, str], path: Path) -> Specials:

@@ -42,7 +42,11 @@ class Attended:
 
 
 def cross_attention(
-    model: Translator, source: Sequence[int], output: Sequence[int], layer: int | None = None, head: int | None = None
+    model: Translator,
+    source: Sequence[int],
+    output: Sequence[int],
+    layer: int | None = None,
+    head: int | None = None,
 ) -> Float[Tensor, "T S"]:
     """Weights of each output token over the source tokens.
 
@@ -74,9 +78,7 @@ def _within(number: int | None, count: int, flag: str) -> None:
         raise ConfigError(f"{flag} {number}", f"0 to {count - 1}", f"{flag} {count - 1}")
 
 
-def by_word(
-    found: Float[Tensor, "T S"], groups: Sequence[int], count: int
-) -> Float[Tensor, "T words"]:
+def by_word(found: Float[Tensor, "T S"], groups: Sequence[int], count: int) -> Float[Tensor, "T words"]:
     """Sum over the tokens of each word. groups[s] is the word that source token s belongs to."""
     sums = found.new_zeros(len(found), count)
     return sums.index_add(1, torch.tensor(groups), found)

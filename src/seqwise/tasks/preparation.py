@@ -39,7 +39,9 @@ def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepar
     if vocabularies is None:
         vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
         notes.extend(vocabularies.notes)
-    return Prepared(Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes))
+    return Prepared(
+        Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes)
+    )
 
 
 def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:

@@ -49,7 +49,9 @@ def begin(
     if settings.resume:
         said.append(_restored(state, folder))
     vocabularies = prepared.vocabularies
-    twin = assemble.build(settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad)
+    twin = assemble.build(
+        settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad
+    )
     tokens = settings.training.batch_tokens
     watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
     parts = (settings.training, settings.optimizer, settings.evaluation)
@@ -66,7 +68,11 @@ def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, paramete
 
 
 def _state(
-    settings: Train, prepared: Prepared, model: assemble.Translator, where: torch.device, group: distributed.Group
+    settings: Train,
+    prepared: Prepared,
+    model: assemble.Translator,
+    where: torch.device,
+    group: distributed.Group,
 ) -> tuple[TrainingState, torch.nn.Module]:
     """Weights, optimizer and data at the start, and the objective, wrapped where there are several processes."""
     training, vocabularies = settings.training, prepared.vocabularies

@@ -30,7 +30,10 @@ class Corpus:
     @classmethod
     def of(cls, pairs: Pairs, vocabularies: Vocabularies) -> "Corpus":
         """Encode both sides."""
-        sources, targets = vocabularies.source.encode(pairs.sources), vocabularies.target.encode(pairs.targets)
+        sources, targets = (
+            vocabularies.source.encode(pairs.sources),
+            vocabularies.target.encode(pairs.targets),
+        )
         return cls(pairs, sources, targets)
 
 
@@ -137,8 +140,8 @@ class Watcher:
         outputs = [best[0].text for best in found]
         scores = {
             "loss": self._loss(),
-            "bleu": bleu(outputs, references, resamples=0).value,
-            "chrf": chrf(outputs, references, resamples=0).value,
+            "bleu": bleu(outputs, references, resamples=1).value,
+            "chrf": chrf(outputs, references, resamples=1).value,
         }
         triples = zip(sources, references, outputs, strict=True)
         return Look(scores, tuple(Sample(*triple) for triple, _ in zip(triples, range(SHOWN), strict=False)))
@@ -149,7 +152,9 @@ class Watcher:
         device = self.model.head.weight.device
         total, tokens = 0.0, 0.0
         corpus = self.corpus
-        for batch in ordered_batches(corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)):
+        for batch in ordered_batches(
+            corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)
+        ):
             moved = (t.to(device) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights))
             total += float(self.objective(*moved))
             tokens += float(batch.weights.sum())

@@ -124,7 +124,8 @@ def printable(text: str, longest: int | None = None) -> str:
 
 
 def _visible(character: str) -> str:
-    if character.isprintable() or character in JOINERS or category(character) == "Zs":  # also French thin spaces
+    # Zs are the spaces that do not break, as before a French question mark
+    if character.isprintable() or character in JOINERS or category(character) == "Zs":
         return character
     return character.encode("unicode_escape").decode("ascii")
 

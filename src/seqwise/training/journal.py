@@ -1,8 +1,8 @@
 """Readers of a run: the journal on disk, TensorBoard; and `follow`, which feeds every event to all readers.
 
 A reader has two methods, `tell(event)` and `close()`. It changes nothing in the training, and whoever wants
-to watch a run in another way writes one more; `training.console` is the terminal. Left out: the web page, which
-reads `journal.jsonl` as it grows.
+to watch a run in another way writes one more; `training.console` is the terminal. Left out: the web page,
+which reads `journal.jsonl` as it grows.
 
     {"kind": "stepped", "step": 1, "epoch": 0.01, "loss": 9.2, ...}     one line of journal.jsonl
 

@@ -53,6 +53,8 @@ class TrainingSettings:
     """With several processes: split weights and optimizer among them (FSDP2) instead of copying them (DDP)."""
     device: str = "auto"
     """auto, cpu, cuda or cuda:N."""
+    tensorboard: bool = False
+    """Write curves for TensorBoard into the run folder; needs the extra of that name."""
 
 
 @dataclass(frozen=True)

@@ -40,11 +40,11 @@ class Verb:
 
 
 VERBS: tuple[Verb, ...] = (
-    Verb("demo", "Train a small translator and watch it, in three minutes."),
+    Verb("demo", "Watch a translator being trained on sentences that Seqwise makes up, in three minutes."),
     Verb("train", "Train a model on your data."),
-    Verb("predict", "Put a trained model to work."),
+    Verb("predict", "Put a trained model to work on text."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
-    Verb("inspect", "Look at what the model attends to."),
+    Verb("inspect", "Look at what the model attends to, token by token."),
     Verb("config", "Show every setting, as YAML or as JSON Schema."),
     Verb("doctor", "Check this machine, and tell how to mend it."),
 )

@@ -1,4 +1,4 @@
-"""`seqwise doctor`: what is installed and what the machine can do, a line each, with the mend if one is due."""
+"""`seqwise doctor`: what is installed and what the machine can do, a line each, and the mend if due."""
 
 import os
 import re
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 OLDEST_PYTHON = (3, 11)
 LITTLE_MEMORY = 2e9
-"""Bytes; torch itself takes a good part of one thousand million, and a batch of a large vocabulary as much again."""
+"""Bytes; torch alone takes a good part of the first, and a batch of a large vocabulary as much again."""
 LITTLE_DISK = 2e9
 """Bytes; each checkpoint holds the weights three times, with both moments of AdamW."""
 OURS = ("dev", "test")
@@ -126,19 +126,13 @@ def _machine(path: Path) -> Iterator[Finding]:
         picked = str(device.pick())
     except (ImportError, OSError) as error:
         reason = str(error).partition("\n")[0]
-        yield Finding(
-            "device", f"torch cannot be loaded ({reason})", "missing", "pip install --force-reinstall torch"
-        )
+        yield Finding("device", f"torch cannot be loaded ({reason})", "missing", "pip install --force-reinstall torch")
         return
     yield Finding("device", f"{picked}, {', '.join(facts.devices) or facts.processor}")
     yield _threads(facts)
     yield _bf16(facts)
-    yield _amount(
-        "memory", facts.available, f"free of {_size(facts.memory)}", LITTLE_MEMORY, "to close other programs"
-    )
-    yield _amount(
-        "disk", facts.disk, f"free at {path.absolute()}", LITTLE_DISK, "to free some, or another --out"
-    )
+    yield _amount("memory", facts.available, f"free of {_size(facts.memory)}", LITTLE_MEMORY, "to close other programs")
+    yield _amount("disk", facts.disk, f"free at {path.absolute()}", LITTLE_DISK, "to free some, or another --out")
 
 
 def _threads(facts: "Facts") -> Finding:
@@ -155,9 +149,7 @@ def _threads(facts: "Facts") -> Finding:
 def _bf16(facts: "Facts") -> Finding:
     """What the processor has for bf16, and what it brings."""
     units = [name for name, there in (("AMX", facts.amx), ("AVX512-BF16", facts.avx512_bf16)) if there]
-    value = (
-        f"{' and '.join(units) or 'no unit for it'}, products {facts.bf16_gain:.1f} times as fast as in fp32"
-    )
+    value = f"{' and '.join(units) or 'no unit for it'}, products {facts.bf16_gain:.1f} times as fast as in fp32"
     if units and not facts.bf16_pays:
         return Finding("bf16", value, "warn", "fp32, or seqwise doctor again on an idle machine")
     return Finding("bf16", value)

@@ -63,7 +63,7 @@ def evaluate(
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
     worst: Annotated[int, Range(0)] = 5,
     scores: Path | None = None,
-    resamples: Annotated[int, Range(0)] = 1000,
+    resamples: Annotated[int, Range(1)] = 1000,
     on_bad_row: Literal["stop", "skip"] | None = None,
     device: str = "auto",
 ) -> Evaluation:
@@ -82,7 +82,7 @@ def evaluate(
         length_penalty: As in predict; as the run was set unless given.
         worst: How many of the worst sentences to show.
         scores: File for the score of each sentence; test-scores.tsv in the run folder unless given.
-        resamples: Draws of the bootstrap; 0 leaves the interval out.
+        resamples: Draws of the bootstrap.
         on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.
         device: auto, cpu, cuda or cuda:N.
 
@@ -124,7 +124,9 @@ def _save(each: list[Scored], place: Path) -> None:
     table.writerow(["item", "chrf", "bleu", "source", "reference", "output"])
     for one in each:
         score = one.score
-        table.writerow([score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output])
+        table.writerow(
+            [score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output]
+        )
     content = text.getvalue().encode()
     with replacing(place, len(content)) as file:
         file.write(content)

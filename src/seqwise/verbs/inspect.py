@@ -9,7 +9,7 @@ from rich.text import Text
 from seqwise.errors import DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.tasks.stored import open_translator
-from seqwise.tasks.translation import Translator, Translation
+from seqwise.tasks.translation import Translation, Translator
 
 SHOWN = 3  # source words named for each token
 BAR = 12  # characters of a weight of 1
@@ -33,12 +33,16 @@ class Inspected:
         table.add_column("looked at")
         for row in self.attended.rows:
             ranked = sorted(zip(row.weights, self.attended.words, strict=True), key=lambda pair: -pair[0])
-            parts = [f"{'█' * round(weight * BAR) or '▏'} {word} {weight:.2f}" for weight, word in ranked[:SHOWN]]
+            parts = [
+                f"{'█' * round(weight * BAR) or '▏'} {word} {weight:.2f}" for weight, word in ranked[:SHOWN]
+            ]
             table.add_row(Text(row.token), Text("   ".join(parts)))
         return table
 
 
-def inspect(run: Path, text: str, *, layer: int | None = None, head: int | None = None, beams: int | None = None) -> Inspected:
+def inspect(
+    run: Path, text: str, *, layer: int | None = None, head: int | None = None, beams: int | None = None
+) -> Inspected:
     """Look at what the model attends to, token by token.
 
     Translates the text, then recomputes the weights of encoder-decoder attention from the queries and keys of that very

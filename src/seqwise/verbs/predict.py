@@ -92,7 +92,9 @@ def predict(
     made = replace(settings.generation, **{name: value for name, value in given.items() if value is not None})
     check(made)
     if made.temperature == 0 and made.best > made.beams:
-        raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
+        raise ConfigError(
+            f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}"
+        )
     chunks: Iterable[list[str]] = _as_they_come(sys.stdin)
     if text is not None:
         chunks = [[text]]

@@ -8,14 +8,15 @@ from rich.console import Console
 from rich.table import Table
 
 from seqwise import device
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.config import check
 from seqwise.tasks.running import begin
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings, same_run
 from seqwise.training import distributed
+from seqwise.training.console import Console as Progress
 from seqwise.training.events import Finished
-from seqwise.training.journal import follow, readers
+from seqwise.training.journal import Journal, Reader, TensorBoard, follow
 from seqwise.training.loop import fit
 from seqwise.training.stopping import asked_to_stop
 
@@ -77,8 +78,15 @@ def train(settings: Train) -> Trained:
         console = Console(stderr=True, quiet=not group.first, highlight=False)
         for note in run.notes:
             console.print(note, markup=False)
-        followers = (
-            readers(folder.path, settings.training.time_limit, run.state.progress.step) if group.first else ()
-        )
-        finished = follow(fit(run.state, run.setting), followers)
+        readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
+        finished = follow(fit(run.state, run.setting), readers)
     return Trained(settings.out, run.parameters, finished, time.monotonic() - clock)
+
+
+def _readers(settings: Train, folder: RunFolder, console: Console, step: int) -> list[Reader]:
+    """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
+    limit = settings.training.time_limit or None
+    found: list[Reader] = [Journal(folder.path / JOURNAL, step), Progress(console, limit)]
+    if settings.training.tensorboard:
+        found.append(TensorBoard(folder.path / "tensorboard", step))
+    return found

@@ -1,0 +1,209 @@
+"""Sentence pairs and labelled texts from the user's files. The door: the rest of the project asks here.
+
+    read_pairs(paths, settings)            Pairs: two aligned files, or TSV, CSV, JSONL, Parquet, TMX
+    read_labelled(paths, settings)         Labelled, from the same, but TMX
+    read_lines(path)                       one plain file
+    filter_pairs(pairs, settings, others)  what to train on, and a report of what was left out
+    split_off(pairs, count, seed)          a part for validation
+
+    files -> readers, tmx -> text -> filters       bytes -> lines -> rows -> pairs -> pairs
+
+Each file may be gzipped. Spaces around a text are dropped, those within stay, and so do line feeds that a
+format can quote. What cannot be read is named as file:line, and either ends the reading or is counted.
+
+Left out: any change of the text itself (`tokens.py` normalizes), and corpora larger than memory.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+
+from seqwise.config import check
+from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
+from seqwise.data.files import Undecoded, bad_row, check_paths, lines
+from seqwise.data.filters import FilterReport, filter_pairs, split_off
+from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
+from seqwise.data.tmx import tmx
+from seqwise.errors import DataError, Fault
+
+__all__ = [
+    "FilterReport",
+    "Labelled",
+    "Pairs",
+    "TextSettings",
+    "filter_pairs",
+    "read_labelled",
+    "read_lines",
+    "read_pairs",
+    "split_off",
+]
+
+_ENDINGS: dict[str, Format] = {
+    ".tsv": "tsv",
+    ".tab": "tsv",
+    ".csv": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",  # mostly it is; if not, the error says what to do
+    ".parquet": "parquet",
+    ".tmx": "tmx",
+}
+
+
+def read_pairs(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Pairs:
+    """Read sentence pairs; `on_note` is told what was assumed and how many bad rows were skipped."""
+    return Pairs(
+        *_read(paths, settings, Columns((settings.source, settings.target), ("source", "target")), on_note)
+    )
+
+
+def read_labelled(
+    paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None
+) -> Labelled:
+    """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
+    columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True)
+    return Labelled(*_read(paths, settings, columns, on_note))
+
+
+def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
+    """The lines of a plain file without the space at their ends, empty ones too. An empty file has none."""
+    check_paths([str(path)])
+    found: list[str] = []
+    for line in lines(str(path), encoding, may_be_empty=True):
+        if isinstance(line, Undecoded):
+            raise DataError.of([line.fault])
+        found.append(line.rstrip())
+    return found
+
+
+_Read = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[Fault, ...]]
+
+
+def _read(
+    paths: Sequence[str | Path], settings: TextSettings, columns: Columns, on_note: Note | None
+) -> _Read:
+    """First texts, second texts, files, lines, bad rows."""
+    check(settings)
+    note = on_note or (lambda _: None)
+    found: list[Row] = []
+    files: list[str] = []
+    skipped: list[Fault] = []
+    for path, rows in _opened(paths, settings, columns, note):
+        with closing(rows):
+            good, bad = _parted(path, rows, columns, stop=settings.on_bad_row == "stop")
+        if not good:
+            raise _nothing(path, bad)
+        if bad:
+            note(f"{path}: {len(bad):,} bad rows skipped, the first: {bad[0]}")
+        found += good
+        skipped += bad
+        files += [path] * len(good)
+    numbers, firsts, seconds = zip(*found, strict=True)
+    return firsts, seconds, tuple(files), numbers, tuple(skipped)
+
+
+def _parted(path: str, rows: Rows, columns: Columns, stop: bool) -> tuple[list[Row], list[Fault]]:
+    """The rows that are good, stripped, and the bad ones; or the first bad one as an error."""
+    good: list[Row] = []
+    bad: list[Fault] = []
+    for row in rows:
+        if not isinstance(row, Fault):
+            number, first, second = row[0], row[1].strip(), row[2].strip()
+            fault = _unfit(path, number, first, second, columns)
+            if fault is None:
+                good.append((number, first, second))
+                continue
+            row = fault
+        if stop:
+            raise DataError.of([row])
+        bad.append(row)
+    return good, bad
+
+
+def _unfit(path: str, number: int, first: str, second: str, columns: Columns) -> Fault | None:
+    """What every format can hold and no text should."""
+    if "\0" in first or "\0" in second:
+        return bad_row(path, number, "a NUL byte", "text", f"tr -d '\\000' < {path}")
+    if columns.labelled and not (first and second):
+        name = columns.usual[bool(first)]
+        return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+    return None
+
+
+def _opened(
+    paths: Sequence[str | Path], settings: TextSettings, columns: Columns, note: Note
+) -> Iterator[tuple[str, Rows]]:
+    """Each table with its rows, or the one pair of aligned files."""
+    names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    check_paths(names)
+    formats = [settings.format if settings.format != "auto" else _ending(name) for name in names]
+    if "lines" in formats or not names:
+        if formats != ["lines", "lines"]:
+            raise _not_two(names, formats, settings)
+        yield names[0], aligned(names[0], names[1], settings.encoding)
+        return
+    for name, form in zip(names, formats, strict=True):
+        yield name, _rows(name, form, settings, columns, note)
+
+
+def _rows(path: str, form: Format, settings: TextSettings, columns: Columns, note: Note) -> Rows:
+    match form:
+        case "tsv":
+            return tsv(path, settings.encoding, columns, note)
+        case "csv":
+            return comma_separated(path, settings.encoding, columns, note)
+        case "jsonl":
+            return jsonl(path, settings.encoding, columns)
+        case "parquet":
+            return parquet(path, columns)
+    if columns.labelled:
+        raise DataError(
+            "a translation memory", "texts with labels", "a TSV, CSV, JSONL or Parquet file", path
+        )
+    return tmx(path, settings.languages, note)
+
+
+def _ending(path: str) -> Format:
+    return _ENDINGS.get(Path(path.lower().removesuffix(".gz")).suffix, "lines")
+
+
+def _not_two(names: list[str], formats: list[Format], settings: TextSettings) -> DataError:
+    """Files that are neither two aligned ones nor tables."""
+    plain = [name for name, form in zip(names, formats, strict=True) if form == "lines"]
+    allowed = "two plain files, whose lines belong together, or tables such as TSV"
+    if not names:
+        return DataError("no file", allowed, "a.en a.fr")
+    if len(plain) < len(names):
+        given = f"plain {', '.join(plain)} with tables"
+        return DataError(given, allowed, "--data.format, or one kind of file only")
+    if len(names) > 2:
+        given = f"{len(names)} plain files ({', '.join(names)})"
+        return DataError(given, allowed, "joining the parts of each side with cat")
+    first = next(lines(names[0], settings.encoding))
+    if not isinstance(first, Undecoded) and "\t" in first:
+        return DataError(
+            "one plain file", allowed, "--data.format tsv, as its first line has a tab", names[0]
+        )
+    return DataError("one plain file", allowed, f"{names[0]} {_sibling(names[0])}", names[0])
+
+
+def _sibling(path: str) -> str:
+    """What the file in the other language is probably called."""
+    end = ".gz" if path.lower().endswith(".gz") else ""
+    stem = Path(path[: len(path) - len(end)]).stem
+    for other in sorted(Path(path).parent.glob("*" + end)):
+        name = other.name[: len(other.name) - len(end)]
+        if other.name != Path(path).name and Path(name).stem == stem and _ending(name) == "lines":
+            return str(other)
+    return "and the file in the other language"
+
+
+def _nothing(path: str, bad: list[Fault]) -> DataError:
+    """A file without one good row."""
+    if not bad:
+        return DataError("no row but a header or blank lines", "one row at least", "the right file", path)
+    first = bad[0]
+    given = f"{first.given}, the first of {len(bad):,} rows, which are all bad"
+    return DataError(
+        given, first.allowed, first.mend.removesuffix(", or --data.on-bad-row skip"), first.where
+    )
