@@ -38,7 +38,7 @@ test: .venv/test.stamp ## the tests, two at a time
 	@$(ONE_THREAD) $(IN_VENV) -m pytest --numprocesses 2 --ignore=tests/rules $(ARGS)
 
 docs: .venv/dev.stamp ## the documentation, as a site in site/
-	$(IN_VENV) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(IN_VENV) -m mkdocs build --strict
 	@echo "Built: open site/index.html"
 
 demo: .venv/core.stamp ## train a small translator and watch it work

@@ -25,7 +25,7 @@ from seqwise.errors import (
     CheckpointError,
     ConfigError,
     DataError,
-    MissingExtra,
+    MissingExtraError,
     SeqwiseError,
     TrainingError,
 )
@@ -42,7 +42,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DataError",
-    "MissingExtra",
+    "MissingExtraError",
     "SeqwiseError",
     "TrainingError",
     "__version__",

@@ -5,7 +5,7 @@
     ├── DataError          a file of the user's: its rows, encoding, columns
     ├── CheckpointError    a run folder or weights: missing, truncated, of another shape, disk full
     ├── TrainingError      a run that cannot go on: loss not finite, no batches
-    └── MissingExtra       an optional library that is not installed
+    └── MissingExtraError       an optional library that is not installed
 
 The command line prints one line for each and exits with 2; `--debug` shows the traceback. Anything else that
 escapes is a defect of ours, not of the input.
@@ -68,7 +68,7 @@ class TrainingError(SeqwiseError):
     """A run that cannot go on."""
 
 
-class MissingExtra(SeqwiseError):
+class MissingExtraError(SeqwiseError):
     """An optional library that is not installed."""
 
 

@@ -88,7 +88,8 @@ def test_words_and_flags_become_parameters(seqwise, words, said):
         (["r", "--limit", "soon"], "--limit soon: needs a time such as 90s, 10m or 1.5h. Try --limit 10m."),
         (["r", "--beams"], "--beams without a value: needs a value. Try seqwise say --help."),
         (["r", "--mode", "quite"], "--mode quite: needs loud or quiet. Try --mode quiet."),
-        (["r", "--beams", "1", "--beams", "2"], "--beams a second time: needs each flag once. Try the one that is meant, alone."),
+        (["r", "--beams", "1", "--beams", "2"], "--beams a second time: needs each flag once. "
+         "Try the one that is meant, alone."),
         (["r", "a", "b", "c"], "the word b: needs no more words than seqwise say takes. "
          "Try quotes around a text with spaces, or seqwise say --help."),
         (["r", "--model.width", "1"], "width=1: needs a whole number of at least 2. Try width=2."),

@@ -19,17 +19,20 @@ def test_aliases_are_followed(read):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("out: a\nout: b\n", "c.yaml:2: out: a second time: needs each setting once. Try to keep this one or that of line 1."),
+        ("out: a\nout: b\n", "c.yaml:2: out: a second time: needs each setting once. "
+         "Try to keep this one or that of line 1."),
         ("on-bad-row: stop\non_bad_row: skip\n", "c.yaml:2: on_bad_row: a second time: needs each setting once. "
          "Try to keep this one or that of line 1."),
         ("- a\n- b\n", 'c.yaml:1: a list: needs a mapping of settings. Try lines such as "out: runs/one".'),
         ("just text\n", 'c.yaml:1: a single text: needs a mapping of settings. Try lines such as "out: runs/one".'),
         ("? [a, b]\n: c\n", "c.yaml:1: a key that is no word: needs the name of a setting. Try seqwise config show."),
-        ("model: &m {width: 8}\nnoise:\n  <<: *m\n", "c.yaml:3: a merge key <<: needs each setting once. Try to write the settings out."),
-        ("out: !!python/name:os.system x\n", "c.yaml:1: the tag tag:yaml.org,2002:python/name:os.system: needs a plain value. "
-         "Try to leave the tag out."),
+        ("model: &m {width: 8}\nnoise:\n  <<: *m\n", "c.yaml:3: a merge key <<: needs each setting once. "
+         "Try to write the settings out."),
+        ("out: !!python/name:os.system x\n", "c.yaml:1: the tag tag:yaml.org,2002:python/name:os.system: "
+         "needs a plain value. Try to leave the tag out."),
         ("train: &t [*t]\n", "c.yaml:1: a nesting without end: needs settings in sections. Try to flatten it."),
-        ("model: &t {attention: *t}\n", "c.yaml:1: a nesting without end: needs settings in sections. Try to flatten it."),
+        ("model: &t {attention: *t}\n", "c.yaml:1: a nesting without end: needs settings in sections. "
+         "Try to flatten it."),
     ],
 )  # fmt: skip
 def test_what_is_no_plain_mapping_is_refused_with_its_line(faults, text, told):

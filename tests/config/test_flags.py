@@ -1,7 +1,7 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.config import resolve
@@ -99,10 +99,12 @@ def test_a_short_name_that_several_settings_have_lists_them_all(faults):
         (["--no-resume=3"], "--no-resume=3: needs no value, since it says no. Try --resume=3."),
         (["--out"], "--out without a value: needs a text. Try --out TEXT."),
         (["--model"], "--model without a value: needs transformer or lstm. Try --model transformer."),
-        (["--betas"], "--betas without a value: needs a list of 2: a number and a number. Try --training.betas 1.0 1.0."),
+        (["--betas"], "--betas without a value: needs a list of 2: a number and a number. "
+         "Try --training.betas 1.0 1.0."),
         (["--betas", "1"], "--betas 1: needs a list of 2: a number and a number. Try --training.betas 0.9 0.98."),
         (["a.yaml"], "the word a.yaml: needs a flag that it belongs to. Try a flag before it, such as --train."),
-        (["--resume", "maybe"], "the word maybe: needs a flag that it belongs to. Try a flag before it, such as --train."),
+        (["--resume", "maybe"], "the word maybe: needs a flag that it belongs to. "
+         "Try a flag before it, such as --train."),
         (["--resume=maybe"], "--resume maybe: needs true or false. Try --resume false."),
         (["-x"], "the word -x: needs a flag that it belongs to. Try a flag before it, such as --train."),
         (["--"], "the word --: needs a flag that it belongs to. Try a flag before it, such as --train."),
@@ -115,6 +117,7 @@ def test_what_is_wrong_with_a_flag_is_told_in_one_line(faults, words, told):
     assert faults(None, *words) == [told]
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_every_setting_can_be_given_as_a_flag(kind, data):
     """The round trip: random settings, each written as `--name=value`, are read back equal."""

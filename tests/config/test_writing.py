@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import jsonschema
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.config import Duration, Range, from_mapping, resolve, schema, to_yaml
@@ -111,24 +111,26 @@ everything = st.builds(
 )
 
 
+@settings(deadline=None)
 @given(everything, st.booleans())
-def test_settings_written_as_yaml_are_read_back_equal(tmp_path_factory, settings, comments):
+def test_settings_written_as_yaml_are_read_back_equal(tmp_path_factory, given, comments):
     file = tmp_path_factory.getbasetemp() / "settings.yaml"
-    file.write_bytes(to_yaml(settings, comments=comments).encode())
+    file.write_bytes(to_yaml(given, comments=comments).encode())
     read = resolve(Everything, file)
-    assert read == settings
-    assert isinstance(read.mixed, str) is isinstance(settings.mixed, str)  # "3" is not 3
+    assert read == given
+    assert isinstance(read.mixed, str) is isinstance(given.mixed, str)  # "3" is not 3
 
 
+@settings(deadline=None)
 @given(everything)
-def test_another_yaml_reader_sees_the_same_values_which_the_schema_accepts(settings):
+def test_another_yaml_reader_sees_the_same_values_which_the_schema_accepts(given):
     """Oracles: PyYAML's SafeLoader, which knows YAML 1.1 only, and jsonschema."""
-    seen = yaml.safe_load(to_yaml(settings))
-    assert seen["out"] == settings.out
-    assert seen["files"] == list(settings.files)
-    assert seen["rate"] == settings.rate
-    assert seen["resume"] is settings.resume
-    assert from_mapping(Everything, seen) == settings
+    seen = yaml.safe_load(to_yaml(given))
+    assert seen["out"] == given.out
+    assert seen["files"] == list(given.files)
+    assert seen["rate"] == given.rate
+    assert seen["resume"] is given.resume
+    assert from_mapping(Everything, seen) == given
     jsonschema.Draft202012Validator(schema(Everything)).validate(seen)
 
 

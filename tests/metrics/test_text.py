@@ -12,7 +12,7 @@ from rich.console import Console
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from seqwise.errors import ConfigError, DataError, MissingExtra
+from seqwise.errors import ConfigError, DataError, MissingExtraError
 from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
 
 WORDS = (
@@ -71,9 +71,7 @@ def test_sentence_scores_equal_sacrebleus_with_effective_order(pairs):
     """Oracle: sacrebleu's sentence_score of BLEU(effective_order=True) and CHRF()."""
     outputs, references = map(list, zip(*pairs, strict=True))
     words, characters = BLEU(effective_order=True), CHRF()
-    for found, output, reference in zip(
-        sentence_scores(outputs, references), outputs, references, strict=True
-    ):
+    for found, output, reference in zip(sentence_scores(outputs, references), outputs, references, strict=True):
         assert found.bleu == pytest.approx(words.sentence_score(output, [reference]).score, abs=1e-9)
         assert found.chrf == pytest.approx(characters.sentence_score(output, [reference]).score, abs=1e-9)
 
@@ -84,21 +82,15 @@ def test_options_are_sacrebleus(tokenize, lowercase):
     """Oracle: sacrebleu.corpus_bleu."""
     outputs, references = corpus(50)
     outputs[0] = outputs[0].upper()
-    expected = sacrebleu.corpus_bleu(
-        outputs, [references], tokenize=tokenize, lowercase=lowercase, force=True
-    ).score
-    assert bleu(outputs, references, tokenize, lowercase, resamples=1).value == pytest.approx(
-        expected, abs=1e-9
-    )
+    expected = sacrebleu.corpus_bleu(outputs, [references], tokenize=tokenize, lowercase=lowercase, force=True).score
+    assert bleu(outputs, references, tokenize, lowercase, resamples=1).value == pytest.approx(expected, abs=1e-9)
 
 
 def test_chrf_with_words_is_chrf_plus_plus():
     """Oracle: sacrebleu.corpus_chrf with word_order=2."""
     outputs, references = corpus(50)
     found = chrf(outputs, references, words=2, resamples=1)
-    assert found.value == pytest.approx(
-        sacrebleu.corpus_chrf(outputs, [references], word_order=2).score, abs=1e-9
-    )
+    assert found.value == pytest.approx(sacrebleu.corpus_chrf(outputs, [references], word_order=2).score, abs=1e-9)
     assert found.name == "chrF2++"
 
 
@@ -138,9 +130,7 @@ def test_the_interval_covers_the_score_of_all_sentences_about_95_times_in_100():
     covered = 0
     for _ in range(100):
         chosen = draw.integers(0, len(outputs), 60)
-        low, high = chrf(
-            [outputs[i] for i in chosen], [references[i] for i in chosen], resamples=200
-        ).interval
+        low, high = chrf([outputs[i] for i in chosen], [references[i] for i in chosen], resamples=200).interval
         covered += low <= truth <= high
     assert 86 <= covered <= 100
 
@@ -190,7 +180,7 @@ def test_a_tokenizer_without_its_library_says_what_to_install(monkeypatch):
         raise RuntimeError("no MeCab")
 
     monkeypatch.setattr("seqwise.metrics.text.BLEU.__init__", fails)
-    with pytest.raises(MissingExtra, match=r"pip install 'sacrebleu\[ja\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'sacrebleu\[ja\]'"):
         bleu(["a"], ["a"], tokenize="ja-mecab")
 
 

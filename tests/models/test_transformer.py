@@ -94,7 +94,7 @@ def test_a_decoder_layer_equals_torch_forward_and_gradient(place):
     y = x.detach().clone().requires_grad_()
     padded = torch.arange(7) >= LENGTHS[:, None]
     mask = Mask(bias=padding_bias(LENGTHS, 7, torch.float32))
-    a = ours(x, Mask(causal=True), ours.cross.remember(memory), mask)
+    a = ours(x, Mask(causal=True), memory, mask)
     later = torch.ones(6, 6, dtype=torch.bool).triu(1)
     b = theirs(y, memory, tgt_mask=later, memory_key_padding_mask=padded)
     assert_same_with_gradients(a, b, x, y)

@@ -49,8 +49,7 @@ def test_a_file_gets_a_plain_line_every_so_many_steps():
     lines = out.getvalue().splitlines()
     assert [int(re.search(r"step ([\d,]+)", line)[1]) for line in lines] == [1, 11, 21]
     assert lines[0] == (
-        "step 1/1,000  epoch 0.01  loss 2.000  rate 5.00e-04  gradient 1.25  10,000 tokens/s  padding 4.0 %"
-        "  1:40 left"
+        "step 1/1,000  1:40 left  loss 2.000  10,000 tokens/s  rate 5.00e-04  gradient 1.25  padding 4.0 %  epoch 0.01"
     )
 
 

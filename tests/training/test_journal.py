@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.errors import CheckpointError, MissingExtra
+from seqwise.errors import CheckpointError, MissingExtraError
 from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
 from seqwise.training.journal import Journal, TensorBoard, follow, read
 
@@ -18,9 +18,7 @@ steps = st.integers(0, 10**9)
 anything = st.text(st.characters(codec=None))  # lone surrogates, controls and line separators included
 events = st.lists(
     st.one_of(
-        st.builds(
-            Stepped, steps, floats, floats, floats, floats, steps, floats, floats, st.one_of(st.none(), steps)
-        ),
+        st.builds(Stepped, steps, floats, floats, floats, floats, steps, floats, floats, st.one_of(st.none(), steps)),
         st.builds(
             Evaluated,
             steps,
@@ -276,5 +274,5 @@ def test_tensorboard_hides_the_steps_that_are_done_again(tmp_path):
 
 def test_tensorboard_without_the_extra_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch.utils.tensorboard", None)
-    with pytest.raises(MissingExtra, match=r"pip install 'seqwise\[tensorboard\]'"):
+    with pytest.raises(MissingExtraError, match=r"pip install 'seqwise\[tensorboard\]'"):
         TensorBoard(tmp_path)

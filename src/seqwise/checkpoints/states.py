@@ -165,5 +165,5 @@ def _prune(folder: Path, pattern: re.Pattern[str], step: int, keep: int | None) 
     """Delete what is later than `step`, and all but the newest `keep` of the rest."""
     found = listed(folder, pattern)
     rest = [path for path in found if step_of(path) <= step]
-    for path in found[: len(found) - len(rest)] + ([] if keep is None else rest[keep:]):
+    for path in found[: len(found) - len(rest)] + ([] if keep is None else rest[max(1, keep) :]):
         discard(path)

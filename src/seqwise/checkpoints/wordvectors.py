@@ -24,7 +24,6 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import polars
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -240,6 +239,8 @@ def _shelve(wanted: list[_Row], shelf: _Shelf, path: Path) -> None:
     """Turn the numbers of many rows into float32 at once; polars does it several times faster than NumPy."""
     if not wanted:
         return
+    import polars  # here, since it takes a tenth of a second and nothing else in this room wants it
+
     schema = {str(column): polars.Float32 for column in range(shelf.width)}
     text = b"\n".join(numbers for _, _, numbers in wanted)
     try:

@@ -53,7 +53,7 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
             function = load(verb)
             text, example = _docstring(function)
             app.command(
-                _presented(function, verb.name),
+                _presented(function),
                 name=verb.name,
                 help=text,
                 help_epilogue=example,
@@ -90,7 +90,7 @@ def takes_settings(function: Function) -> bool:
     return list(inspect.signature(function).parameters) == [SETTINGS]
 
 
-def _presented(function: Function, name: str) -> Function:
+def _presented(function: Function) -> Function:
     """The function as cyclopts shall see it."""
     hints = get_type_hints(function, include_extras=True)
     if takes_settings(function):
@@ -114,7 +114,7 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
     if parameter.kind is inspect.Parameter.VAR_POSITIONAL and parameter.name == "flags":
         hint = Annotated[hint, Parameter(allow_leading_hyphen=True)]
     elif _noted(hint):
-        plain, name = hint, "--" + parameter.name.replace("_", "-")
+        plain, name = hint, parameter.name.upper()
 
         def converted(_: Any, tokens: Sequence[Token]) -> object:
             return word(plain, tokens[0].value, tokens[0].keyword or name)
@@ -122,7 +122,8 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
         hint = Annotated[hint, Parameter(converter=converted)]
     elif set(get_args(hint)) in ({str, NoneType}, {Path, NoneType}):
         hint = next(member for member in get_args(hint) if member is not NoneType)  # "none" is a text here
-    return parameter.replace(annotation=hint)
+    shown = _default if parameter.default is not None else False
+    return parameter.replace(annotation=Annotated[hint, Parameter(show_default=shown)])
 
 
 def _noted(hint: Any) -> bool:
@@ -194,7 +195,18 @@ def _docstring(function: Function) -> tuple[str, str]:
         head, *tail = re.split(r"^```[a-z]*\n(?=[^`]*```\s*\Z)", text, maxsplit=1, flags=re.MULTILINE)
     lines = [line for line in inspect.cleandoc(tail[0]).splitlines() if "```" not in line] if tail else []
     example = "\n".join(f"    {line}".rstrip() for line in lines).strip("\n")
-    return head.strip(), f"Example:\n\n{example}" if example else ""
+    return _flowing(head), f"Example:\n\n{example}" if example else ""
+
+
+def _flowing(text: str) -> str:
+    """Paragraphs without the line breaks of the source; what is indented, such as `Args:`, keeps its lines."""
+    blocks = re.split(r"\n\s*\n", text.strip())
+    return "\n\n".join(block if "\n " in block else block.replace("\n", " ") for block in blocks)
+
+
+def _default(value: object) -> str:
+    """A default as help shows it."""
+    return "none" if value in ((), "") else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def is_help(words: Sequence[str]) -> bool:

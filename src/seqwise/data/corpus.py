@@ -162,9 +162,7 @@ def _half_numbered(first: str, one: str | None, second: str, other: str | None) 
     numbers = [name.isdecimal() for name in (one or "", other or "")]
     if numbers != [False, False] and (numbers != [True, True] or "0" in (one, other) or one == other):
         yield Fault(
-            given=" with ".join(
-                f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name
-            ),
+            given=" with ".join(f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name),
             allowed="two names, or two different numbers counted from 1",
             mend=f"--data.{first} 1 --data.{second} 2, or the names in the first row",
         )

@@ -28,6 +28,8 @@ _MANY_CONTROLS = 8  # different control characters in the head; text has hardly 
 _CONTROLS = bytes({*range(32)} - {*b"\a\b\t\n\v\f\r\x1b"})
 _WESTERN = 0.3  # the share of letters outside ASCII that no language in Latin script reaches
 
+OR_SKIP = ", or --on-bad-row skip"  # the short form: it is a flag of evaluate, too
+
 _GZIP = b"\x1f\x8b"
 _MARKS = (  # the longer first, as one begins with another
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -36,7 +38,7 @@ _MARKS = (  # the longer first, as one begins with another
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _OTHERS = (
-    (b"PAR1\x15", "a Parquet file", "--data.format parquet"),
+    (b"PAR1\x15", "a Parquet file", ""),
     (b"PK\x03\x04", "a zip archive or an office document", "unpacking it, or saving it as CSV"),
     (b"\xfd7zXZ\x00", "an xz archive", "unpacking it with xz -d"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", "unpacking it with zstd -d"),
@@ -57,8 +59,8 @@ class Undecoded(NamedTuple):
 
 
 def bad_row(path: str, line: int, given: str, allowed: str, mend: str = "mending it") -> Fault:
-    """A row that cannot be read; `--data.on-bad-row` decides what becomes of it."""
-    return Fault(given, allowed, f"{mend}, or --data.on-bad-row skip", where=f"{path}:{line}")
+    """A row that cannot be read; `on_bad_row` decides what becomes of it."""
+    return Fault(given, allowed, f"{mend}{OR_SKIP}", where=f"{path}:{line}")
 
 
 def shown(text: str, length: int = 40) -> str:
@@ -113,25 +115,29 @@ def empty(path: str) -> DataError:
     return DataError("an empty file", "one row at least", "the right file, or writing this one again", path)
 
 
-def lines(path: str, encoding: str, *, may_be_empty: bool = False) -> Iterator[str | Undecoded]:
-    """Each line without its line feed; a carriage return before it stays."""
+def lines(path: str, encoding: str, *, alone: bool = False) -> Iterator[str | Undecoded]:
+    """Each line without its line feed; a carriage return before it stays.
+
+    A file that is read alone, without settings, may be empty, and advice on it names no flag.
+    """
     codec = "utf-8" if codecs.lookup(encoding).name == "utf-8-sig" else encoding
     with opened(path) as stream:
         head = stream.peek(_HEAD)[:_HEAD]
-        if not head and not may_be_empty:
+        if not head and not alone:
             raise empty(path)
-        _refuse_no_text(path, head, codec)
-        yield from _wide(path, stream.read(), codec) if _is_wide(codec) else _narrow(path, stream, codec)
+        _refuse_no_text(path, head, codec, alone)
+        wide = _is_wide(codec)
+        yield from _wide(path, stream.read(), codec) if wide else _narrow(path, stream, codec, alone)
 
 
-def _narrow(path: str, stream: Stream, codec: str) -> Iterator[str | Undecoded]:
+def _narrow(path: str, stream: Stream, codec: str, alone: bool) -> Iterator[str | Undecoded]:
     number, advice = 0, ""
     while batch := stream.readlines(_BUFFER):
         joined = b"".join(batch)
         try:
             found: list[str | Undecoded] = [*joined.decode(codec).removesuffix("\n").split("\n")]
         except UnicodeDecodeError:
-            advice = advice or _advice(joined, codec)
+            advice = advice or _advice(path, joined, codec, alone)
             found = [_decoded(path, line, raw, codec, advice) for line, raw in enumerate(batch, number + 1)]
         if number == 0 and isinstance(found[0], str):
             found[0] = found[0].removeprefix("\ufeff")
@@ -176,20 +182,21 @@ def _said(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
 
 
-def _refuse_no_text(path: str, head: bytes, codec: str) -> None:
+def _refuse_no_text(path: str, head: bytes, codec: str, alone: bool) -> None:
     """Name what the first bytes show to be no text in this encoding."""
     marked = next((name for mark, name in _MARKS if head.startswith(mark)), "")
     if marked and not codecs.lookup(codec).name.startswith(marked):
-        raise DataError(f"text in {marked}", codec, f"--data.encoding {marked}", path)
+        raise DataError(f"text in {marked}", codec, _switch(path, marked, alone), path)
     for magic, name, mend in _OTHERS:
         if head.startswith(magic):
-            raise DataError(name, "text", mend, path)
+            parquet = "the text in it" if alone else "--data.format parquet"
+            raise DataError(name, "text", mend or parquet, path)
     if _is_wide(codec):
         return
     lead = head[1::2].count(0) - head[::2].count(0)  # the letters of ASCII in UTF-16: every second byte is 0
     if abs(lead) > 0.4 * len(head):
         order = "utf-16-le" if lead > 0 else "utf-16-be"
-        raise DataError("what looks like UTF-16", codec, f"--data.encoding {order}", path)
+        raise DataError("what looks like UTF-16", codec, _switch(path, order, alone), path)
     controls = len({*head} & {*_CONTROLS})
     if controls >= _MANY_CONTROLS or (controls > 1 and not _fits(head, codec)):
         raise DataError("bytes that are no text", "text", "the right file", path)
@@ -209,16 +216,21 @@ def _fits(raw: bytes, codec: str) -> bool:
     return True
 
 
-def _advice(raw: bytes, codec: str) -> str:
+def _switch(path: str, encoding: str, alone: bool) -> str:
+    """How to read a file in another encoding."""
+    return f"iconv -f {encoding} -t utf-8 {path}" if alone else f"--data.encoding {encoding}"
+
+
+def _advice(path: str, raw: bytes, codec: str, alone: bool) -> str:
     """What to try on bytes that are not in the encoding: another one, where one is probable."""
     utf8 = codecs.lookup(codec).name == "utf-8"
     if not utf8 and _fits(raw, "utf-8"):
-        return "--data.encoding utf-8"
+        return _switch(path, "utf-8", alone)
     if utf8 and any(not line.isascii() and _fits(line, "utf-8") for line in raw.split(b"\n")):
-        return "mending it, as other lines are in utf-8, or --data.on-bad-row skip"
+        return "mending it, as other lines are in utf-8" + ("" if alone else OR_SKIP)
     high = [byte for byte in raw if byte >= 0x80]
     letters = len(high) + sum(map(str.isalpha, raw.decode("ascii", "ignore")))
     if len(high) > _WESTERN * letters:
-        return "--data.encoding with the one it was written in, such as cp1251, gb18030 or shift_jis"
+        return _switch(path, "NAME", alone) + ", with the name of the right one: cp1251, gb18030, shift_jis"
     fitting = "cp1252" if min(high) < 0xA0 and _fits(raw, "cp1252") else "latin-1"
-    return f"--data.encoding {fitting}, which fits"
+    return f"{_switch(path, fitting, alone)}, which fits"

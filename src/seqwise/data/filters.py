@@ -15,7 +15,7 @@ Characters for the ratio: Gale and Church 1993, who found them steadier than wor
 import random
 import unicodedata
 from collections.abc import Container, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from seqwise.data.corpus import Pairs, TextSettings
 from seqwise.errors import DataError
@@ -64,9 +64,7 @@ class FilterReport:
         return str(self)
 
 
-def filter_pairs(
-    pairs: Pairs, settings: TextSettings, held_out: Sequence[Pairs] = ()
-) -> tuple[Pairs, FilterReport]:
+def filter_pairs(pairs: Pairs, settings: TextSettings, held_out: Sequence[Pairs] = ()) -> tuple[Pairs, FilterReport]:
     """The pairs to train on, in their order, and the report. Raises where none is left."""
     sieve = _Sieve(settings, held_out if settings.drop_leaks else ())
     reasons = dict.fromkeys(("empty", "too_long", "ratio", "duplicates", "leaked"), 0)
@@ -88,7 +86,8 @@ def split_off(pairs: Pairs, count: int, seed: int) -> tuple[Pairs, Pairs]:
 
     All pairs with the same source, however it is cased or spaced, go to the same side, so that no translation
     of a held-out sentence is trained on. Hence a few pairs less than `count` where the groups do not add up.
-    Targets may still stand on both sides: `filter_pairs(train, settings, [held_out])` drops those.
+    Targets may still stand on both sides: `filter_pairs(train, settings, [held_out])` drops those. The bad rows
+    stay with the training side, so that its report counts them.
     """
     if not 0 < count < len(pairs):
         allowed = f"from 1 to {len(pairs) - 1:,} of {len(pairs):,} pairs"
@@ -106,7 +105,8 @@ def split_off(pairs: Pairs, count: int, seed: int) -> tuple[Pairs, Pairs]:
         allowed, least = "as many as the source with the fewest has", min(map(len, shuffled))
         raise DataError(f"{count:,} pairs to set aside", allowed, f"{least:,}")
     out = set(aside)
-    return pairs.select([item for item in range(len(pairs)) if item not in out]), pairs.select(sorted(aside))
+    train = pairs.select([item for item in range(len(pairs)) if item not in out])
+    return replace(train, skipped=pairs.skipped), pairs.select(sorted(aside))
 
 
 class _Sieve:

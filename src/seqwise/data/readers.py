@@ -58,8 +58,7 @@ def aligned(first: str, second: str, encoding: str) -> Rows:
     for number, (one, other) in enumerate(zip_longest(*sides), 1):
         if one is None or other is None:
             counts = [
-                number - (line is None) + sum(1 for _ in rest)
-                for line, rest in zip((one, other), sides, strict=True)
+                number - (line is None) + sum(1 for _ in rest) for line, rest in zip((one, other), sides, strict=True)
             ]
             raise DataError(
                 f"lines: {counts[0]:,} in {first}, {counts[1]:,} in {second}",
@@ -94,13 +93,9 @@ def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> R
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            if feed.ended or "field limit" in str(
-                error
-            ):  # what follows was swallowed: skipping would lose it
+            if feed.ended or "field limit" in str(error):  # what follows was swallowed: skipping would lose it
                 given, allowed = "a quoted cell that does not end", 'a closing " before a comma or a new line'
-                raise DataError(
-                    given, allowed, 'writing a " within a cell as ""', f"{path}:{start}"
-                ) from None
+                raise DataError(given, allowed, 'writing a " within a cell as ""', f"{path}:{start}") from None
             rows = f"a row up to line {reader.line_num}" if reader.line_num > start else "a row"
             given = f"{rows} that is no CSV ({str(error).split(' - ')[0]})"
             feed.faults.append(bad_row(path, start, given, "cells as in RFC 4180", 'writing a " as ""'))

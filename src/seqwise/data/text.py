@@ -20,7 +20,7 @@ from pathlib import Path
 
 from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
-from seqwise.data.files import Undecoded, bad_row, check_paths, lines
+from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, lines
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
@@ -52,14 +52,10 @@ _ENDINGS: dict[str, Format] = {
 
 def read_pairs(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Pairs:
     """Read sentence pairs; `on_note` is told what was assumed and how many bad rows were skipped."""
-    return Pairs(
-        *_read(paths, settings, Columns((settings.source, settings.target), ("source", "target")), on_note)
-    )
+    return Pairs(*_read(paths, settings, Columns((settings.source, settings.target), ("source", "target")), on_note))
 
 
-def read_labelled(
-    paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None
-) -> Labelled:
+def read_labelled(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Labelled:
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True)
     return Labelled(*_read(paths, settings, columns, on_note))
@@ -69,7 +65,7 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
     """The lines of a plain file without the space at their ends, empty ones too. An empty file has none."""
     check_paths([str(path)])
     found: list[str] = []
-    for line in lines(str(path), encoding, may_be_empty=True):
+    for line in lines(str(path), encoding, alone=True):
         if isinstance(line, Undecoded):
             raise DataError.of([line.fault])
         found.append(line.rstrip())
@@ -79,9 +75,7 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
 _Read = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[Fault, ...]]
 
 
-def _read(
-    paths: Sequence[str | Path], settings: TextSettings, columns: Columns, on_note: Note | None
-) -> _Read:
+def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns, on_note: Note | None) -> _Read:
     """First texts, second texts, files, lines, bad rows."""
     check(settings)
     note = on_note or (lambda _: None)
@@ -157,9 +151,7 @@ def _rows(path: str, form: Format, settings: TextSettings, columns: Columns, not
         case "parquet":
             return parquet(path, columns)
     if columns.labelled:
-        raise DataError(
-            "a translation memory", "texts with labels", "a TSV, CSV, JSONL or Parquet file", path
-        )
+        raise DataError("a translation memory", "texts with labels", "a TSV, CSV, JSONL or Parquet file", path)
     return tmx(path, settings.languages, note)
 
 
@@ -181,9 +173,7 @@ def _not_two(names: list[str], formats: list[Format], settings: TextSettings) ->
         return DataError(given, allowed, "joining the parts of each side with cat")
     first = next(lines(names[0], settings.encoding))
     if not isinstance(first, Undecoded) and "\t" in first:
-        return DataError(
-            "one plain file", allowed, "--data.format tsv, as its first line has a tab", names[0]
-        )
+        return DataError("one plain file", allowed, "--data.format tsv, as its first line has a tab", names[0])
     return DataError("one plain file", allowed, f"{names[0]} {_sibling(names[0])}", names[0])
 
 
@@ -204,6 +194,4 @@ def _nothing(path: str, bad: list[Fault]) -> DataError:
         return DataError("no row but a header or blank lines", "one row at least", "the right file", path)
     first = bad[0]
     given = f"{first.given}, the first of {len(bad):,} rows, which are all bad"
-    return DataError(
-        given, first.allowed, first.mend.removesuffix(", or --data.on-bad-row skip"), first.where
-    )
+    return DataError(given, first.allowed, first.mend.removesuffix(OR_SKIP), first.where)

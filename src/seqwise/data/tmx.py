@@ -53,9 +53,7 @@ def tmx(path: str, languages: tuple[str, ...], note: Note) -> Rows:
             note(f"{path}: {wanted[0]} to {wanted[1]}, the languages of its first unit")
         texts = [unit.text(language) for language in wanted]
         if unit.unknown:
-            yield bad_row(
-                path, unit.line, f"&{unit.unknown}; that stands for nothing", "characters as they are"
-            )
+            yield bad_row(path, unit.line, f"&{unit.unknown}; that stands for nothing", "characters as they are")
         elif not wanted or None in texts:
             yield _silent(path, unit, wanted)
         else:
@@ -131,9 +129,7 @@ def _units(path: str) -> Iterator[_Unit]:
             except expat.ExpatError as error:
                 given = f"no XML ({expat.ErrorString(error.code)}, column {error.offset + 1})"
                 allowed = "a whole, well-formed TMX file"
-                raise DataError(
-                    given, allowed, "writing or copying it again", f"{path}:{error.lineno}"
-                ) from None
+                raise DataError(given, allowed, "writing or copying it again", f"{path}:{error.lineno}") from None
             yield from reader.done
             reader.done.clear()
 

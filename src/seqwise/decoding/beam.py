@@ -1,7 +1,7 @@
 """Beam search: keep the K likeliest prefixes of each sentence and rank what is finished by its score per length.
 
-One promise beyond the textbook: the greedy output is always among the candidates, since a beam that pushes it out is given
-it back in the last place. So the result never scores below greedy, which plain beam search does not guarantee.
+One promise beyond the textbook: the greedy output is always among the candidates, since a beam that pushes it out is
+given it back in the last place. So the result never scores below greedy, which plain beam search does not guarantee.
 """
 
 from dataclasses import dataclass, field, replace
@@ -86,9 +86,7 @@ def beam(
     beams = _fresh(b, k, inputs.device)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
-        normaliser = logits.float().logsumexp(
-            1
-        )  # (R,) before anything is forbidden: scores stay probabilities
+        normaliser = logits.float().logsumexp(1)  # (R,) before anything is forbidden: scores stay probabilities
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
         ended, beams, parents = _choose(_candidates(logits, normaliser, beams), beams, specials.end)
         _finish(pools, ended, t, settings)
@@ -159,9 +157,7 @@ def _choose(
     return ended, replace(beams, scores=scores, written=written, greedy=greedy), (first + parents).flatten()
 
 
-def _finish(
-    pools: list[_Pool], ended: list[tuple[int, list[int], float]], t: int, settings: Generation
-) -> None:
+def _finish(pools: list[_Pool], ended: list[tuple[int, list[int], float]], t: int, settings: Generation) -> None:
     for sentence, ids, score in ended:
         pools[sentence].add(ids, score, t + 1, settings.length_penalty)
 

@@ -41,7 +41,7 @@ def keep_top_k(logits: Float[Tensor, "R V"], k: int) -> Float[Tensor, "R V"]:
 
 
 def keep_top_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
-    """Only the likeliest tokens whose probabilities add up to p, the one that passes p included (Holtzman et al. 2020)."""
+    """Only the likeliest tokens that together reach probability p, as few as possible (Holtzman et al. 2020)."""
     if p >= 1.0:
         return logits
     ordered, order = logits.sort(1, descending=True)  # (R, V)
@@ -59,9 +59,7 @@ def keep_min_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
     return logits.masked_fill(logits < logits.amax(1, keepdim=True) + torch.tensor(p).log(), NEVER)
 
 
-def draw(
-    logits: Float[Tensor, "R V"], settings: Generation, generator: torch.Generator | None
-) -> Int[Tensor, "R"]:
+def draw(logits: Float[Tensor, "R V"], settings: Generation, generator: torch.Generator | None) -> Int[Tensor, "R"]:
     """One token a row, from what temperature and the three filters leave."""
     logits = keep_top_k(logits.float() / settings.temperature, settings.top_k)
     logits = keep_min_p(keep_top_p(logits, settings.top_p), settings.min_p)
@@ -77,7 +75,7 @@ def likeliest(logits: Float[Tensor, "R V"], n: int) -> tuple[Float[Tensor, "R n"
     if size < 4 * BLOCK * n or logits.device.type != "cpu":
         return tuple(logits.topk(min(n, size), 1))  # type: ignore[return-value]
     whole = size // BLOCK * BLOCK
-    blocks = logits[:, :whole].unflatten(1, (-1, BLOCK))  # (R, V/64, 64)
+    blocks = torch.unflatten(logits[:, :whole], 1, (-1, BLOCK))  # (R, V/64, 64)
     best = blocks.amax(2).topk(n, 1).indices  # (R, n)
     inside = blocks.gather(1, best[:, :, None].expand(-1, -1, BLOCK)).flatten(1)  # (R, 64 n)
     ids = (best[:, :, None] * BLOCK + torch.arange(BLOCK)).flatten(1)  # (R, 64 n)

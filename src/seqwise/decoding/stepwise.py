@@ -30,13 +30,8 @@ def one_by_one(
     look = LOOK.get(inputs.device.type, LOOK_ELSEWHERE)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
-        logits = forbid(
-            logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials
-        )
-        if settings.temperature:
-            last = draw(logits, settings, generator)
-        else:
-            last = likeliest(logits, 1)[1][:, 0]
+        logits = forbid(logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials)
+        last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
         last = last.masked_fill(done, specials.end)
         written[active, t] = last
         done = last == specials.end

@@ -26,9 +26,7 @@ class Step:
 
 
 @torch.inference_mode()
-def steps(
-    model: Translator, source: Sequence[int], output: Sequence[int], start: int, shown: int = 3
-) -> list[Step]:
+def steps(model: Translator, source: Sequence[int], output: Sequence[int], start: int, shown: int = 3) -> list[Step]:
     """Walk along an output and look at each choice.
 
     source   ids with the end token

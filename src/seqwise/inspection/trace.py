@@ -35,9 +35,7 @@ class Trace:
 def trace(parts: Mapping[str, MultiHeadAttention]) -> Iterator[Trace]:
     """Keep queries and keys of the named parts while the block runs."""
     heard = Trace({name: [] for name in parts})
-    handles = [
-        part.kernel.register_forward_pre_hook(_listener(heard.calls[name])) for name, part in parts.items()
-    ]
+    handles = [part.kernel.register_forward_pre_hook(_listener(heard.calls[name])) for name, part in parts.items()]
     try:
         yield heard
     finally:
@@ -46,9 +44,7 @@ def trace(parts: Mapping[str, MultiHeadAttention]) -> Iterator[Trace]:
 
 
 def _listener(calls: list[Asked]):  # type: ignore[no-untyped-def]  # torch types its hooks as Callable[..., None]
-    def listen(
-        _kernel: Kernel | nn.Module, arguments: tuple[Tensor, Tensor, Tensor, Mask, float, float]
-    ) -> None:
+    def listen(_kernel: Kernel | nn.Module, arguments: tuple[Tensor, Tensor, Tensor, Mask, float, float]) -> None:
         query, key, _value, mask, scale, _drop = arguments
         calls.append(Asked(query.detach(), key.detach(), mask, scale))
 

@@ -19,7 +19,7 @@ from rich.table import Table
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
-from seqwise.errors import ConfigError, DataError, MissingExtra, nearest
+from seqwise.errors import ConfigError, DataError, MissingExtraError, nearest
 
 # N sentences, R resamples, C counts of a sentence, O orders of n-grams
 
@@ -58,9 +58,7 @@ class Score:
     def __rich__(self) -> Table:
         table = Table("score", "value", "95 % interval", "sentences", "signature")
         low, high = self.interval
-        table.add_row(
-            self.name, f"{self.value:.2f}", f"{low:.2f} to {high:.2f}", f"{self.n:,}", self.signature
-        )
+        table.add_row(self.name, f"{self.value:.2f}", f"{low:.2f} to {high:.2f}", f"{self.n:,}", self.signature)
         return table
 
     def _repr_html_(self) -> str:
@@ -224,7 +222,7 @@ def _bleu(tokenize: str, lowercase: bool) -> BLEU:
         # forced: its warning of tokenized text would run through a progress bar (see looks_tokenized)
         return BLEU(tokenize=tokenize, lowercase=lowercase, force=True)
     except (ImportError, RuntimeError) as error:
-        raise MissingExtra(
+        raise MissingExtraError(
             given=f"tokenize={tokenize!r} without its library",
             allowed="what sacrebleu needs for it",
             mend=f"{EXTRAS.get(tokenize, 'pip install sentencepiece')}, or tokenize 13a",

@@ -86,9 +86,7 @@ def beyond(lengths: Int[Tensor, "B"], longest: int) -> Bool[Tensor, "B S"]:
     return torch.arange(longest, device=lengths.device) >= lengths[:, None]
 
 
-def align(
-    scores: Float[Tensor, "B T S"], padding: Bool[Tensor, "B S"] | None = None
-) -> Float[Tensor, "B T S"]:
+def align(scores: Float[Tensor, "B T S"], padding: Bool[Tensor, "B S"] | None = None) -> Float[Tensor, "B T S"]:
     """Scores -> weights that add up to 1 over the source, always in fp32. Padding gets 0."""
     if padding is not None:
         scores = scores.masked_fill(padding[:, None], float("-inf"))
@@ -133,18 +131,14 @@ class AttentionalLayer(nn.Module):
     the average.
     """
 
-    def __init__(
-        self, kind: Literal["additive", "multiplicative"], query: int, memory: int, answer: int
-    ) -> None:
+    def __init__(self, kind: Literal["additive", "multiplicative"], query: int, memory: int, answer: int) -> None:
         super().__init__()
         make = AdditiveAlignment if kind == "additive" else MultiplicativeAlignment
         self.alignment = make(query, memory)
         self.values = nn.Linear(memory, answer, bias=False)
         self.hidden = nn.Linear(query, answer, bias=False)
 
-    def remember(
-        self, memory: Float[Tensor, "B S M"]
-    ) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S E"]]:
+    def remember(self, memory: Float[Tensor, "B S M"]) -> tuple[Float[Tensor, "B S A"], Float[Tensor, "B S E"]]:
         """Keys and values of a memory, once for a sentence."""
         return self.alignment.keys(memory), self.values(memory)
 

@@ -80,7 +80,8 @@ def initialise(model: nn.Module) -> None:
             nn.init.xavier_uniform_(part.weight)
             if part.bias is not None:
                 nn.init.zeros_(part.bias)
-        elif isinstance(part, MultiHeadAttention):
+    for part in model.modules():
+        if isinstance(part, MultiHeadAttention):
             for projection in part.projections():
                 nn.init.xavier_uniform_(projection)
 

@@ -1,8 +1,8 @@
 """Attention: each position takes a weighted average of others, and which others is computed, not wired.
 
-`attention()` is the pure function and the one place where a kernel is chosen; `MultiHeadAttention` holds the projections.
-Self-attention, masked (causal) self-attention and encoder-decoder attention are one class, told apart by where keys come
-from. Attention weights never leave this file: `inspection.attention` recomputes them, exactly, from the same projections.
+`attention()` is the pure function and the one place where a kernel is chosen; `MultiHeadAttention` holds the
+projections. Self-attention, masked (causal) self-attention and encoder-decoder attention are one class, told apart by
+where keys come from. Attention weights never leave this file: `inspection.trace` recomputes them, exactly.
 
 Bahdanau's and Luong's attention, for the LSTM, stand in `alignment.py`.
 """
@@ -20,7 +20,7 @@ from seqwise.models.dropout import dropout
 from seqwise.models.positions import PositionSettings, rotate
 
 # Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
-# dtype; measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is up to 20 times slower.
+# dtype: measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is many times slower.
 UNFUSED_UP_TO = {torch.bfloat16: 512, torch.float16: 512, torch.float32: 48}
 
 
@@ -61,9 +61,7 @@ EVERYTHING = Mask()
 CAUSAL = Mask(causal=True)
 
 
-def padding_bias(
-    lengths: Int[Tensor, "B"], longest: int, dtype: torch.dtype
-) -> Float[Tensor, "B 1 1 S"] | None:
+def padding_bias(lengths: Int[Tensor, "B"], longest: int, dtype: torch.dtype) -> Float[Tensor, "B 1 1 S"] | None:
     """-inf over the padding of each row; None where no row has any, which length buckets make the usual case."""
     if bool((lengths == longest).all()):
         return None
@@ -182,16 +180,14 @@ class MultiHeadAttention(nn.Module):
         """The weights of query, key and value, each by itself, as views."""
         answered = self.groups * self.head_width
         if self.qkv is not None:
-            return self.qkv.weight.split((self.heads * self.head_width, answered, answered))
-        return self.kv.weight.split(answered) if self.kv is not None else ()
+            return torch.split(self.qkv.weight, [self.heads * self.head_width, answered, answered])
+        return torch.split(self.kv.weight, answered) if self.kv is not None else ()
 
     def split(self, x: Float[Tensor, "B T _"], heads: int) -> Float[Tensor, "B heads T D"]:
         """Cut the last dimension into heads."""
-        return x.unflatten(-1, (heads, self.head_width)).transpose(1, 2)
+        return torch.unflatten(x, -1, (heads, self.head_width)).transpose(1, 2)
 
-    def project(
-        self, x: Float[Tensor, "B T W"], where: Int[Tensor, "#T"] | None = None
-    ) -> tuple[Tensor, Keys]:
+    def project(self, x: Float[Tensor, "B T W"], where: Int[Tensor, "#T"] | None = None) -> tuple[Tensor, Keys]:
         """Queries (B, H, T, D) and keys of the same positions; `where` they stand, 0 to T - 1 unless given."""
         if self.qkv is None:
             raise TypeError("encoder-decoder attention takes its keys from `remember`")

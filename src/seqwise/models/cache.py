@@ -1,8 +1,8 @@
 """The state of a Transformer decoder between two steps: keys and values of all that was written so far.
 
-Beams are not copied when the search reorders them. Each sentence keeps the keys of *all* its beams side by side, K a step,
-and a table says which of them each beam descends from; that table is the mask of attention. So a reordering moves K x K x t
-numbers instead of the whole cache, and the K queries of a sentence meet their keys in one product.
+Beams are not copied when the search reorders them. Each sentence keeps the keys of *all* its beams side by side, K a
+step, and a table says which of them each beam descends from; that table is the mask of attention. So a reordering moves
+K x K x t numbers instead of the whole cache, and the K queries of a sentence meet their keys in one product.
 """
 
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ class DecoderState:
         return cls(caches, memory, memory_mask or Mask(), descent, Mask(), 0, beams)
 
     def grown(self, relations: Float[Tensor, "1 H 1 t"] | None) -> "DecoderState":
-        """The mask of the step about to be taken: each beam's own new slot, its ancestors, and how far away they are."""
+        """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are."""
         if self.descent is None:
             return replace(self, past_mask=Mask(bias=relations))
         begin, end = self.at * self.beams, (self.at + 1) * self.beams
@@ -93,18 +93,14 @@ class DecoderState:
         mask = self.memory_mask.bias
         return replace(
             self,
-            caches=tuple(
-                Cache(_rows(c.key, sentences, end), _rows(c.value, sentences, end)) for c in self.caches
-            ),
+            caches=tuple(Cache(_rows(c.key, sentences, end), _rows(c.value, sentences, end)) for c in self.caches),
             memory=tuple(keys.take(sentences) for keys in self.memory),
             memory_mask=self.memory_mask if mask is None else Mask(bias=mask.index_select(0, sentences)),
             descent=None if self.descent is None else self.descent.index_select(0, sentences),
         )
 
 
-def _rows(
-    full: Float[Tensor, "B G slots D"], rows: Int[Tensor, "B2"], used: int
-) -> Float[Tensor, "B2 G slots D"]:
+def _rows(full: Float[Tensor, "B G slots D"], rows: Int[Tensor, "B2"], used: int) -> Float[Tensor, "B2 G slots D"]:
     """Take rows of a cache; what is not yet written is not copied."""
     fewer = full.new_empty((len(rows), *full.shape[1:]))
     torch.index_select(full[:, :, :used], 0, rows, out=fewer[:, :, :used])

@@ -1,10 +1,10 @@
 """Dropout (Srivastava et al. 2014) that does not cost more than the matrix product before it.
 
-On a CPU torch draws one number an element on a single thread, 6 ns each: a quarter of a bf16 training step. Here random
-64-bit words are read as bytes and compared with a threshold, 0.25 ns an element; the mask is kept in the type of what it
-masks, since products with booleans are seven times slower than with bf16. The words come from a generator (SFC64) that
-torch's own generator seeds at each call, so `torch.manual_seed` decides all. The rate is a multiple of 1/256: 0.1 becomes
-26/256 = 0.1016, and the scale is exact for it.
+On a CPU torch draws one number an element on a single thread, 6 ns each: a quarter of a bf16 training step. Here
+random 64-bit words are read as bytes and compared with a threshold, 0.25 ns an element; the mask has the type of what
+it masks, since products with booleans are seven times slower than with bf16. The words come from a generator (SFC64)
+that torch's own generator seeds at each call, so `torch.manual_seed` decides all. The rate is a multiple of 1/256:
+0.1 becomes 26/256 = 0.1016, and the scale is exact for it.
 """
 
 import numpy as np

@@ -71,7 +71,7 @@ class Embeddings(nn.Module):
             self.weight[ids] = (vectors / mean_length).to(self.weight)
         if frozen:
             self.known = ids
-            self.weight.register_hook(self._without_known)
+            self.weight.register_hook(self._without_known)  # type: ignore[no-untyped-call]
 
     def _without_known(self, gradient: Tensor) -> Tensor:
         return gradient if self.known is None else gradient.index_fill(0, self.known, 0.0)

@@ -37,7 +37,9 @@ class _SmoothedLoss(torch.autograd.Function):
         loss = -smoothing / v * spread
         starts = torch.arange(0, rows * v, v, device=hidden.device)
         buffer = torch.empty(rows, v, dtype=hidden.dtype, device=hidden.device)
-        for h, y, out in zip(hidden.split(rows), target.split(rows), d_hidden.split(rows), strict=True):
+        for h, y, out in zip(
+            torch.split(hidden, rows), torch.split(target, rows), torch.split(d_hidden, rows), strict=True
+        ):
             logits = torch.mm(h, weight.t(), out=buffer[: len(h)])  # (N', V)
             if bias is not None:
                 logits += bias
@@ -54,9 +56,8 @@ class _SmoothedLoss(torch.autograd.Function):
             d_weight += torch.mm(logits.t(), h)
             if d_bias is not None:
                 d_bias += logits.sum(0, dtype=torch.float32)
-        ctx.save_for_backward(
-            d_hidden, d_weight.to(weight.dtype), None if d_bias is None else d_bias.to(weight.dtype)
-        )
+        last = None if d_bias is None else d_bias.to(weight.dtype)
+        ctx.save_for_backward(d_hidden, d_weight.to(weight.dtype), last)  # type: ignore[arg-type]  # None may be saved
         return loss
 
     @staticmethod
@@ -78,11 +79,11 @@ def smoothed_loss(
     (1 - e) * -log p(target) + e * mean over the vocabulary of -log p        Szegedy et al. 2016, section 7
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing)
+        loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing)  # type: ignore[no-untyped-call]
         return loss
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
     rows = max(1, CHUNK // len(weight))
-    for h, y in zip(hidden.split(rows), target.split(rows), strict=True):
+    for h, y in zip(torch.split(hidden, rows), torch.split(target, rows), strict=True):
         logits = functional.linear(h, weight, bias).float()  # (N', V)
         total += functional.cross_entropy(logits, y, reduction="sum", label_smoothing=smoothing)
     return total
@@ -94,9 +95,7 @@ class NextToken(nn.Module):
     `weight` is handed in where it is shared with the embeddings.
     """
 
-    def __init__(
-        self, vocabulary: int, width: int, weight: nn.Parameter | None = None, bias: bool = False
-    ) -> None:
+    def __init__(self, vocabulary: int, width: int, weight: nn.Parameter | None = None, bias: bool = False) -> None:
         super().__init__()
         self.weight = weight if weight is not None else nn.Parameter(torch.empty(vocabulary, width))
         self.bias = nn.Parameter(torch.zeros(vocabulary)) if bias else None

@@ -78,9 +78,7 @@ class LSTMSettings:
     def faults(self) -> Iterator[Fault]:
         """Two ways to set one bias, and a span that is none."""
         if self.chrono == 1:
-            yield Fault(
-                "--model.chrono 1", "a span of two steps or more, or 0", "--model.chrono 100 or leave it out"
-            )
+            yield Fault("--model.chrono 1", "a span of two steps or more, or 0", "--model.chrono 100 or leave it out")
         if self.chrono and self.forget_bias != LSTMSettings.forget_bias:
             yield Fault(
                 f"--model.chrono {self.chrono} with --model.forget-bias {self.forget_bias:g}",
@@ -166,9 +164,7 @@ def gates(
     sums = functional.linear(inputs, weights.input, weights.bias)  # (B, T, Q)
     found = Gates.squash(sums + functional.linear(before, weights.recurrent))
     cell, cells = start.cell, []
-    for forget, written in zip(
-        found.forget.unbind(1), (found.input * found.candidate).unbind(1), strict=True
-    ):
+    for forget, written in zip(found.forget.unbind(1), (found.input * found.candidate).unbind(1), strict=True):
         cell = forget * cell + written
         cells.append(cell)
     return found, torch.stack(cells, 1)
@@ -215,16 +211,12 @@ class LSTMStack(nn.Module):
     their length.
     """
 
-    def __init__(
-        self, inputs: int, width: int, layers: int, dropout: float = 0.0, bidirectional: bool = False
-    ) -> None:
+    def __init__(self, inputs: int, width: int, layers: int, dropout: float = 0.0, bidirectional: bool = False) -> None:
         super().__init__()
         self.width = width
         self.bidirectional = bidirectional
         outputs = 2 * width if bidirectional else width
-        self.layers = nn.ModuleList(
-            LSTMLayer(outputs if i else inputs, width, bidirectional) for i in range(layers)
-        )
+        self.layers = nn.ModuleList(LSTMLayer(outputs if i else inputs, width, bidirectional) for i in range(layers))
         self.dropout = Dropout(dropout)
 
     def __iter__(self) -> Iterator[LSTMLayer]:

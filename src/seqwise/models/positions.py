@@ -6,8 +6,8 @@
     alibi        a slope on the distance, added to the scores   Press et al. 2022, section 3
     t5           a learned number for each bucket of distance   Raffel et al. 2020, section 2.1
 
-Pure functions first; `Positions` is the thin module that adds to the embeddings, `RelativeBias` the one that adds to the
-scores. Rotation is applied by attention itself, to each head.
+Pure functions first; `Positions` is the thin module that adds to the embeddings, `RelativeBias` the one that adds to
+the scores. Rotation is applied by attention itself, to each head.
 """
 
 import math
@@ -60,8 +60,8 @@ def sinusoidal(
 ) -> Float[Tensor, "T W"]:
     """sin(p f_i) and cos(p f_i) for each frequency f_i. Vaswani et al. 2017, section 3.5.
 
-    interleaved: sine, cosine, sine, cosine ... as in the paper; otherwise all sines, then all cosines (as Marian does).
-    The two differ by a permutation of coordinates, which the first projection undoes. An odd width drops the last cosine.
+    interleaved: sine, cosine, sine, cosine ... as in the paper; otherwise all sines, then all cosines, as in Marian.
+    The two differ by a permutation of coordinates, which the first projection undoes. An odd width drops the last.
     """
     angles = positions.float()[:, None] * wavelengths(width, theta).to(positions.device)  # (T, half)
     waves = (angles.sin(), angles.cos())
@@ -102,9 +102,7 @@ def alibi_slopes(heads: int) -> Float[Tensor, "H"]:
     return torch.tensor(powers(below) + powers(2 * below)[0::2][: heads - below])
 
 
-def alibi(
-    queries: Int[Tensor, "T"], keys: Int[Tensor, "S"], slopes: Float[Tensor, "H"]
-) -> Float[Tensor, "1 H T S"]:
+def alibi(queries: Int[Tensor, "T"], keys: Int[Tensor, "S"], slopes: Float[Tensor, "H"]) -> Float[Tensor, "1 H T S"]:
     """-slope * |distance|: the further away, the less attention. Symmetric, so that encoders can use it too."""
     distance = (queries[:, None] - keys).abs()  # (T, S)
     return -slopes[None, :, None, None] * distance
@@ -152,9 +150,7 @@ class Positions(nn.Module):
         waves = self._waves
         if len(waves) < length or waves.dtype != like.dtype or waves.device != like.device:
             positions = torch.arange(max(length, 64), device=like.device)
-            waves = sinusoidal(positions, self.width, self.settings.theta, self.settings.interleaved).to(
-                like.dtype
-            )
+            waves = sinusoidal(positions, self.width, self.settings.theta, self.settings.interleaved).to(like.dtype)
             self._waves = waves
         return waves
 

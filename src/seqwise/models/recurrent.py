@@ -104,9 +104,7 @@ class AttentiveDecoder(nn.Module):
         self.embed = embed
         self.embed_dropout = Dropout(settings.dropout if settings.drop_embeddings else 0.0)
         self.bridge = nn.ModuleList(nn.Linear(memory, 2 * width) for _ in range(settings.layers))
-        self.stack = LSTMStack(
-            2 * tokens if self.feeding else tokens, width, settings.layers, settings.dropout
-        )
+        self.stack = LSTMStack(2 * tokens if self.feeding else tokens, width, settings.layers, settings.dropout)
         self.attend = AttentionalLayer(settings.attention, width, memory, tokens)
         self.dropout = Dropout(settings.dropout)
 
@@ -183,9 +181,7 @@ class AttentiveDecoder(nn.Module):
             tuple(state.take(rows) for state in memory.start), fed, memory, self.lstm_weights(), beams
         )
 
-    def step(
-        self, ids: Int[Tensor, "R"], state: RecurrentState
-    ) -> tuple[Float[Tensor, "R E"], RecurrentState]:
+    def step(self, ids: Int[Tensor, "R"], state: RecurrentState) -> tuple[Float[Tensor, "R E"], RecurrentState]:
         """One more token of each beam."""
         x = self.embed_dropout(self.embed(ids[:, None]).squeeze(1))  # (R, E)
         if state.fed is not None:
@@ -249,9 +245,7 @@ class RecurrentTranslator(nn.Module):
         """Before the first token. `room` is for models whose state grows with what they write."""
         return self.decoder.start(memory, beams)
 
-    def step(
-        self, ids: Int[Tensor, "R"], state: RecurrentState
-    ) -> tuple[Float[Tensor, "R V"], RecurrentState]:
+    def step(self, ids: Int[Tensor, "R"], state: RecurrentState) -> tuple[Float[Tensor, "R V"], RecurrentState]:
         """The last token of each beam -> scores of the next, and the state after it."""
         vectors, after = self.decoder.step(ids, state)
         logits: Tensor = self.head(vectors)

@@ -1,7 +1,7 @@
-"""The Transformer: encoder, decoder, and both together. Vaswani et al. 2017, with the choices that came after as settings.
+"""The Transformer: encoder, decoder, and both together. Vaswani et al. 2017, and later choices as settings.
 
-One `Layer` serves all three shapes: self-attention, attention to a memory where there is one, and a feed-forward network,
-each inside a residual. What the layers are *not* told here is which family of checkpoints they imitate: that is a table.
+One `Layer` serves all three shapes: self-attention, attention to a memory where there is one, and a feed-forward
+network, each inside a residual. Which family of checkpoints it imitates is not said here: that is a table.
 """
 
 from collections.abc import Iterator
@@ -159,7 +159,7 @@ class FeedForward(nn.Module):
 
 
 class Layer(nn.Module):
-    """Self-attention, attention to a memory (decoders that have one), feed-forward; each normalized, dropped out, added."""
+    """Self-attention, attention to a memory where there is one, feed-forward: each normalized, dropped out, added."""
 
     def __init__(self, settings: TransformerSettings, cross: bool) -> None:
         super().__init__()
@@ -168,9 +168,7 @@ class Layer(nn.Module):
         self.attend = MultiHeadAttention(width, settings.heads, attention, settings.positions)
         self.attend_norm = norm(settings.norm, width)
         positions = settings.positions
-        self.cross = (
-            MultiHeadAttention(width, settings.heads, attention, positions, cross=True) if cross else None
-        )
+        self.cross = MultiHeadAttention(width, settings.heads, attention, positions, cross=True) if cross else None
         self.cross_norm = norm(settings.norm, width) if cross else None
         self.feed = FeedForward(width, settings.feed_forward)
         self.feed_norm = norm(settings.norm, width)
@@ -178,7 +176,7 @@ class Layer(nn.Module):
 
     def before(self, x: Tensor, normalize: nn.Module) -> Tensor:
         """What a part reads."""
-        return normalize(x) if self.pre else x  # type: ignore[no-any-return]  # nn.Module is untyped
+        return normalize(x) if self.pre else x
 
     def after(self, x: Tensor, part: Tensor, normalize: nn.Module) -> Tensor:
         """Add what a part says."""
@@ -189,17 +187,17 @@ class Layer(nn.Module):
         self,
         x: Float[Tensor, "B T W"],
         mask: Mask,
-        memory: Keys | None = None,
+        memory: Float[Tensor, "B S W"] | None = None,
         memory_mask: Mask | None = None,
     ) -> Float[Tensor, "B T W"]:
         """All positions at once: encoding, and training a decoder."""
         query, keys = self.attend.project(self.before(x, self.attend_norm))
         x = self.after(x, self.attend.answer(query, keys, mask), self.attend_norm)
-        return self._ask_and_feed(x, memory, memory_mask or Mask())
+        # projected in here and not by the caller, since FSDP2 gathers a layer's weights when the layer is called
+        remembered = self.cross.remember(memory) if self.cross is not None and memory is not None else None
+        return self._ask_and_feed(x, remembered, memory_mask or Mask())
 
-    def step(
-        self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int
-    ) -> Float[Tensor, "B K W"]:
+    def step(self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int) -> Float[Tensor, "B K W"]:
         """One position of each beam: write its key into the cache, attend to all that is there."""
         where = torch.tensor([state.at], device=x.device)
         query, keys = self.attend.project(self.before(x, self.attend_norm), where)
@@ -218,9 +216,7 @@ class Layer(nn.Module):
 class Stack(nn.Module):
     """Embeddings, positions, layers, and the last normalization that pre-norm needs."""
 
-    def __init__(
-        self, settings: TransformerSettings, embed: nn.Module, layers: int, causal: bool, cross: bool
-    ) -> None:
+    def __init__(self, settings: TransformerSettings, embed: nn.Module, layers: int, causal: bool, cross: bool) -> None:
         super().__init__()
         self.embed = embed
         self.causal = causal
@@ -228,10 +224,12 @@ class Stack(nn.Module):
         relative = settings.positions.kind in ("alibi", "t5")
         self.relative = RelativeBias(settings.positions, settings.heads, not causal) if relative else None
         self.layers = nn.ModuleList(Layer(settings, cross) for _ in range(layers))
-        self.last_norm = (
-            norm(settings.norm, settings.width) if settings.norm.place == "pre" else nn.Identity()
-        )
+        self.last_norm = norm(settings.norm, settings.width) if settings.norm.place == "pre" else nn.Identity()
         self.dropout = Dropout(settings.dropout)
+
+    def each(self) -> list[Layer]:
+        """The layers, from the first."""
+        return [layer for layer in self.layers if isinstance(layer, Layer)]
 
     def enter(self, ids: Int[Tensor, "B T"], first: int = 0) -> Float[Tensor, "B T W"]:
         """Tokens and where they stand, as vectors."""
@@ -250,7 +248,7 @@ class Stack(nn.Module):
         self,
         ids: Int[Tensor, "B T"],
         padding: Float[Tensor, "B 1 1 T"] | None = None,
-        memory: tuple[Keys, ...] = (),
+        memory: Float[Tensor, "B S W"] | None = None,
         memory_mask: Mask | None = None,
     ) -> Float[Tensor, "B T W"]:
         """All positions at once. A decoder needs no padding mask: what is padded comes later and is never seen."""
@@ -259,20 +257,18 @@ class Stack(nn.Module):
         if padding is not None:
             bias = padding if bias is None else bias + padding
         mask = Mask(self.causal, bias)
-        for i, layer in enumerate(self.layers):
-            x = layer(x, mask, memory[i] if memory else None, memory_mask)
+        for layer in self.layers:
+            x = layer(x, mask, memory, memory_mask)
         result: Tensor = self.last_norm(x)
         return result
 
-    def step(
-        self, ids: Int[Tensor, "B K"], state: DecoderState
-    ) -> tuple[Float[Tensor, "B K W"], DecoderState]:
+    def step(self, ids: Int[Tensor, "B K"], state: DecoderState) -> tuple[Float[Tensor, "B K W"], DecoderState]:
         """One more position of each beam."""
         x: Tensor = self.positions(self.embed(ids).flatten(0, 1)[:, None], state.at)  # (R, 1, W)
         x = x.view(*ids.shape, -1)  # (B, K, W)
         state = state.grown(self.relations(state.at, 1, state.at + 1, x))
-        for i, (layer, cache) in enumerate(zip(self.layers, state.caches, strict=True)):
-            x = layer.step(x, cache, state, i)  # type: ignore[operator]  # ModuleList loses the class
+        for i, (layer, cache) in enumerate(zip(self.each(), state.caches, strict=True)):
+            x = layer.step(x, cache, state, i)
         return self.last_norm(x), state.advanced()
 
 
@@ -284,18 +280,20 @@ class Memory:
     lengths: Int[Tensor, "B"]
 
 
+def _hide_padding(memory: Memory) -> Mask:
+    """What a decoder may see of the source."""
+    vectors = memory.vectors
+    return Mask(bias=padding_bias(memory.lengths, vectors.shape[1], vectors.dtype))
+
+
 class Transformer(nn.Module):
     """Encoder-decoder: reads a sentence whole, writes another one token by token."""
 
-    def __init__(
-        self, settings: TransformerSettings, source: nn.Module, target: nn.Module, head: NextToken
-    ) -> None:
+    def __init__(self, settings: TransformerSettings, source: nn.Module, target: nn.Module, head: NextToken) -> None:
         super().__init__()
         self.settings = settings
         self.encoder = Stack(settings, source, settings.layers, causal=False, cross=False)
-        self.decoder = Stack(
-            settings, target, settings.decoder_layers or settings.layers, causal=True, cross=True
-        )
+        self.decoder = Stack(settings, target, settings.decoder_layers or settings.layers, causal=True, cross=True)
         self.head = head
 
     def encode(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
@@ -303,18 +301,12 @@ class Transformer(nn.Module):
         padding = padding_bias(lengths, inputs.shape[1], self.head.weight.dtype)
         return Memory(self.encoder(inputs, padding), lengths)
 
-    def _remember(self, memory: Memory) -> tuple[tuple[Keys, ...], Mask]:
-        """Keys of every decoder layer to the memory, and which of them are padding."""
-        keys = tuple(layer.cross.remember(memory.vectors) for layer in self.decoder.layers)  # type: ignore[operator, union-attr]
-        vectors = memory.vectors
-        return keys, Mask(bias=padding_bias(memory.lengths, vectors.shape[1], vectors.dtype))
-
     def hidden(
         self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], shifted: Int[Tensor, "B T"]
     ) -> Float[Tensor, "B T W"]:
         """What the head reads, at every target position. `shifted`: the start token, then the targets but the last."""
-        keys, mask = self._remember(self.encode(inputs, lengths))
-        result: Tensor = self.decoder(shifted, None, keys, mask)
+        memory = self.encode(inputs, lengths)
+        result: Tensor = self.decoder(shifted, None, memory.vectors, _hide_padding(memory))
         return result
 
     def forward(
@@ -326,10 +318,11 @@ class Transformer(nn.Module):
 
     def start(self, memory: Memory, beams: int, room: int) -> DecoderState:
         """Before the first token. `room`: tokens that will be written at most."""
-        keys, mask = self._remember(memory)
+        layers = self.decoder.each()
+        keys = tuple(layer.cross.remember(memory.vectors) for layer in layers if layer.cross is not None)
         return DecoderState.empty(
-            self.decoder.layers[0].attend, len(self.decoder.layers), memory.vectors, beams, room, keys, mask
-        )  # type: ignore[arg-type]
+            layers[0].attend, len(layers), memory.vectors, beams, room, keys, _hide_padding(memory)
+        )
 
     def step(self, ids: Int[Tensor, "R"], state: DecoderState) -> tuple[Float[Tensor, "R V"], DecoderState]:
         """The last token of each beam -> scores of the next, and the state after it."""

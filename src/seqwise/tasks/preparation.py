@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import nn
 
 from seqwise.checkpoints import wordvectors
 from seqwise.checkpoints.files import hash_file
@@ -39,9 +40,7 @@ def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepar
     if vocabularies is None:
         vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
         notes.extend(vocabularies.notes)
-    return Prepared(
-        Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes)
-    )
+    return Prepared(Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes))
 
 
 def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
@@ -80,7 +79,9 @@ def fresh_model(settings: Train, vocabularies: Vocabularies) -> tuple[assemble.T
     return model, tuple(notes)
 
 
-def _load_vectors(path: str, tokens: Tokenizer, table: Embeddings, frozen: bool) -> str:
+def _load_vectors(path: str, tokens: Tokenizer, table: nn.Module, frozen: bool) -> str:
+    if not isinstance(table, Embeddings):
+        raise TypeError("word vectors go into a table of tokens")
     words = {piece: i for i, piece in enumerate(tokens.pieces(range(tokens.size)))}
     found = wordvectors.read(path, words)
     width = table.weight.shape[1]

@@ -49,9 +49,7 @@ def begin(
     if settings.resume:
         said.append(_restored(state, folder))
     vocabularies = prepared.vocabularies
-    twin = assemble.build(
-        settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad
-    )
+    twin = assemble.build(settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad)
     tokens = settings.training.batch_tokens
     watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
     parts = (settings.training, settings.optimizer, settings.evaluation)

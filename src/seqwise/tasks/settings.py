@@ -49,9 +49,7 @@ class Train:
     def faults(self) -> Iterator[Fault]:
         """Contradictions that no section sees by itself."""
         if self.resume and self.overwrite:
-            yield Fault(
-                "--resume with --overwrite", "one of them", "--resume to go on, --overwrite to begin anew"
-            )
+            yield Fault("--resume with --overwrite", "one of them", "--resume to go on, --overwrite to begin anew")
         if self.generation.temperature == 0 and self.generation.best > self.generation.beams:
             yield Fault(
                 f"--generation.best {self.generation.best} with beams {self.generation.beams}",

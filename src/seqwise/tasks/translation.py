@@ -80,7 +80,7 @@ class Translator:
     @property
     def device(self) -> torch.device:
         """Where the weights are."""
-        return self.models[0].head.weight.device
+        return next(self.models[0].parameters()).device
 
     def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:
         """Outputs of each text, best first, in the order given. An empty text gives one empty output."""
@@ -97,7 +97,9 @@ class Translator:
         """The source as words between spaces, the end token last; and for each source token which word it is of."""
         source = self.vocabularies.source
         pieces = source.words(text)
-        words, groups, last = [], [], 0
+        words: list[str] = []
+        groups: list[int] = []
+        last = 0
         for piece in pieces:
             if not words or any(letter.isspace() for letter in text[last : piece.start]):
                 words.append("")
@@ -149,12 +151,10 @@ class Watcher:
     @torch.inference_mode()
     def _loss(self) -> float:
         """Nats per target token, without label smoothing."""
-        device = self.model.head.weight.device
+        device = next(self.model.parameters()).device
         total, tokens = 0.0, 0.0
         corpus = self.corpus
-        for batch in ordered_batches(
-            corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)
-        ):
+        for batch in ordered_batches(corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)):
             moved = (t.to(device) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights))
             total += float(self.objective(*moved))
             tokens += float(batch.weights.sum())

@@ -98,14 +98,15 @@ class Console:
         of = f"/{event.total:,}" if event.total else ""
         parts = [
             f"step {event.step:,}{of}",
-            f"epoch {event.epoch:.2f}",
+            *([] if left is None else [f"{_duration(left)} left"]),
             f"loss {loss:.3f}",
+            f"{tokens / max(1e-9, sum(step.seconds for step in steps)):,.0f} tokens/s",
             f"rate {event.rate:.2e}",
             f"gradient {sum(step.gradient_norm for step in steps) / len(steps):.2f}",
-            f"{tokens / max(1e-9, sum(step.seconds for step in steps)):,.0f} tokens/s",
             f"padding {100 * sum(step.padding for step in steps) / len(steps):.1f} %",
+            f"epoch {event.epoch:.2f}",
         ]
-        return "  ".join(parts if left is None else [*parts, f"{_duration(left)} left"])
+        return "  ".join(parts)  # a narrow terminal cuts off the end, so the most wanted come first
 
     def _say(self, line: str, style: str = "") -> None:
         """Print above the bar, or as a plain line; what the output cannot encode is escaped."""

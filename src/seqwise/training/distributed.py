@@ -63,14 +63,15 @@ def replicate(objective: nn.Module, group: Group) -> nn.Module:
 
 
 def shard(objective: nn.Module, layers: list[nn.Module], dtype: torch.dtype, group: Group) -> nn.Module:
-    """Every rank holds a part of each weight, of its gradient and of the optimizer's state (FSDP2). fp32 parts, computed
-    in `dtype`; each layer is gathered when its turn comes."""
+    """Every rank holds a part of each weight, of its gradient and of the optimizer's state (FSDP2). The parts are fp32
+    and computed in `dtype`; each layer is gathered when its turn comes."""
     if group.world == 1:
         return objective
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for layer in layers:
         fully_shard(layer, mp_policy=policy)
-    return fully_shard(objective, mp_policy=policy)
+    fully_shard(objective, mp_policy=policy)
+    return objective
 
 
 @contextmanager
@@ -82,9 +83,7 @@ def without_sync(objective: nn.Module, active: bool) -> Iterator[None]:
         with objective.no_sync():
             yield
     else:
-        toggle = getattr(
-            objective, "set_requires_gradient_sync", None
-        )  # an FSDP2 module, a class made at run time
+        toggle = getattr(objective, "set_requires_gradient_sync", None)  # an FSDP2 module, a class made at run time
         if toggle is not None:
             toggle(False)
         try:

@@ -18,7 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
-from seqwise.errors import CheckpointError, MissingExtra
+from seqwise.errors import CheckpointError, MissingExtraError
 from seqwise.training.console import printable
 from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
 
@@ -177,7 +177,7 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard import SummaryWriter  # takes a second, and few ask for it
         except ImportError as error:
-            raise MissingExtra(
+            raise MissingExtraError(
                 given="TensorBoard is not installed",
                 allowed="the extra 'tensorboard'",
                 mend="pip install 'seqwise[tensorboard]'",
@@ -199,9 +199,7 @@ class TensorBoard:
                     self._add(f"valid/{name}", value, event.step)
                 for number, sample in enumerate(event.samples, 1):
                     # four spaces make it Markdown's plain text, so that nothing in it is taken for markup
-                    told = "\n".join(
-                        f"    {name}: {printable(text)}" for name, text in asdict(sample).items()
-                    )
+                    told = "\n".join(f"    {name}: {printable(text)}" for name, text in asdict(sample).items())
                     self.writer.add_text(f"sample/{number}", told, event.step)
             case Saved() | Finished():
                 self.writer.flush()

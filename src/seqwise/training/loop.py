@@ -215,8 +215,7 @@ def _backward(batches: list[Batch], setting: Setting, tokens: float) -> float:
     world = setting.group.world  # DDP and FSDP2 average over ranks; we want the sum
     for i, batch in enumerate(batches):
         moved = [
-            t.to(setting.device, non_blocking=True)
-            for t in (batch.inputs, batch.lengths, batch.targets, batch.weights)
+            t.to(setting.device, non_blocking=True) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights)
         ]
         with without_sync(setting.objective, active=i + 1 < len(batches)):
             part = setting.objective(*moved) / tokens

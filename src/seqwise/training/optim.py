@@ -1,7 +1,7 @@
 """How the weights move: AdamW in two groups, the learning rate as a pure function of the step, and fp32 masters.
 
-Kingma & Ba 2015; Loshchilov & Hutter 2019. Schedules: Vaswani et al. 2017, eq. 3 (inverse square root), Loshchilov & Hutter
-2017 (cosine), Hu et al. 2024 (warm-up, stable, decay).
+Kingma & Ba 2015; Loshchilov & Hutter 2019. Schedules: Vaswani et al. 2017, eq. 3 (inverse square root), Loshchilov &
+Hutter 2017 (cosine), Hu et al. 2024 (warm-up, stable, decay).
 """
 
 import math
@@ -86,7 +86,7 @@ def adamw(named: Iterable[tuple[str, Tensor]], settings: OptimizerSettings) -> t
 class Weights:
     """The weights that are optimized, and the ones that the model computes with.
 
-    In fp32 they are the same. In bf16 the model holds bf16 copies and the optimizer fp32 masters: an update smaller than
+    In fp32 they are the same. In bf16 the model holds bf16 copies and the optimizer fp32 masters: an update less than
     1/256 of a weight would be lost in bf16, and casting once a step is cheaper than autocast's cast at every use.
     """
 
@@ -113,7 +113,7 @@ class Weights:
         """Bring the working weights up to date."""
         if self.working is not None:
             with torch.no_grad():
-                torch._foreach_copy_(self.working, self.master)
+                torch._foreach_copy_(list[Tensor](self.working), self.master)
 
     def clip(self, longest: float) -> Tensor:
         """Shorten the gradient to at most `longest` (0: leave it) and return its length before."""

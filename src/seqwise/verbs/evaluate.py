@@ -69,8 +69,8 @@ def evaluate(
 ) -> Evaluation:
     """Score a trained model on data that it has not seen.
 
-    BLEU and chrF with sacrebleu's signature and a 95 % bootstrap interval over sentences, the score of each sentence in a
-    file, and the worst sentences first. The files are read as the training files were.
+    BLEU and chrF with sacrebleu's signature and a 95 % bootstrap interval over sentences, the score of each sentence
+    in a file, and the worst sentences first. The files are read as the training files were.
 
     Args:
         run: The run folder.
@@ -124,9 +124,7 @@ def _save(each: list[Scored], place: Path) -> None:
     table.writerow(["item", "chrf", "bleu", "source", "reference", "output"])
     for one in each:
         score = one.score
-        table.writerow(
-            [score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output]
-        )
+        table.writerow([score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output])
     content = text.getvalue().encode()
     with replacing(place, len(content)) as file:
         file.write(content)

@@ -33,9 +33,7 @@ class Inspected:
         table.add_column("looked at")
         for row in self.attended.rows:
             ranked = sorted(zip(row.weights, self.attended.words, strict=True), key=lambda pair: -pair[0])
-            parts = [
-                f"{'█' * round(weight * BAR) or '▏'} {word} {weight:.2f}" for weight, word in ranked[:SHOWN]
-            ]
+            parts = [f"{'█' * round(weight * BAR) or '▏'} {word} {weight:.2f}" for weight, word in ranked[:SHOWN]]
             table.add_row(Text(row.token), Text("   ".join(parts)))
         return table
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, TextIO
+from typing import Annotated, Any, TextIO
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
@@ -45,8 +45,8 @@ def predict(
 ) -> None:
     """Put a trained model to work on text.
 
-    Writes one line for each line it reads, in the same order; an empty line gives an empty line. Without text and --input
-    it reads standard input and answers each line as it comes. What is not given is as the run was set.
+    Writes one line for each line it reads, in the same order; an empty line gives an empty line. Without text and
+    --input it reads standard input and answers each line as it comes. What is not given is as the run was set.
 
     Args:
         run: The run folder.
@@ -89,12 +89,11 @@ def predict(
         "seed": seed,
         "batch": batch,
     }
-    made = replace(settings.generation, **{name: value for name, value in given.items() if value is not None})
+    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    made = replace(settings.generation, **chosen)
     check(made)
     if made.temperature == 0 and made.best > made.beams:
-        raise ConfigError(
-            f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}"
-        )
+        raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
     chunks: Iterable[list[str]] = _as_they_come(sys.stdin)
     if text is not None:
         chunks = [[text]]

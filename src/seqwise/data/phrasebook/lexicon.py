@@ -44,7 +44,7 @@ class Adjective(NamedTuple):
 _NOUNS = {
     "person": "man/men homme m, woman/women femme f, boy garçon m, girl fille f, child/children enfant m",
     "worker": "teacher professeur m, doctor médecin m, student étudiant m, baker boulanger m, engineer ingénieur m,"
-    "nurse infirmière f, artist artiste m, farmer fermier m, singer chanteur m, lawyer avocat m, king roi m,"
+    "nurse infirmière f, artist artiste m, farmer agriculteur m, singer chanteur m, lawyer avocat m, king roi m,"
     "queen reine f, hero *héros m",
     "kin": "brother frère m, sister sœur f, mother mère f1, father père m1, parents/parents parents m2,"
     "uncle oncle m, aunt tante f, cousin cousin m, friend ami m, neighbour voisin m,"
@@ -255,17 +255,35 @@ NOW = _phrases(
     "this afternoon = cet après-midi; at the moment = en ce moment"
 )
 """When something is being done."""
+SOON = _phrases(
+    "tomorrow = demain; tomorrow morning = demain matin; this evening = ce soir; next week = la semaine prochaine"
+)
+"""When something will be done."""
 WHERE = _phrases("at school = à l'école; at home = à la maison; at work = au travail; here = ici")
 """Places that are a word of their own."""
 OFTEN = _phrases("often = souvent; always = toujours; rarely = rarement; sometimes = parfois; also = aussi")
 """How often; between subject and verb in English, behind the verb in French."""
 REALLY = _phrases("really = vraiment; also = aussi")
 """The same with a verb that is no action."""
-HOW = _phrases("well = bien; very well = très bien; a lot = beaucoup; too much = trop")
+MUCH = _phrases("a lot = beaucoup; too much = trop")
 """Behind a verb without object."""
+WELL = _phrases("well = bien; very well = très bien; badly = mal") + MUCH
+"""The same behind a verb that one can be good at."""
 DEGREES = _phrases("very = très; too = trop; so = si")
 """Before an adjective."""
 
-INSIDE = "garden park city village hotel hospital church shop library museum restaurant office kitchen forest street \
-castle house theatre"
-AT = "station market airport university museum hospital hotel restaurant theatre beach"
+_KNOWN = {noun.english: noun for kind in NOUNS.values() for noun in kind}
+
+
+def nouns(names: str) -> tuple[Noun, ...]:
+    """The nouns of these names; of a kind, all of its nouns."""
+    return tuple(noun for name in names.split() for noun in NOUNS.get(name) or (_KNOWN[name],))
+
+
+INSIDE = nouns(
+    "garden park city village hotel hospital church shop library museum restaurant office kitchen forest street "
+    "castle house theatre"
+)
+"""Where one is "in"."""
+AT = nouns("station market airport *university museum hospital hotel restaurant theatre beach")
+"""Where one is "at"."""

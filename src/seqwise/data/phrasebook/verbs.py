@@ -1,0 +1,180 @@
+"""Verbs of the phrasebook: their forms in both languages, and what they can be said of.
+
+A line of a table reads "english = french preposition : flags : objects". Objects are kinds of nouns or single
+nouns; a kind named twice is drawn twice as often. Flags:
+
+    s  a state: "I know", never "I am knowing"        g  a bare object is the whole kind: I love cats, les chats
+    a  animals do it too                              p  the object may be a pronoun: I see her
+    i  one may ask for it: "Open the door!"           d  the object has the definite article: she takes the train
+    w  one does it well or badly
+
+Left out: verbs whose French depends on more than the verb, such as "visit" (a museum is visited, to a friend one
+pays a visit), and all reflexive ones.
+"""
+
+from typing import NamedTuple
+
+from seqwise.data.phrasebook.forms import Words, conjugate, imperative, progressive, third_person
+from seqwise.data.phrasebook.lexicon import Noun, nouns
+
+
+class Verb(NamedTuple):
+    """An action or a state."""
+
+    english: Words
+    """love, loves, loving."""
+    french: Words
+    """The present tense in six persons."""
+    infinitive: str
+    command: str
+    """What one says to a friend."""
+    preposition: Words
+    """What the French verb puts before its object."""
+    flags: str
+    objects: tuple[tuple[Noun, ...], ...]
+    """Kinds of objects, each with its nouns; empty where there is none."""
+    names: bool
+    """Whether the object may be a person's name."""
+
+    @property
+    def state(self) -> bool:
+        """Whether it is no action, so that English has it in the simple form only."""
+        return "s" in self.flags
+
+
+_PLACE = "building spot"
+_GOODS = "clothes motor vehicle thing furniture instrument plant"
+_LIKED = f"subject subject subject language game animal meal drink food song show clothes {_PLACE} country"
+_TRANSITIVE = f"""
+love = aimer : sgap : {_LIKED} person worker kin name town
+like = aimer : sgap : {_LIKED} person worker kin name town
+hate = détester : sga : subject subject language game animal meal drink food clothes building worker town
+prefer = préférer : sg : subject subject language game meal drink animal clothes
+see = voir : sap : animal person kin worker vehicle motor plant building name
+look at = regarder : pi : animal photo map person plant clock building name
+watch = regarder : : show show football tennis
+listen to = écouter : pi : song name worker kin
+hear = entendre : sap : animal song person kin bus train name
+eat = manger : ai : food meal
+drink = boire : ai : drink
+read = lire : i : text press
+write = écrire : i : text
+buy = acheter : i : {_GOODS} food meal drink text press
+sell = vendre : : {_GOODS} food meal
+study = étudier : : subject subject subject language
+learn = apprendre : : subject subject language
+teach = enseigner : : subject subject language
+understand = comprendre : sp : subject subject language text question name kin
+explain = expliquer : i : subject subject text exercise
+know = connaître : sp : name worker kin building spot town country song
+want = vouloir : s : {_GOODS} food meal drink animal text
+have = avoir : s : {_GOODS} food meal drink animal text
+need = avoir besoin de|d' : s : motor thing furniture clothes meal drink text worker
+look for = chercher : api : thing animal name kin clothes hotel restaurant
+find = trouver : sa : thing clothes plant text
+wait for = attendre : pi : bus train plane taxi name kin worker
+visit = visiter : i : {_PLACE} country town
+help = aider : pi : name kin worker person
+invite = inviter : pi : name kin worker
+call = appeler : pi : name kin worker
+open = ouvrir : i : opening shop bag bottle letter
+close = fermer : i : opening shop bag
+wash = laver : i : car shirt dress window cup dog
+wear = porter : : clothes
+carry = porter : i : bag chair lamp mirror gift
+draw = dessiner : i : animal plant building
+paint = peindre : i : opening house chair bridge
+drive = conduire : : motor
+repair = réparer : i : motor vehicle computer clock telephone
+clean = nettoyer : i : kitchen house window car shop
+prepare = préparer : i : soup salad coffee tea fish rice meat pasta
+make = faire : : cake sandwich salad soup
+bring = apporter : i : food drink gift letter photo chair
+choose = choisir : i : clothes text gift cake song
+finish = finir : i : exercise letter novel book
+sing = chanter : i : song
+take = prendre : id : bus train plane boat taxi
+use = utiliser : i : computer telephone map dictionary pen knife bicycle
+follow = suivre : ap : person kin animal name
+receive = recevoir : : letter gift message
+forget = oublier : i : key bag umbrella hat book
+answer = répondre à : : question letter message
+talk about = parler de|d' : g : subject subject language name kin animal show text town country
+think about = penser à : g : name kin show subject
+play = jouer à : g : game
+play = jouer de|d' : d : instrument
+"""
+_INTRANSITIVE = """
+sleep = dormir : aw :
+work = travailler : w :
+sing = chanter : aw :
+dance = danser : w :
+swim = nager : aw :
+read = lire : w :
+walk = marcher : a :
+run = courir : a :
+laugh = rire : :
+smile = sourire : :
+travel = voyager : :
+"""
+_GIVING = """
+give = donner : i : thing text press food clothes plant toy gift
+show = montrer : i : photo map animal house text clothes
+send = envoyer : i : letter message gift photo book plant
+lend = prêter : i : book bicycle car umbrella pen coat
+bring = apporter : i : food drink gift letter plant
+write = écrire : i : letter message poem
+explain = expliquer : i : subject text exercise
+teach = enseigner : : subject language
+"""
+_TAKING = """
+want to = vouloir : s :
+like to = aimer : s :
+love to = aimer : s :
+hate to = détester : s :
+prefer to = préférer : s :
+hope to = espérer : s :
+need to = avoir besoin de|d' : s :
+try to = essayer de|d' : :
+learn to = apprendre à : :
+forget to = oublier de|d' : s :
+start to = commencer à : :
+know how to = savoir : s :
+can = pouvoir : s :
+must = devoir : s :
+"""
+
+
+def _verb(line: str) -> Verb:
+    head, flags, objects = (part.strip() for part in line.split(":"))
+    english, french = head.split(" = ")
+    infinitive, *rest = french.split()
+    preposition = () if len(rest) == 0 else (rest[-1],)
+    noun, present = rest[:-1], conjugate(infinitive)  # "besoin" of "avoir besoin de" goes with the verb
+    return Verb(
+        english=(english, third_person(english), progressive(english)),
+        french=present,
+        infinitive=infinitive,
+        command=imperative(present),
+        preposition=(*noun, *preposition),
+        flags=flags,
+        objects=tuple(nouns(kind) for kind in objects.split() if kind != "name"),
+        names="name" in objects.split(),
+    )
+
+
+def _verbs(table: str) -> tuple[Verb, ...]:
+    return tuple(_verb(line) for line in table.strip().splitlines())
+
+
+TRANSITIVE, INTRANSITIVE, GIVING, TAKING = map(_verbs, (_TRANSITIVE, _INTRANSITIVE, _GIVING, _TAKING))
+BE = _verb("be = être : s :")
+"""Is; its English forms stand in `clauses.py`, since no other verb has as many."""
+FEEL = _verb("be = avoir : s :")
+"""Is hungry, is ten years old: French has hunger and years."""
+GO, COME, LIVE = _verbs("go to = aller à : :\ncome from = venir de|d' : s :\nlive in = habiter : s :")
+SPEAK = _verb("speak = parler : :")
+GOING = _verb("go = aller : s :")
+"""Is going to read, va lire."""
+THINK, SAY, HOPE, KNOW = _verbs("think = penser : s :\nsay = dire : s :\nhope = espérer : s :\nknow = savoir : s :")
+"""What a clause with "that" follows."""
