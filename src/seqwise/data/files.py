@@ -198,7 +198,7 @@ def _refuse_no_text(path: str, head: bytes, codec: str, alone: bool) -> None:
         order = "utf-16-le" if lead > 0 else "utf-16-be"
         raise DataError("what looks like UTF-16", codec, _switch(path, order, alone), path)
     controls = len({*head} & {*_CONTROLS})
-    if controls >= _MANY_CONTROLS or (controls > 1 and not _fits(head, codec)):
+    if controls >= _MANY_CONTROLS or (controls > 1 and not _fits(head, codec, whole=False)):
         raise DataError("bytes that are no text", "text", "the right file", path)
 
 
@@ -207,10 +207,10 @@ def _is_wide(codec: str) -> bool:
     return "\n".encode(codec) != b"\n"
 
 
-def _fits(raw: bytes, codec: str) -> bool:
-    """Whether the bytes are in the encoding, but for a last character that may be cut off."""
+def _fits(raw: bytes, codec: str, whole: bool = True) -> bool:
+    """Whether the bytes are in the encoding; if they are not the whole, a last character may be cut off."""
     try:
-        codecs.getincrementaldecoder(codec)().decode(raw)
+        codecs.getincrementaldecoder(codec)().decode(raw, final=whole)
     except UnicodeDecodeError:
         return False
     return True

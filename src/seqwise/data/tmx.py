@@ -104,7 +104,7 @@ class _Reader:
         if self.text is not None and not self.codes:
             self.text.append(text)
 
-    def skipped(self, name: str, is_parameter: bool) -> None:
+    def skipped(self, name: str, _: int) -> None:
         """An entity that only the DTD could have defined."""
         self.unit.unknown = name
 
@@ -130,6 +130,9 @@ def _units(path: str) -> Iterator[_Unit]:
                 given = f"no XML ({expat.ErrorString(error.code)}, column {error.offset + 1})"
                 allowed = "a whole, well-formed TMX file"
                 raise DataError(given, allowed, "writing or copying it again", f"{path}:{error.lineno}") from None
+            except (LookupError, ValueError) as error:  # declared, and none that expat could be taught
+                allowed, mend = "UTF-8, UTF-16 or an encoding of single bytes", "converting and declaring it as UTF-8"
+                raise DataError(str(error), allowed, mend, f"{path}:1") from None
             yield from reader.done
             reader.done.clear()
 

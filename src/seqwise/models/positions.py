@@ -71,7 +71,7 @@ def sinusoidal(
 
 def rotate(
     x: Float[Tensor, "B H T D"],
-    positions: Int[Tensor, "T"],
+    positions: Int[Tensor, "#T"],
     theta: float = 10_000.0,
     interleaved: bool = False,
 ) -> Float[Tensor, "B H T D"]:

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
-from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.nn.parallel import DistributedDataParallel
 
 
@@ -67,6 +65,9 @@ def shard(objective: nn.Module, layers: list[nn.Module], dtype: torch.dtype, gro
     and computed in `dtype`; each layer is gathered when its turn comes."""
     if group.world == 1:
         return objective
+    # imported here, since it takes half a second that most commands have no use for
+    from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
+
     policy = MixedPrecisionPolicy(param_dtype=dtype, reduce_dtype=torch.float32)
     for layer in layers:
         fully_shard(layer, mp_policy=policy)
@@ -95,12 +96,15 @@ def without_sync(objective: nn.Module, active: bool) -> Iterator[None]:
 
 def whole(weight: Tensor) -> Tensor:
     """All parts of a sharded tensor; every rank must ask. Others come back as they are."""
-    return weight.full_tensor() if isinstance(weight, DTensor) else weight
+    gather = getattr(weight, "full_tensor", None)  # only a DTensor has it, whose module is not imported for its sake
+    return weight if gather is None else gather()
 
 
 def put(weight: Tensor, value: Tensor) -> None:
     """Overwrite a tensor, sharded or not, with a whole one."""
     with torch.no_grad():
-        if isinstance(weight, DTensor):
+        if hasattr(weight, "device_mesh"):
+            from torch.distributed.tensor import distribute_tensor
+
             value = distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
         weight.copy_(value)

@@ -18,14 +18,11 @@ from seqwise.data.phrasebook.lexicon import (
     BESIDE,
     COLOURS,
     DEFINITE,
-    HABIT,
     INSIDE,
     MASS,
     NAMES,
     NOUNS,
-    NOW,
     NUMBERS,
-    SOON,
     WHERE,
     Adjective,
     Noun,
@@ -56,7 +53,11 @@ class Chance:
 
     def pick(self, options: Sequence[Choice]) -> Choice:
         """One of them, all equally likely."""
-        return options[int(self._next() * len(options))]
+        return options[self.below(len(options))]
+
+    def below(self, limit: int) -> int:
+        """A number from zero on."""
+        return int(self._next() * limit)
 
     def happens(self, share: float) -> bool:
         """True in this share of the cases."""
@@ -75,6 +76,8 @@ DOING = mixed(
     | {"all the": 1, "many": 1, "owned": 2}
 )
 """Determiners of a subject."""
+NOT_DOING = mixed({"the": 9, "possessive": 6, "this": 3, "that": 1, "number": 1, "general": 3, "owned": 2})
+"""The same under negation; "every cat does not" would mean two things."""
 SAID = mixed({"the": 6, "possessive": 5, "this": 5, "that": 2, "general": 3, "owned": 3, "all the": 1})
 """Determiners of what a quality is said of."""
 DONE = mixed(
@@ -90,7 +93,11 @@ LIKED = mixed({"general": 10, "the": 2, "possessive": 4, "this": 4, "that": 1, "
 """The same where a bare object is the whole kind."""
 THERE = mixed({"a": 6, "number": 3, "many": 1, "": 2, "some": 1, "several": 1})
 """Of what there is."""
-_FIRM = mixed({"the": 6, "possessive": 2, "this": 1})
+ONE = mixed({"the": 6, "possessive": 5, "this": 1, "owned": 3})
+"""Of what is somewhere."""
+COMPARED = mixed({"the": 2, "possessive": 3, "this": 2, "owned": 2})
+"""Of what is set against something else."""
+FIRM = mixed({"the": 6, "possessive": 2, "this": 1})
 
 _SINGLE = ("a", "every")
 _EITHER = ("the", "possessive", "this", "that", "owned")
@@ -110,14 +117,16 @@ _NAMES = tuple(NAMES)
 _NUMBERS = tuple(NUMBERS)
 
 
-def described(chance: Chance, word: Noun, determiners: Sequence[str], share: float = 0.3) -> Nominal:
-    """The noun with a determiner that suits it, and with adjectives in this share of the cases."""
+def described(
+    chance: Chance, word: Noun, determiners: Sequence[str], share: float = 0.3, plurals: float = 0.3
+) -> Nominal:
+    """The noun with a determiner that suits it; shares of adjectives and, where both can be, of plurals."""
     if word.kind in DEFINITE or word.kind in BARE:
         return noun("", word)
     determiner = _suiting(chance.pick(determiners), word)
     plural = word.kind not in MASS and determiner not in _SINGLE and word.number != "1"
     if determiner in _EITHER:
-        plural = plural and chance.happens(0.3)
+        plural = plural and chance.happens(plurals)
     adjectives = beside(chance, word) if chance.happens(share) else ()
     if determiner == "owned":
         return owned(owner(chance), word, adjectives, plural)
@@ -155,29 +164,31 @@ def beside(chance: Chance, word: Noun) -> tuple[Adjective, ...]:
 _PEOPLE = nouns("person worker kin kin")
 _WHO = mixed({"pronoun": 50, "name": 14, "names": 3, "friend": 4, "noun": 29})
 _PRONOUNS = mixed({"I": 10, "you": 8, "he": 8, "she": 9, "we": 8, "they": 8, "you all": 2})
+_ASKED_WHO = mixed({"I": 1, "you": 20, "he": 8, "she": 8, "we": 2, "they": 8, "you all": 3})
 _FRIENDS = (("friend", "ami", "amie"), ("cousin", "cousin", "cousine"), ("neighbour", "voisin", "voisine"))
 
 
-def someone(chance: Chance, determiners: Sequence[str] = DOING) -> Nominal:
+def someone(chance: Chance, negated: bool = False, asking: bool = False) -> Nominal:
     """A subject that can do what people do."""
     match chance.pick(_WHO):
         case "pronoun":
-            return PRONOUNS[chance.pick(_PRONOUNS)]
+            return PRONOUNS[chance.pick(_ASKED_WHO if asking else _PRONOUNS)]
         case "name":
             return name(chance.pick(_NAMES))
         case "names":
-            return both(name(chance.pick(_NAMES)), name(chance.pick(_NAMES)))
+            first = chance.below(len(_NAMES))
+            return both(name(_NAMES[first]), name(_NAMES[first - 1 - chance.below(len(_NAMES) - 1)]))
         case "friend":
             return friend(chance.pick(POSSESSIVES), chance.pick(_NAMES), chance.pick(_FRIENDS))
         case _:
-            return described(chance, chance.pick(_PEOPLE), determiners, share=0.2)
+            return described(chance, chance.pick(_PEOPLE), NOT_DOING if negated else DOING, share=0.2)
 
 
 def receiver(chance: Chance) -> Nominal:
     """Whom something is given to or done with."""
     if chance.happens(0.4):
         return name(chance.pick(_NAMES))
-    return described(chance, chance.pick(_PEOPLE), _FIRM, share=0.15)
+    return described(chance, chance.pick(_PEOPLE), FIRM, share=0.15)
 
 
 def object_of(chance: Chance, verb: Verb, determiners: Sequence[str]) -> Nominal:
@@ -193,7 +204,8 @@ def object_of(chance: Chance, verb: Verb, determiners: Sequence[str]) -> Nominal
     first = described(chance, word, determiners)
     if determiners in (DENIED, ASKED) or verb.preposition or not chance.happens(0.06):
         return first
-    return both(first, described(chance, chance.pick(kind), determiners, share=0))
+    second = chance.pick(kind)
+    return first if second is word else both(first, described(chance, second, determiners, share=0))
 
 
 _OTHERS = {0: ("you", "him", "her", "them"), 1: ("me", "him", "her", "us", "them")}
@@ -207,53 +219,58 @@ def other(chance: Chance, subject: Nominal) -> str:
 
 # --- where and when --------------------------------------------------------------------------------------
 
+LANDS = nouns("country town")
 _AROUND = nouns("building tree")
-_ON = nouns("table chair bed")
+_SETTLED = nouns("city village street park garden")
+_FLAT = nouns("table chair bed")
 _ROUND = mixed({"in": 5, "at": 4, "near": 2, "behind": 1, "in front of": 1, "land": 3, "word": 5})
+_ROUND_OF_ANIMALS = mixed({"in": 6, "near": 2, "behind": 2, "in front of": 2})
+_LYING = mixed({"on": 4, "under": 3, "near": 1, "behind": 1})
+_STANDING = mixed({"in": 5, "near": 2, "land": 3})
 
 
-def somewhere(chance: Chance) -> Pair:
-    """Where something happens."""
-    match chance.pick(_ROUND):
+def somewhere(chance: Chance, animal: bool = False) -> Pair:
+    """Where something happens; no animal is at work."""
+    preposition = chance.pick(_ROUND_OF_ANIMALS if animal else _ROUND)
+    match preposition:
         case "word":
             return chance.pick(WHERE)
-        case "land":
-            return prepositional("in", noun("", chance.pick(LANDS)))
-        case "in":
-            return prepositional("in", described(chance, chance.pick(INSIDE), _FIRM, share=0.15))
         case "at":
             return prepositional("at", noun("the", chance.pick(AT)))
-        case preposition:
-            return prepositional(preposition, described(chance, chance.pick(_AROUND), _FIRM, share=0.15))
-
-
-LANDS = nouns("country town")
-_LYING = mixed({"on": 4, "under": 3, "near": 1, "behind": 1})
+        case _:
+            return _around(chance, preposition, INSIDE if preposition == "in" else _AROUND)
 
 
 def lying(chance: Chance) -> Pair:
     """Where a small thing is."""
-    return prepositional(chance.pick(_LYING), described(chance, chance.pick(_ON), _FIRM, share=0.15))
+    return _around(chance, chance.pick(_LYING), _FLAT)
+
+
+def standing(chance: Chance) -> Pair:
+    """Where a house is."""
+    preposition = chance.pick(_STANDING)
+    return _around(chance, preposition, _SETTLED if preposition == "in" else _AROUND)
+
+
+def _around(chance: Chance, preposition: str, places: Sequence[Noun]) -> Pair:
+    if preposition == "land":
+        return prepositional("in", noun("", chance.pick(LANDS)))
+    return prepositional(preposition, described(chance, chance.pick(places), FIRM, share=0.15, plurals=0.05))
 
 
 _TAILS = mixed({"none": 50, "time": 22, "place": 15, "with": 6, "both": 7})
 
 
-def tail(chance: Chance, times: Sequence[Pair]) -> Pair:
+def tail(chance: Chance, times: Sequence[Pair], animal: bool = False) -> Pair:
     """Where, when or with whom, or nothing of it."""
     match chance.pick(_TAILS):
         case "time":
             return chance.pick(times)
         case "place":
-            return somewhere(chance)
+            return somewhere(chance, animal)
         case "with":
             return prepositional("with", receiver(chance))
         case "both":
-            return somewhere(chance).then(chance.pick(times))
+            return somewhere(chance, animal).then(chance.pick(times))
         case _:
             return NOTHING
-
-
-def times(ongoing: bool, soon: bool = False) -> Sequence[Pair]:
-    """Times that go with the form of the verb."""
-    return SOON if soon else NOW if ongoing else HABIT

@@ -125,9 +125,8 @@ def doing_both(first: Predicate, second: Predicate, subject: Nominal, ongoing: b
     verb, person = second.verb, subject.english_person
     english = verb.english[2] if ongoing else verb.english[1 if person == 2 else 0]
     french = (*second.pronoun, verb.french[subject.french_person], *second.french)
-    return same(
-        first.verb, (*first.english, "and", english, *second.english), (*first.french, "et", *french)
-    )
+    both = same(first.verb, (*first.english, "and", english, *second.english), (*first.french, "et", *french))
+    return both._replace(pronoun=first.pronoun)
 
 
 def about_to(inner: Predicate) -> Predicate:
@@ -194,8 +193,7 @@ def _english_question(clause: Clause) -> Words:
 
 def _french(clause: Clause) -> Words:
     predicate = clause.predicate
-    verb = (predicate.verb.french[clause.subject.french_person],)
-    verb = predicate.pronoun + verb
+    verb: Words = (*predicate.pronoun, predicate.verb.french[clause.subject.french_person])
     if clause.negated:
         verb = ("ne|n'", *verb, "pas")
     rest = predicate.denied if clause.negated else predicate.french
@@ -248,6 +246,7 @@ def request(predicate: Predicate, how: str = "", tail: Pair = NOTHING) -> Pair:
 
 def compared(first: Nominal, adjective: Adjective, second: Nominal, more: bool, negated: bool = False) -> Pair:
     """This car is more expensive than that one, or as expensive as it."""
+    english: Words
     french: Words
     if not more:
         english, french = ("as", adjective.english, "as"), ("aussi", agreeing(adjective, first))

@@ -4,9 +4,10 @@ A line of a table reads "english = french preposition : flags : objects". Object
 nouns; a kind named twice is drawn twice as often. Flags:
 
     s  a state: "I know", never "I am knowing"        g  a bare object is the whole kind: I love cats, les chats
-    a  animals do it too                              p  the object may be a pronoun: I see her
+    a  animals do it too, without object              p  the object may be a pronoun: I see her
     i  one may ask for it: "Open the door!"           d  the object has the definite article: she takes the train
-    w  one does it well or badly
+    w  one does it well or badly                      k  one learns to do it
+    n  its negation reaches the object of an infinitive: je ne veux pas acheter de voiture
 
 Left out: verbs whose French depends on more than the verb, such as "visit" (a museum is visited, to a friend one
 pays a visit), and all reflexive ones.
@@ -46,19 +47,19 @@ _PLACE = "building spot"
 _GOODS = "clothes motor vehicle thing furniture instrument plant"
 _LIKED = f"subject subject subject language game animal meal drink food song show clothes {_PLACE} country"
 _TRANSITIVE = f"""
-love = aimer : sgap : {_LIKED} person worker kin name town
-like = aimer : sgap : {_LIKED} person worker kin name town
-hate = détester : sga : subject subject language game animal meal drink food clothes building worker town
+love = aimer : sgp : {_LIKED} person worker kin name town
+like = aimer : sgp : {_LIKED} person worker kin name town
+hate = détester : sg : subject subject language game animal meal drink food clothes building worker town
 prefer = préférer : sg : subject subject language game meal drink animal clothes
-see = voir : sap : animal person kin worker vehicle motor plant building name
+see = voir : sp : animal person kin worker vehicle motor plant building name
 look at = regarder : pi : animal photo map person plant clock building name
 watch = regarder : : show show football tennis
 listen to = écouter : pi : song name worker kin
-hear = entendre : sap : animal song person kin bus train name
-eat = manger : ai : food meal
-drink = boire : ai : drink
-read = lire : i : text press
-write = écrire : i : text
+hear = entendre : sp : animal song person kin bus train name
+eat = manger : i : food meal
+drink = boire : i : drink
+read = lire : ik : text press
+write = écrire : ik : text
 buy = acheter : i : {_GOODS} food meal drink text press
 sell = vendre : : {_GOODS} food meal
 study = étudier : : subject subject subject language
@@ -70,8 +71,8 @@ know = connaître : sp : name worker kin building spot town country song
 want = vouloir : s : {_GOODS} food meal drink animal text
 have = avoir : s : {_GOODS} food meal drink animal text
 need = avoir besoin de|d' : s : motor thing furniture clothes meal drink text worker
-look for = chercher : api : thing animal name kin clothes hotel restaurant
-find = trouver : sa : thing clothes plant text
+look for = chercher : pi : thing animal name kin clothes hotel restaurant
+find = trouver : s : thing clothes plant text
 wait for = attendre : pi : bus train plane taxi name kin worker
 visit = visiter : i : {_PLACE} country town
 help = aider : pi : name kin worker person
@@ -82,32 +83,48 @@ close = fermer : i : opening shop bag
 wash = laver : i : car shirt dress window cup dog
 wear = porter : : clothes
 carry = porter : i : bag chair lamp mirror gift
-draw = dessiner : i : animal plant building
-paint = peindre : i : opening house chair bridge
-drive = conduire : : motor
-repair = réparer : i : motor vehicle computer clock telephone
+draw = dessiner : ik : animal plant building
+paint = peindre : ik : opening house chair bridge
+drive = conduire : k : motor
+repair = réparer : ik : motor vehicle computer clock telephone
 clean = nettoyer : i : kitchen house window car shop
-prepare = préparer : i : soup salad coffee tea fish rice meat pasta
-make = faire : : cake sandwich salad soup
+prepare = préparer : ik : soup salad coffee tea fish rice meat pasta
+make = faire : k : cake sandwich salad soup
 bring = apporter : i : food drink gift letter photo chair
 choose = choisir : i : clothes text gift cake song
 finish = finir : i : exercise letter novel book
-sing = chanter : i : song
+sing = chanter : ik : song
 take = prendre : id : bus train plane boat taxi
-use = utiliser : i : computer telephone map dictionary pen knife bicycle
-follow = suivre : ap : person kin animal name
+use = utiliser : ik : computer telephone map dictionary pen knife bicycle
+follow = suivre : p : person kin animal name
 receive = recevoir : : letter gift message
-forget = oublier : i : key bag umbrella hat book
+forget = oublier : : key bag umbrella hat book
 answer = répondre à : : question letter message
 talk about = parler de|d' : g : subject subject language name kin animal show text town country
 think about = penser à : g : name kin show subject
-play = jouer à : g : game
-play = jouer de|d' : d : instrument
+play = jouer à : gk : game
+play = jouer de|d' : dk : instrument
+"""
+_OF_ANIMALS = """
+love = aimer : sgp : food meal animal person name
+like = aimer : sgp : food meal animal person name
+hate = détester : sg : meal animal
+see = voir : sp : animal person plant food name
+look at = regarder : p : animal person opening name
+hear = entendre : sp : animal person bus train name
+eat = manger : : food meal
+eat = manger : : food meal
+drink = boire : : water milk
+want = vouloir : s : food meal
+look for = chercher : : food garden bed toy
+wait for = attendre : p : name kin person
+follow = suivre : p : animal person kin name
+carry = porter : : toy shoe hat
 """
 _INTRANSITIVE = """
 sleep = dormir : aw :
 work = travailler : w :
-sing = chanter : aw :
+sing = chanter : w :
 dance = danser : w :
 swim = nager : aw :
 read = lire : w :
@@ -128,7 +145,7 @@ explain = expliquer : i : subject text exercise
 teach = enseigner : : subject language
 """
 _TAKING = """
-want to = vouloir : s :
+want to = vouloir : sn :
 like to = aimer : s :
 love to = aimer : s :
 hate to = détester : s :
@@ -136,12 +153,12 @@ prefer to = préférer : s :
 hope to = espérer : s :
 need to = avoir besoin de|d' : s :
 try to = essayer de|d' : :
-learn to = apprendre à : :
+learn to = apprendre à : k :
 forget to = oublier de|d' : s :
 start to = commencer à : :
-know how to = savoir : s :
-can = pouvoir : s :
-must = devoir : s :
+know how to = savoir : sk :
+can = pouvoir : sn :
+must = devoir : sn :
 """
 
 
@@ -168,6 +185,8 @@ def _verbs(table: str) -> tuple[Verb, ...]:
 
 
 TRANSITIVE, INTRANSITIVE, GIVING, TAKING = map(_verbs, (_TRANSITIVE, _INTRANSITIVE, _GIVING, _TAKING))
+OF_ANIMALS = _verbs(_OF_ANIMALS)
+"""What animals do to objects."""
 BE = _verb("be = être : s :")
 """Is; its English forms stand in `clauses.py`, since no other verb has as many."""
 FEEL = _verb("be = avoir : s :")

@@ -1,0 +1,3 @@
+from seqwise.data.phrasebook.corpus import PROBE, Part, Phrasebook, phrasebook
+
+__all__ = ["PROBE", "Part", "Phrasebook", "phrasebook"]
