@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- generated: (?P<what>[^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 """How help is shown: as wide as a page, without colours."""
+NOTHING = {"null": "none", "[]": "none"}
+"""How a flag says what YAML has other words for."""
 
 
 def command_help(words: list[str]) -> str:
@@ -59,7 +61,7 @@ def _table(rows: Iterable) -> list[str]:
     lines = ["| flag | value | default | meaning |", "|---|---|---|---|"]
     for row in rows:
         value = ", ".join(filter(None, [row.type, row.limits]))
-        default = f"`{row.default}`" if row.default else "must be given"
+        default = f"`{NOTHING.get(row.default, row.default)}`" if row.default else "must be given"
         cells = [f"`--{row.name.replace('_', '-')}`", value, default, " ".join(row.meaning.split())]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return lines

@@ -19,7 +19,7 @@ WORDS = dict(zip("one two three four five six seven".split(), "un deux trois qua
 def write_pairs(folder: Path, name: str, count: int, seed: int) -> tuple[str, str]:
     """Two aligned files of random digits, English and French."""
     chance = random.Random(seed)
-    rows = [chance.choices(list(WORDS), k=chance.randint(2, 6)) for _ in range(count)]
+    rows = [chance.choices(list(WORDS), k=chance.randint(1, 6)) for _ in range(count)]
     paths = folder / f"{name}.en", folder / f"{name}.fr"
     paths[0].write_text("".join(" ".join(row) + "\n" for row in rows))
     paths[1].write_text("".join(" ".join(WORDS[word] for word in row) + "\n" for row in rows))
@@ -54,9 +54,9 @@ def trained(tmp_path_factory):
         out=str(folder / "run"),
         tokens=TokenSettings(kind="words", size=40),
         model=TransformerSettings(width=48, layers=1, heads=4, feed_forward=FeedForwardSettings(width=96), dropout=0.0),
-        training=TrainingSettings(epochs=None, steps=160, batch_tokens=600, precision="fp32"),
+        training=TrainingSettings(epochs=None, steps=320, batch_tokens=600, precision="fp32"),
         optimizer=OptimizerSettings(rate=8e-3, warmup=20, schedule="cosine"),
-        evaluation=EvaluationSettings(every=80, average=0),
+        evaluation=EvaluationSettings(every=160, average=0),
         generation=Generation(beams=2, max_length=12),
     )
     write_pairs(folder, "test", 25, 3)

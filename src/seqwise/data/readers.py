@@ -130,7 +130,7 @@ def parquet(path: str, columns: Columns) -> Rows:
             schema = dict(table.collect_schema())
             wanted = [_column(path, schema, name, columns) for name in columns.names]
             frame = table.select(first=wanted[0], second=wanted[1]).collect()
-        except polars.exceptions.PolarsError as error:
+        except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:  # on damaged bytes
             given = f"no readable Parquet ({shown(str(error).partition(chr(10))[0], 60)})"
             raise DataError(given, "a whole Parquet file", "writing it again", path) from None
     for number, texts in enumerate(frame.iter_rows(), 1):

@@ -106,5 +106,6 @@ def put(weight: Tensor, value: Tensor) -> None:
         if hasattr(weight, "device_mesh"):
             from torch.distributed.tensor import distribute_tensor
 
-            value = distribute_tensor(value.to(weight.device), weight.device_mesh, weight.placements)
+            mesh, placements = weight.device_mesh, weight.placements  # type: ignore[attr-defined]  # of a DTensor
+            value = distribute_tensor(value.to(weight.device), mesh, placements)
         weight.copy_(value)

@@ -17,6 +17,7 @@ from seqwise.data.text import read_pairs
 from seqwise.errors import ConfigError
 from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, sentence_scores
 from seqwise.tasks.stored import open_translator
+from seqwise.training.console import printable
 
 SCORES = "test-scores.tsv"
 
@@ -48,7 +49,7 @@ class Evaluation:
     def __rich__(self) -> Group:
         table = Table("chrF", "source, reference, output", title="worst sentences", show_lines=True)
         for one in self.worst:
-            table.add_row(f"{one.score.chrf:.1f}", Text(f"{one.source}\n{one.reference}\n{one.output}"))
+            table.add_row(f"{one.score.chrf:.1f}", Text("\n".join(printable(text) for text in (one.source, one.reference, one.output))))
         return Group(*self.scores, Text(f"each sentence: {self.file}"), *([table] if self.worst else []))
 
 

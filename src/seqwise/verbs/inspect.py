@@ -10,6 +10,7 @@ from seqwise.errors import DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translation, Translator
+from seqwise.training.console import printable
 
 SHOWN = 3  # source words named for each token
 BAR = 12  # characters of a weight of 1
@@ -28,13 +29,13 @@ class Inspected:
         return {**asdict(self), "attended": self.attended.to_dict()}
 
     def __rich__(self) -> Table:
-        table = Table(title=Text(f"{self.text}  ->  {self.output}"), caption=self.attended.layer, box=None)
+        table = Table(title=Text(printable(f"{self.text}  ->  {self.output}")), caption=self.attended.layer, box=None)
         table.add_column("token")
         table.add_column("looked at")
         for row in self.attended.rows:
             ranked = sorted(zip(row.weights, self.attended.words, strict=True), key=lambda pair: -pair[0])
             parts = [f"{'█' * round(weight * BAR) or '▏'} {word} {weight:.2f}" for weight, word in ranked[:SHOWN]]
-            table.add_row(Text(row.token), Text("   ".join(parts)))
+            table.add_row(Text(printable(row.token)), Text(printable("   ".join(parts))))
         return table
 
 

@@ -142,6 +142,8 @@ def _suiting(determiner: str, word: Noun) -> str:
         return _OF_MASS.get(determiner, determiner)
     if word.kind == "kin" and determiner != "owned":
         return "possessive"
+    if word.number == "1" and determiner not in _EITHER:
+        return "the" if determiner in ("general", "all the", "every", "number", "many") else "a"
     if word.kind == "person" and determiner in ("possessive", "owned") and word.english != "child":
         return "the"
     return determiner
@@ -163,16 +165,21 @@ def beside(chance: Chance, word: Noun) -> tuple[Adjective, ...]:
 
 _PEOPLE = nouns("person worker kin kin")
 _WHO = mixed({"pronoun": 50, "name": 14, "names": 3, "friend": 4, "noun": 29})
-_PRONOUNS = mixed({"I": 10, "you": 8, "he": 8, "she": 9, "we": 8, "they": 8, "you all": 2})
-_ASKED_WHO = mixed({"I": 1, "you": 20, "he": 8, "she": 8, "we": 2, "they": 8, "you all": 3})
+_PRONOUNS = mixed({"I": 10, "you": 8, "he": 8, "she": 9, "we": 8, "they": 8, "you all": 4})
+_ASKED_WHO = mixed({"I": 1, "you": 20, "he": 8, "she": 8, "we": 2, "they": 8, "you all": 4})
 _FRIENDS = (("friend", "ami", "amie"), ("cousin", "cousin", "cousine"), ("neighbour", "voisin", "voisine"))
+
+
+def speaker(chance: Chance) -> Nominal:
+    """Whoever a pronoun means."""
+    return PRONOUNS[chance.pick(_PRONOUNS)]
 
 
 def someone(chance: Chance, negated: bool = False, asking: bool = False) -> Nominal:
     """A subject that can do what people do."""
     match chance.pick(_WHO):
         case "pronoun":
-            return PRONOUNS[chance.pick(_ASKED_WHO if asking else _PRONOUNS)]
+            return PRONOUNS[chance.pick(_ASKED_WHO)] if asking else speaker(chance)
         case "name":
             return name(chance.pick(_NAMES))
         case "names":
@@ -221,7 +228,7 @@ def other(chance: Chance, subject: Nominal) -> str:
 
 LANDS = nouns("country town")
 _AROUND = nouns("building tree")
-_SETTLED = nouns("city village street park garden")
+_SETTLED = nouns("city street park garden")
 _FLAT = nouns("table chair bed")
 _ROUND = mixed({"in": 5, "at": 4, "near": 2, "behind": 1, "in front of": 1, "land": 3, "word": 5})
 _ROUND_OF_ANIMALS = mixed({"in": 6, "near": 2, "behind": 2, "in front of": 2})

@@ -18,6 +18,7 @@ from seqwise.data.phrasebook.choices import (
     object_of,
     someone,
     somewhere,
+    speaker,
     standing,
 )
 from seqwise.data.phrasebook.clauses import (
@@ -35,7 +36,7 @@ from seqwise.data.phrasebook.clauses import (
     where_is,
 )
 from seqwise.data.phrasebook.forms import ENGLISH, FRENCH, Pair, spell
-from seqwise.data.phrasebook.lexicon import COLOURS, DEFINITE, HABIT, MASS, NOUNS, NOW, SAID_OF, SOON, nouns
+from seqwise.data.phrasebook.lexicon import COLOURS, DEFINITE, HABIT, MASS, NOUNS, NOW, REALLY, SAID_OF, SOON, nouns
 from seqwise.data.phrasebook.phrases import THESE, THIS, WHO, noun
 from seqwise.data.phrasebook.situations import ACTIONS, act, being_so, circumstances, clause, doing
 from seqwise.data.phrasebook.verbs import HOPE, KNOW, SAY, THINK, TRANSITIVE
@@ -69,6 +70,26 @@ def _plain(chance: Chance) -> Pair:
     return statement(drawn)
 
 
+_TASTES = tuple(verb for verb in TRANSITIVE if "g" in verb.flags and not verb.preposition)
+_STUDIES = tuple(verb for verb in TRANSITIVE if verb.english[0] in ("study", "learn", "teach", "understand"))
+_KINDS = nouns("subject subject language game meal drink animal food clothes show song")
+
+
+def _taste(chance: Chance) -> Pair:
+    """I love physics; what one says first in a foreign language."""
+    verb = chance.pick(_TASTES if chance.happens(0.75) else _STUDIES)
+    word = chance.pick(_KINDS)
+    if verb in _STUDIES:
+        word = chance.pick(_LEARNT)
+    subject = speaker(chance) if chance.happens(0.5) else someone(chance)
+    negated = chance.happens(0.15)
+    thing = noun("general", word, plural=word.kind not in MASS)
+    adverb = chance.pick(REALLY[:1] if negated else REALLY) if chance.happens(0.12) else NOTHING
+    clause = Clause(subject, transitive(verb, thing), negated, adverb=adverb, short=chance.happens(0.3))
+    return statement(clause)
+
+
+_LEARNT = nouns("subject language")
 _JOINTS = (Pair((",", "but"), (",", "mais")), Pair(("and",), ("et",)))
 _BECAUSE = Pair(("because",), ("parce que|parce qu'",))
 
@@ -119,10 +140,9 @@ def _comparison(chance: Chance) -> Pair:
 
 
 _HELD = nouns(
-    "animal motor thing furniture plant text press food meal drink person worker *university hotel hospital church "
-    "station shop museum library restaurant airport farm bridge castle theatre"
+    "animal motor thing furniture plant text press food meal drink person worker hotel hospital church shop museum "
+    "restaurant castle school"
 )
-_COUNTED = tuple(word for word in _HELD if word.kind not in MASS)
 
 
 _PLACES = {"building": standing, "thing": lying, "text": lying, "press": lying, "food": lying}
@@ -132,7 +152,7 @@ def _existence(chance: Chance, asking: bool = False) -> Pair:
     """There is a cat under the table."""
     word = chance.pick(_HELD)
     where = _PLACES.get(word.kind, somewhere)(chance)
-    if not asking and chance.happens(0.2):
+    if not asking and chance.happens(0.2) and word.number != "1":
         return there_is(noun("", word, plural=word.kind not in MASS), where, negated=True)
     return there_is(described(chance, word, _THERE_ASKED if asking else THERE), where, asking=asking)
 
@@ -174,10 +194,11 @@ def _which(chance: Chance) -> Pair:
     word = chance.pick(chance.pick(verb.objects))
     if word.kind in DEFINITE:
         return _what(chance)
-    if word.kind not in MASS and chance.happens(0.5):
+    counted = word.kind not in MASS and word.number != "1"
+    if counted and chance.happens(0.5):
         asked = noun("how many", word, plural=True)
     else:
-        asked = noun("which", word, plural=word.kind not in MASS and chance.happens(0.4))
+        asked = noun("which", word, plural=counted and chance.happens(0.4))
     meant = Clause(someone(chance, asking=True), same(verb, *NOTHING))
     return question(circumstances(chance, meant, brief=True), asked.pair)
 
@@ -233,7 +254,7 @@ _ADMIRED = nouns("animal motor clothes furniture plant text song building spot f
 def _exclamation(chance: Chance) -> Pair:
     """What a beautiful house!"""
     word = chance.pick(_ADMIRED)
-    plural = word.kind not in MASS and chance.happens(0.3)
+    plural = word.kind not in MASS and word.number != "1" and chance.happens(0.3)
     thing = noun("what", word, beside(chance, word), plural)
     if word.kind in MASS or plural:
         return thing.pair
@@ -245,12 +266,13 @@ def _exclamation(chance: Chance) -> Pair:
 _Rule = Callable[[Chance], Pair]
 _RULES: tuple[tuple[_Rule, str], ...] = mixed(
     {
-        (_plain, "."): 58,
+        (_plain, "."): 49,
+        (_taste, "."): 8,
         (_two_clauses, "."): 4,
         (_reason, "."): 2,
         (_two_acts, "."): 3,
         (_reported, "."): 4,
-        (_comparison, "."): 2,
+        (_comparison, "."): 3,
         (_existence, "."): 3,
         (_presented, "."): 2,
         (_yes_or_no, "?"): 12,

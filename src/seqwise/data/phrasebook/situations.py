@@ -69,7 +69,7 @@ ACTIONS = tuple(verb for verb in TRANSITIVE if not verb.state)
 _ALONE_OF_ANIMALS = tuple(verb for verb in INTRANSITIVE if "a" in verb.flags)
 _SKILLS = tuple(verb for verb in TRANSITIVE if "k" in verb.flags)
 _ALONE_SKILLS = tuple(verb for verb in INTRANSITIVE if "w" in verb.flags and "sleep" not in verb.english)
-_HOMES = nouns("city village house castle")
+_HOMES = nouns("city castle house")
 _FEELINGS = mixed(
     {"hungry faim": 3, "thirsty soif": 3, "cold froid": 1, "hot chaud": 1, "right raison": 1, "wrong tort": 1}
 )
@@ -193,7 +193,7 @@ _THINGS = nouns(
     "drink subject subject subject language game country"
 )
 _PASSING = ("happy", "sad", "tired", "sick", "kind", "funny", "serious")
-_SMALL = nouns("thing thing clothes text press food cat mouse dog hamster rabbit")
+_SMALL = nouns("thing thing clothes text press food cat mouse dog rabbit")
 _PROFESSIONS = tuple(PROFESSIONS)
 
 

@@ -1,0 +1,96 @@
+import gzip
+import os
+import subprocess
+import sys
+
+import pytest
+
+from seqwise.cli import main
+from seqwise.errors import ConfigError, DataError
+from seqwise.verbs.predict import predict
+
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1"}
+
+
+def shown(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+def test_one_text_gives_one_line(trained, capsys):
+    predict(trained / "run", "one two three")
+    assert shown(capsys) == ["un deux trois"]
+
+
+def test_a_file_keeps_order_and_empty_lines(trained, tmp_path, capsys):
+    source, target = tmp_path / "in.txt", tmp_path / "out.txt"
+    source.write_text("four one\n\nseven\n   \nsix five four three two one\n")
+    predict(trained / "run", input=source, output=target)
+    assert target.read_text().split("\n") == ["quatre un", "", "sept", "", "six cinq quatre trois deux un", ""]
+    with gzip.open(tmp_path / "in.txt.gz", "wt") as file:
+        file.write("two\none\n")
+    predict(trained / "run", input=tmp_path / "in.txt.gz")
+    assert shown(capsys) == ["deux", "un"]
+
+
+def test_standard_input_is_answered_line_by_line_as_it_comes(trained):
+    words = [sys.executable, "-m", "seqwise", "predict", str(trained / "run")]
+    with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:
+        for line, answer in (("one two", "un deux"), ("", ""), ("seven", "sept")):
+            child.stdin.write(line + "\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == answer + "\n"  # before the next line is written
+        child.stdin.close()
+        assert child.wait(timeout=30) == 0
+
+
+def test_several_outputs_are_numbered_and_ranked(trained, capsys):
+    predict(trained / "run", "one two", beams=4, best=3)
+    rows = [line.split("\t") for line in shown(capsys)]
+    assert [row[0] for row in rows] == ["1", "1", "1"]
+    scores = [float(row[1]) for row in rows]
+    assert scores == sorted(scores, reverse=True)
+    assert rows[0][2] == "un deux"
+
+
+def test_an_ensemble_of_a_run_with_itself_is_the_run(trained, capsys):
+    predict(trained / "run", "one two three", ensemble=(trained / "run",))
+    assert shown(capsys) == ["un deux trois"]
+
+
+def test_sampling_depends_on_its_seed_alone(trained, capsys):
+    for _ in range(2):
+        predict(trained / "run", "one two three four five", temperature=3.0, seed=5)
+    first, second = shown(capsys)
+    assert first == second
+
+
+def test_control_characters_of_the_input_do_not_break_lines(trained, tmp_path, capsys):
+    file = tmp_path / "in.txt"
+    file.write_text("one\u2028two\x85three\none\n")
+    predict(trained / "run", input=file)
+    assert len(shown(capsys)) == 2
+
+
+def test_contradictions_are_refused(trained):
+    with pytest.raises(ConfigError, match="one of them"):
+        predict(trained / "run", "one", input=trained / "test.en")
+    with pytest.raises(ConfigError, match="--beams 3"):
+        predict(trained / "run", "one", best=3, beams=2)
+    with pytest.raises(DataError):
+        predict(trained / "run", input=trained / "nothing.txt")
+
+
+def test_a_fault_in_the_input_leaves_no_output(trained, tmp_path):
+    bad, output = tmp_path / "in.txt", tmp_path / "out.txt"
+    bad.write_bytes(b"one\n\xff\xfe\n")
+    with pytest.raises(DataError):
+        predict(trained / "run", input=bad, output=output)
+    assert not output.exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["in.txt"]
+
+
+def test_the_command_line_says_the_same(trained, capsys):
+    with pytest.raises(SystemExit) as ended:
+        raise SystemExit(main(["predict", str(trained / "run"), "two two"]))
+    assert ended.value.code in (0, None)
+    assert shown(capsys) == ["deux deux"]
