@@ -63,7 +63,7 @@ bench: .venv/test.stamp ## the benchmarks, a JSON line each
 	@touch $@
 
 .venv/dev.stamp: .venv/test.stamp
-	$(call install,what the checks and the docs need,--no-build-isolation --editable '.[test,dev]')
+	$(call install,what the checks and the docs need,--no-build-isolation --editable '.[dev]')
 	@touch $@
 
 # The stamp holds the folder's place: a folder that was moved or copied installs itself again.

@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 PLACE = re.compile(r"(<!-- generated: (?P<what>[^\n]+?) -->\n).*?(<!-- end -->)", re.DOTALL)
 PLAIN = {"COLUMNS": "100", "NO_COLOR": "1", "TERM": "dumb"}
 """How help is shown: as wide as a page, without colours."""
-NOTHING = {"null": "none", "[]": "none"}
-"""How a flag says what YAML has other words for."""
+WORDS = {"null": "`none`", "[]": "nothing", "": "must be given"}
+"""Defaults that a flag says in other words than YAML."""
 
 
 def command_help(words: list[str]) -> str:
@@ -61,7 +61,7 @@ def _table(rows: Iterable) -> list[str]:
     lines = ["| flag | value | default | meaning |", "|---|---|---|---|"]
     for row in rows:
         value = ", ".join(filter(None, [row.type, row.limits]))
-        default = f"`{NOTHING.get(row.default, row.default)}`" if row.default else "must be given"
+        default = WORDS.get(row.default, f"`{row.default}`")
         cells = [f"`--{row.name.replace('_', '-')}`", value, default, " ".join(row.meaning.split())]
         lines.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     return lines

@@ -9,6 +9,8 @@ from seqwise.models.attention import (
     AttentionSettings,
     Mask,
     MultiHeadAttention,
+    _recorded,
+    _TwoProducts,
     attention,
     padding_bias,
 )
@@ -129,3 +131,19 @@ def test_dropout_on_the_weights_keeps_the_expectation():
     q, k, v = torch.randn(3, 1, 2, 4, 8)
     mean = torch.stack([attention(q, k, v, drop=0.25) for _ in range(4000)]).mean(0)
     torch.testing.assert_close(mean, attention(q, k, v), atol=0.08, rtol=0.05)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("learnt", [False, True])
+def test_the_gradient_of_the_two_products_is_exact(groups, learnt):
+    """Oracle: finite differences in float64."""
+    q = torch.randn(2, 4, 3, 5, dtype=torch.float64, requires_grad=True)
+    k, v = (torch.randn(2, groups, 6, 5, dtype=torch.float64, requires_grad=True) for _ in range(2))
+    bias = torch.randn(1, 4, 3, 6, dtype=torch.float64, requires_grad=learnt)
+
+    def call(q, k, v, bias):
+        if learnt:
+            return _recorded(q, k, v, bias, 0.4, 0.0)
+        return _TwoProducts.apply(q, k, v, bias, 0.4, 0.0)
+
+    assert torch.autograd.gradcheck(call, (q, k, v, bias))

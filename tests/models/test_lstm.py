@@ -88,8 +88,7 @@ def test_a_step_follows_the_formulae():
     found, after = lstm_step(x, LSTMState(h, c), weights)
     for k in range(W):
         sums = [
-            weights.input[row] @ x[0] + weights.recurrent[row] @ h[0] + weights.bias[row]
-            for row in range(k, 4 * W, W)
+            weights.input[row] @ x[0] + weights.recurrent[row] @ h[0] + weights.bias[row] for row in range(k, 4 * W, W)
         ]
         i, f, o = (1 / (1 + torch.exp(-sums[n])) for n in (0, 1, 3))
         g = torch.tanh(sums[2])

@@ -67,9 +67,7 @@ def test_slopes_of_alibi_are_those_of_the_paper():
 def test_buckets_equal_t5(both):
     """Oracle: transformers' T5Attention."""
     distance = torch.arange(-300, 301)
-    theirs = T5Attention._relative_position_bucket(
-        distance, bidirectional=both, num_buckets=32, max_distance=128
-    )
+    theirs = T5Attention._relative_position_bucket(distance, bidirectional=both, num_buckets=32, max_distance=128)
     assert torch.equal(t5_bucket(distance, 32, 128, both), theirs)
 
 

@@ -11,12 +11,8 @@ VOCABULARY, START = 13, 2
 LENGTHS = torch.tensor([4, 6, 1])
 B, S, T = 3, 6, 5
 VARIANTS = [
-    LSTMSettings(
-        width=8, embedding_width=6, layers=layers, bidirectional=both, attention=kind, input_feeding=feed
-    )
-    for kind, feed, (layers, both) in product(
-        ("additive", "multiplicative"), (False, True), ((2, True), (1, False))
-    )
+    LSTMSettings(width=8, embedding_width=6, layers=layers, bidirectional=both, attention=kind, input_feeding=feed)
+    for kind, feed, (layers, both) in product(("additive", "multiplicative"), (False, True), ((2, True), (1, False)))
 ]
 every_variant = pytest.mark.parametrize(
     "settings",
@@ -195,9 +191,7 @@ def test_a_batch_without_padding_needs_no_mask():
     assert model.encode(inputs, full).padding is None
     wider = torch.cat((inputs, torch.zeros(B, 1, dtype=torch.int64)), 1)
     assert model.encode(wider, full).padding is not None
-    torch.testing.assert_close(
-        model(wider, full, shifted), model(inputs, full, shifted), atol=1e-6, rtol=1e-6
-    )
+    torch.testing.assert_close(model(wider, full, shifted), model(inputs, full, shifted), atol=1e-6, rtol=1e-6)
 
 
 @every_variant

@@ -71,9 +71,7 @@ def assert_same_with_gradients(ours, theirs, x, y):
 @pytest.mark.parametrize("activation", ["relu", "gelu"])
 def test_an_encoder_layer_equals_torch_forward_and_gradient(place, activation):
     """Oracle: torch.nn.TransformerEncoderLayer with copied weights."""
-    made = settings(
-        norm=NormSettings(place=place), feed_forward=FeedForwardSettings(width=40, activation=activation)
-    )
+    made = settings(norm=NormSettings(place=place), feed_forward=FeedForwardSettings(width=40, activation=activation))
     ours = randomized(Layer(made, cross=False))
     theirs = twin(ours, place, activation, decoder=False)
     x = torch.randn(4, 7, 24, requires_grad=True)
@@ -148,9 +146,7 @@ def test_reordered_beams_equal_the_forward_of_their_own_past(make):
             rows = sentence.repeat_interleave(beams)
             full = model(inputs[rows], LENGTHS[rows], past)[:, -1]
             torch.testing.assert_close(logits, full, atol=2e-4, rtol=2e-4)
-            parents = torch.randint(beams, (len(past),)) + torch.arange(
-                0, len(past), beams
-            ).repeat_interleave(beams)
+            parents = torch.randint(beams, (len(past),)) + torch.arange(0, len(past), beams).repeat_interleave(beams)
             state, past = state.reorder(parents), past[parents]
             if t in (2, 5):
                 kept = torch.tensor([0, len(sentence) - 1])

@@ -1,11 +1,14 @@
 """Files -> Batch: what the user has on disk, as what a model reads.
 
-text           sentence pairs and labelled text from files; the door of this room for text
-corpus         what is asked of the files, and what comes back
-files          bytes as lines: gzip, encodings, and what is no text at all
-readers, tmx   one format each: aligned lines, TSV, CSV, JSONL, Parquet; translation memories
-filters        what is left out of training, counted
-tokens         text to ids and back
-loader         ids to batches
-batch          the batch
+    text           sentence pairs and labelled text from files; the door of this room for text
+    corpus         what is asked of the files, and what comes back
+    files          bytes as lines: gzip, encodings, and what is no text at all
+    readers, tmx   one format each: aligned lines, TSV, CSV, JSONL, Parquet; translation memories
+    filters        what is left out of training, counted; a part set aside for validation
+    phrasebook     a corpus that needs no file
+    tokens         text to ids and back; how a vocabulary is learnt (subwords), what is special (specials)
+    loader         ids to batches
+    batch          the batch
+
+Nothing is imported here, so that who reads text does not wait for torch.
 """

@@ -16,6 +16,7 @@ Left out: any change of the text itself (`tokens.py` normalizes), and corpora la
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from seqwise.config import check
@@ -38,6 +39,8 @@ __all__ = [
     "split_off",
 ]
 
+Texts = tuple[str, ...]
+
 _ENDINGS: dict[str, Format] = {
     ".tsv": "tsv",
     ".tab": "tsv",
@@ -52,13 +55,14 @@ _ENDINGS: dict[str, Format] = {
 
 def read_pairs(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Pairs:
     """Read sentence pairs; `on_note` is told what was assumed and how many bad rows were skipped."""
-    return Pairs(*_read(paths, settings, Columns((settings.source, settings.target), ("source", "target")), on_note))
+    columns = Columns((settings.source, settings.target), ("source", "target"))
+    return Pairs(*_read(paths, settings, columns, on_note).columns())
 
 
 def read_labelled(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Labelled:
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True)
-    return Labelled(*_read(paths, settings, columns, on_note))
+    return Labelled(*_read(paths, settings, columns, on_note).columns())
 
 
 def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
@@ -72,56 +76,59 @@ def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
     return found
 
 
-_Read = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[Fault, ...]]
+@dataclass
+class _Found:
+    """What was read so far. Lists of texts and not of rows: tuples by the million would busy the garbage collector."""
+
+    firsts: list[str] = field(default_factory=list)
+    seconds: list[str] = field(default_factory=list)
+    files: list[str] = field(default_factory=list)
+    lines: list[int] = field(default_factory=list)
+    skipped: list[Fault] = field(default_factory=list)
+
+    def take(self, path: str, rows: Rows, columns: Columns, stop: bool) -> None:
+        """Add the good rows of a file, stripped, and the bad ones; or raise the first bad one."""
+        for row in rows:
+            fault = row if isinstance(row, Fault) else self._keep(path, row, columns)
+            if fault is not None:
+                if stop:
+                    raise DataError.of([fault])
+                self.skipped.append(fault)
+        self.files += [path] * (len(self.firsts) - len(self.files))
+
+    def columns(self) -> tuple[Texts, Texts, Texts, tuple[int, ...], tuple[Fault, ...]]:
+        """First texts, second texts, files, lines, bad rows."""
+        firsts, seconds, files = tuple(self.firsts), tuple(self.seconds), tuple(self.files)
+        return firsts, seconds, files, tuple(self.lines), tuple(self.skipped)
+
+    def _keep(self, path: str, row: Row, columns: Columns) -> Fault | None:
+        """Add a row, or tell what every format can hold and no text should."""
+        number, first, second = row[0], row[1].strip(), row[2].strip()
+        if "\0" in first or "\0" in second:
+            return bad_row(path, number, "a NUL byte", "text", f"tr -d '\\000' < {path}")
+        if columns.labelled and not (first and second):
+            name = columns.usual[bool(first)]
+            return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+        self.lines.append(number)
+        self.firsts.append(first)
+        self.seconds.append(second)
+        return None
 
 
-def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns, on_note: Note | None) -> _Read:
-    """First texts, second texts, files, lines, bad rows."""
+def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns, on_note: Note | None) -> _Found:
     check(settings)
     note = on_note or (lambda _: None)
-    found: list[Row] = []
-    files: list[str] = []
-    skipped: list[Fault] = []
+    found = _Found()
     for path, rows in _opened(paths, settings, columns, note):
+        good, bad = len(found.firsts), len(found.skipped)
         with closing(rows):
-            good, bad = _parted(path, rows, columns, stop=settings.on_bad_row == "stop")
-        if not good:
-            raise _nothing(path, bad)
-        if bad:
-            note(f"{path}: {len(bad):,} bad rows skipped, the first: {bad[0]}")
-        found += good
-        skipped += bad
-        files += [path] * len(good)
-    numbers, firsts, seconds = zip(*found, strict=True)
-    return firsts, seconds, tuple(files), numbers, tuple(skipped)
-
-
-def _parted(path: str, rows: Rows, columns: Columns, stop: bool) -> tuple[list[Row], list[Fault]]:
-    """The rows that are good, stripped, and the bad ones; or the first bad one as an error."""
-    good: list[Row] = []
-    bad: list[Fault] = []
-    for row in rows:
-        if not isinstance(row, Fault):
-            number, first, second = row[0], row[1].strip(), row[2].strip()
-            fault = _unfit(path, number, first, second, columns)
-            if fault is None:
-                good.append((number, first, second))
-                continue
-            row = fault
-        if stop:
-            raise DataError.of([row])
-        bad.append(row)
-    return good, bad
-
-
-def _unfit(path: str, number: int, first: str, second: str, columns: Columns) -> Fault | None:
-    """What every format can hold and no text should."""
-    if "\0" in first or "\0" in second:
-        return bad_row(path, number, "a NUL byte", "text", f"tr -d '\\000' < {path}")
-    if columns.labelled and not (first and second):
-        name = columns.usual[bool(first)]
-        return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
-    return None
+            found.take(path, rows, columns, stop=settings.on_bad_row == "stop")
+        new = found.skipped[bad:]
+        if len(found.firsts) == good:
+            raise _nothing(path, new)
+        if new:
+            note(f"{path}: {len(new):,} bad rows skipped, the first: {new[0]}")
+    return found
 
 
 def _opened(

@@ -13,10 +13,11 @@ from typing import Annotated
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from seqwise.config import Range
-from seqwise.models.dropout import dropout
+from seqwise.models.dropout import dropout, scaled_mask
 from seqwise.models.positions import PositionSettings, rotate
 
 # Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
@@ -88,7 +89,11 @@ def attention(
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     if query.device.type == "cpu" and key.shape[2] <= UNFUSED_UP_TO.get(query.dtype, 0):
-        return _two_products(query, key, value, mask, scale, drop)
+        bias = mask.dense(query.shape[2], key.shape[2], query)
+        if bias is not None and bias.requires_grad:
+            return _recorded(query, key, value, bias, scale, drop)
+        result: Tensor = _TwoProducts.apply(query, key, value, bias, scale, drop)  # type: ignore[no-untyped-call]
+        return result
     bias = mask.dense(query.shape[2], key.shape[2], query) if mask.bias is not None else None
     return functional.scaled_dot_product_attention(
         query,
@@ -102,20 +107,54 @@ def attention(
     )
 
 
-def _two_products(query: Tensor, key: Tensor, value: Tensor, mask: Mask, scale: float, drop: float) -> Tensor:
-    """The same without the fused kernel: scores, softmax, average, each one call for all sentences and heads."""
-    b, h, t, d = query.shape
-    g, s = key.shape[1:3]
-    rows = h // g * t  # the queries of a group share their keys, so they stand below each other
-    q = query.reshape(b * g, rows, d)  # (B G, H/G T, D)
-    k = key.reshape(b * g, s, d).transpose(1, 2)  # (B G, D, S)
-    bias = mask.dense(t, s, query)
-    if bias is None:
-        scores = torch.bmm(q * scale, k).view(b, h, t, s)
-    else:
-        scores = torch.bmm(q * scale, k).view(b, h, t, s) + bias
-    weights = dropout(scores.softmax(-1), drop, training=True)
-    return torch.bmm(weights.view(b * g, rows, s), value.reshape(b * g, s, d)).view(b, h, t, d)
+class _TwoProducts(torch.autograd.Function):
+    """The same without the fused kernel: scores, softmax, average, each one call for all sentences and heads.
+
+    Written as one step of autograd, in place where it may be: half the time of the same calls recorded one by one.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, drop: float
+    ) -> Tensor:
+        (b, h, t, d), (g, s) = query.shape, key.shape[1:3]
+        rows = h // g * t  # the queries of a group share their keys, so they stand below each other
+        q, k, v = query.reshape(b * g, rows, d), key.reshape(b * g, s, d), value.reshape(b * g, s, d)
+        scores = q.new_empty(b * g, rows, s)
+        torch.baddbmm(scores, q, k.transpose(1, 2), beta=0, alpha=scale, out=scores)  # (B G, H/G T, S)
+        if bias is not None:
+            scores.view(b, h, t, s).add_(bias)
+        torch.ops.aten._softmax.out(scores, -1, False, out=scores)
+        mask = scaled_mask(scores, drop) if drop else None
+        ctx.save_for_backward(q, k, v, scores, mask)  # type: ignore[arg-type]  # None may be saved
+        ctx.scale = scale  # type: ignore[attr-defined]  # the way autograd functions keep numbers
+        return torch.bmm(scores if mask is None else scores * mask, v).view(b, h, t, d)
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        q, k, v, weights, mask = ctx.saved_tensors  # type: ignore[attr-defined]
+        (b, h, t, d), s = gradients[0].shape, k.shape[1]
+        g = len(q) // b
+        up = gradients[0].reshape(q.shape)  # (B G, H/G T, D)
+        d_value = torch.bmm((weights if mask is None else weights * mask).transpose(1, 2), up)  # (B G, S, D)
+        slope = torch.bmm(up, v.transpose(1, 2))  # (B G, H/G T, S)
+        if mask is not None:
+            slope *= mask
+        slope = torch.ops.aten._softmax_backward_data(slope, weights, -1, weights.dtype)
+        slope *= ctx.scale  # type: ignore[attr-defined]
+        d_query = torch.bmm(slope, k).view(b, h, t, d)
+        d_key = torch.bmm(slope.transpose(1, 2), q).view(b, g, s, d)
+        return d_query, d_key, d_value.view(b, g, s, d), None, None, None
+
+
+def _recorded(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float, drop: float
+) -> Float[Tensor, "B H T D"]:
+    """The same call by call, for a bias that is learnt (T5's)."""
+    groups = query.shape[1] // key.shape[1]
+    key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)  # (B, H, S, D)
+    weights = (query @ key.transpose(-1, -2) * scale + bias).softmax(-1)  # (B, H, T, S)
+    return dropout(weights, drop, training=True) @ value
 
 
 class Kernel(nn.Module):

@@ -78,7 +78,7 @@ DOING = mixed(
 """Determiners of a subject."""
 NOT_DOING = mixed({"the": 9, "possessive": 6, "this": 3, "that": 1, "number": 1, "general": 3, "owned": 2})
 """The same under negation; "every cat does not" would mean two things."""
-SAID = mixed({"the": 6, "possessive": 5, "this": 5, "that": 2, "general": 3, "owned": 3, "all the": 1})
+SAID = mixed({"the": 6, "possessive": 5, "this": 5, "that": 2, "general": 3, "owned": 3})
 """Determiners of what a quality is said of."""
 DONE = mixed(
     {"a": 7, "the": 6, "possessive": 5, "this": 3, "that": 1, "": 5, "some": 2, "number": 2, "many": 1}
@@ -102,6 +102,8 @@ FIRM = mixed({"the": 6, "possessive": 2, "this": 1})
 _SINGLE = ("a", "every")
 _EITHER = ("the", "possessive", "this", "that", "owned")
 _OF_MASS = {"a": "", "number": "some", "many": "a lot of", "every": "the", "all the": "the", "several": "some"}
+_NAMES = tuple(NAMES)
+_NUMBERS = tuple(NUMBERS)
 _OWNERS = nouns("worker") + tuple(word for word in NOUNS["kin"] if word.number != "2")
 
 
@@ -111,10 +113,6 @@ def owner(chance: Chance) -> Nominal:
         return name(chance.pick(_NAMES))
     word = chance.pick(_OWNERS)
     return noun(chance.pick(POSSESSIVES) if word.kind == "kin" else "the", word)
-
-
-_NAMES = tuple(NAMES)
-_NUMBERS = tuple(NUMBERS)
 
 
 def described(
@@ -206,10 +204,11 @@ def object_of(chance: Chance, verb: Verb, determiners: Sequence[str]) -> Nominal
     word = chance.pick(kind)
     if "d" in verb.flags:
         return noun("the", word)
+    joined = determiners is DONE and not verb.preposition and chance.happens(0.06)
     if "g" in verb.flags:
         determiners = LIKED
     first = described(chance, word, determiners)
-    if determiners in (DENIED, ASKED) or verb.preposition or not chance.happens(0.06):
+    if not joined:
         return first
     second = chance.pick(kind)
     return first if second is word else both(first, described(chance, second, determiners, share=0))

@@ -74,7 +74,7 @@ _NOUNS = {
     "bean *haricot m, strawberry fraise f, tomato tomate f, onion oignon m",
     "meal": "bread pain m, cheese fromage m, meat viande f, fish poisson m, rice riz m, soup soupe f,"
     "chocolate chocolat m, salad salade f, honey miel m, oil huile f, pasta pâtes fp",
-    "drink": "water eau f, milk lait m, coffee café m, tea thé m, wine vin m, beer bière f, orange_juice jus_d'orange m",
+    "drink": "water eau f, milk lait m, coffee café m, tea thé m, wine vin m, beer bière f,orange_juice jus_d'orange m",
     "subject": "mathematics mathématiques fp, statistics statistiques fp, physics physique f, chemistry chimie f,"
     "biology biologie f, history histoire f, art_history histoire_de_l'art f, geography géographie f,"
     "literature littérature f, philosophy philosophie f, economics économie f, law droit m, medicine médecine f,"

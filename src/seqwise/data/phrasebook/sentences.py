@@ -36,7 +36,7 @@ from seqwise.data.phrasebook.clauses import (
     where_is,
 )
 from seqwise.data.phrasebook.forms import ENGLISH, FRENCH, Pair, spell
-from seqwise.data.phrasebook.lexicon import COLOURS, DEFINITE, HABIT, MASS, NOUNS, NOW, REALLY, SAID_OF, SOON, nouns
+from seqwise.data.phrasebook.lexicon import COLOURS, DEFINITE, HABIT, MASS, NOW, REALLY, SAID_OF, SOON, nouns
 from seqwise.data.phrasebook.phrases import THESE, THIS, WHO, noun
 from seqwise.data.phrasebook.situations import ACTIONS, act, being_so, circumstances, clause, doing
 from seqwise.data.phrasebook.verbs import HOPE, KNOW, SAY, THINK, TRANSITIVE
@@ -70,26 +70,25 @@ def _plain(chance: Chance) -> Pair:
     return statement(drawn)
 
 
+_KINDS = nouns("subject subject language game meal drink animal food clothes show song")
+_LEARNT = nouns("subject language")
 _TASTES = tuple(verb for verb in TRANSITIVE if "g" in verb.flags and not verb.preposition)
 _STUDIES = tuple(verb for verb in TRANSITIVE if verb.english[0] in ("study", "learn", "teach", "understand"))
-_KINDS = nouns("subject subject language game meal drink animal food clothes show song")
 
 
 def _taste(chance: Chance) -> Pair:
-    """I love physics; what one says first in a foreign language."""
-    verb = chance.pick(_TASTES if chance.happens(0.75) else _STUDIES)
-    word = chance.pick(_KINDS)
-    if verb in _STUDIES:
-        word = chance.pick(_LEARNT)
-    subject = speaker(chance) if chance.happens(0.5) else someone(chance)
+    """I love physics: what one says first in a foreign language, with any of the things that one can say it of."""
+    if chance.happens(0.75):
+        verb, word = chance.pick(_TASTES), chance.pick(_KINDS)
+    else:
+        verb, word = chance.pick(_STUDIES), chance.pick(_LEARNT)
+    subject = speaker(chance) if chance.happens(0.7) else someone(chance)
     negated = chance.happens(0.15)
     thing = noun("general", word, plural=word.kind not in MASS)
     adverb = chance.pick(REALLY[:1] if negated else REALLY) if chance.happens(0.12) else NOTHING
-    clause = Clause(subject, transitive(verb, thing), negated, adverb=adverb, short=chance.happens(0.3))
-    return statement(clause)
+    return statement(Clause(subject, transitive(verb, thing), negated, adverb=adverb, short=chance.happens(0.3)))
 
 
-_LEARNT = nouns("subject language")
 _JOINTS = (Pair((",", "but"), (",", "mais")), Pair(("and",), ("et",)))
 _BECAUSE = Pair(("because",), ("parce que|parce qu'",))
 
@@ -126,7 +125,11 @@ def _reported(chance: Chance) -> Pair:
     return statement(Clause(subject, same(chance.pick((THINK, SAY, HOPE, KNOW)), *_THAT.then(inner))))
 
 
-_COMPARED = nouns("subject language animal animal motor clothes furniture text building")
+_COMPARED = tuple(
+    word
+    for word in nouns("subject language animal animal motor clothes furniture text building food drink")
+    if word.number != "1"
+)
 
 
 def _comparison(chance: Chance) -> Pair:
@@ -134,7 +137,7 @@ def _comparison(chance: Chance) -> Pair:
     word = chance.pick(_COMPARED)
     determiners = chance.pick((("general",), COMPARED))
     first = described(chance, word, determiners, share=0)
-    second = described(chance, chance.pick(NOUNS[word.kind]), determiners, share=0)
+    second = described(chance, chance.pick([w for w in _COMPARED if w.kind == word.kind]), determiners, share=0)
     adjective = chance.pick([a for a in SAID_OF[word.kind] if a not in COLOURS])
     return compared(first, adjective, second, more=chance.happens(0.7), negated=chance.happens(0.2))
 
@@ -143,8 +146,7 @@ _HELD = nouns(
     "animal motor thing furniture plant text press food meal drink person worker hotel hospital church shop museum "
     "restaurant castle school"
 )
-
-
+_THERE_ASKED = ("a", "a", "any")
 _PLACES = {"building": standing, "thing": lying, "text": lying, "press": lying, "food": lying}
 
 
@@ -157,8 +159,8 @@ def _existence(chance: Chance, asking: bool = False) -> Pair:
     return there_is(described(chance, word, _THERE_ASKED if asking else THERE), where, asking=asking)
 
 
-_THERE_ASKED = ("a", "a", "any")
 _SHOWN = nouns("kin animal motor clothes thing furniture text press house office shop garden")
+_MINE = mixed({"a": 2, "possessive": 5, "owned": 4})
 
 
 def _presented(chance: Chance, asking: bool = False) -> Pair:
@@ -169,12 +171,11 @@ def _presented(chance: Chance, asking: bool = False) -> Pair:
     return question(meant) if asking else statement(meant)
 
 
-_MINE = mixed({"a": 2, "possessive": 5, "owned": 4})
-
 # --- questions -------------------------------------------------------------------------------------------
 
 _WHERE, _WHEN, _WHY = (Pair((e,), (f,)) for e, f in (("where", "où"), ("when", "quand"), ("why", "pourquoi")))
 _WHAT = Pair(("what",), ())
+_LOST = nouns("kin animal thing thing clothes motor text press building")
 _SOUGHT = tuple(v for v in TRANSITIVE if not v.names and not v.preposition and "d" not in v.flags)
 
 
@@ -221,9 +222,6 @@ def _where(chance: Chance) -> Pair:
     return question(meant, _WHERE)
 
 
-_LOST = nouns("kin animal thing thing clothes motor text press building")
-
-
 def _when_or_why(chance: Chance) -> Pair:
     """Why don't you like tea?"""
     drawn = doing(chance, asking=True, brief=True)
@@ -266,8 +264,8 @@ def _exclamation(chance: Chance) -> Pair:
 _Rule = Callable[[Chance], Pair]
 _RULES: tuple[tuple[_Rule, str], ...] = mixed(
     {
-        (_plain, "."): 49,
-        (_taste, "."): 8,
+        (_plain, "."): 47,
+        (_taste, "."): 10,
         (_two_clauses, "."): 4,
         (_reason, "."): 2,
         (_two_acts, "."): 3,

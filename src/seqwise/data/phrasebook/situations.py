@@ -64,11 +64,12 @@ _PEOPLE_DO = mixed(
     {"transitive": 56, "alone": 8, "giving": 7, "taking": 12, "about to": 4, "go": 4, "come": 1}
     | {"live": 2, "speak": 3, "feel": 3}
 )
-_INNER = mixed({"transitive": 70, "alone": 15, "giving": 8, "speak": 7})
+_INNER = mixed({"transitive": 70, "just": 15, "giving": 8, "speak": 7})
 ACTIONS = tuple(verb for verb in TRANSITIVE if not verb.state)
 _ALONE_OF_ANIMALS = tuple(verb for verb in INTRANSITIVE if "a" in verb.flags)
 _SKILLS = tuple(verb for verb in TRANSITIVE if "k" in verb.flags)
 _ALONE_SKILLS = tuple(verb for verb in INTRANSITIVE if "w" in verb.flags and "sleep" not in verb.english)
+_PLACED = ("go to", "visit", "travel", "take", "drive")  # they tell the place, or have none
 _HOMES = nouns("city castle house")
 _FEELINGS = mixed(
     {"hungry faim": 3, "thirsty soif": 3, "cold froid": 1, "hot chaud": 1, "right raison": 1, "wrong tort": 1}
@@ -100,6 +101,8 @@ def act(
     match what:
         case "alone":
             return _alone(chance, INTRANSITIVE)
+        case "just":  # an infinitive goes without "very well"
+            return same(chance.pick(INTRANSITIVE), *NOTHING)
         case "giving":
             verb = chance.pick(GIVING)
             return giving(verb, object_of(chance, verb, determiners), receiver(chance))
@@ -172,9 +175,9 @@ def circumstances(chance: Chance, clause: Clause, brief: bool = False) -> Clause
         adverb = chance.pick(_adverbs(verb.state, clause.negated))
     times = SOON if going else NOW if ongoing else HABIT
     behind = NOTHING
-    if verb is GO or verb.english[0] == "visit":  # the place is told
-        behind = chance.pick(times) if chance.happens(0.3) else NOTHING
-    elif not brief and (going or not verb.state):
+    if verb.english[0] in _PLACED:
+        behind = chance.pick(times) if chance.happens(0.3) and not adverb.english else NOTHING
+    elif not brief and not adverb.english and (going or not verb.state):
         behind = tail(chance, times, animal=clause.subject.kind == "animal")
     return clause._replace(ongoing=ongoing, adverb=adverb, tail=behind)
 
@@ -192,7 +195,7 @@ _THINGS = nouns(
     "animal animal motor vehicle clothes thing furniture plant text press show song building building spot food meal "
     "drink subject subject subject language game country"
 )
-_PASSING = ("happy", "sad", "tired", "sick", "kind", "funny", "serious")
+_PASSING = ("happy", "sad", "tired", "sick", "kind", "funny")
 _SMALL = nouns("thing thing clothes text press food cat mouse dog rabbit")
 _PROFESSIONS = tuple(PROFESSIONS)
 
