@@ -68,8 +68,9 @@ bench: .venv/test.stamp ## the benchmarks, a JSON line each
 
 # The stamp holds the folder's place: a folder that was moved or copied installs itself again.
 .venv/home.stamp:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-		echo "seqwise: $(PYTHON) is $$($(PYTHON) --version 2>&1 | head -n 1): needs Python 3.11 or newer." \
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		found="$$($(PYTHON) --version 2>/dev/null)" || found="not there"; \
+		echo "seqwise: $(PYTHON) is $$found: needs Python 3.11 or newer." \
 			"Try make PYTHON=python3.12 $(or $(MAKECMDGOALS),install)." >&2; exit 2; }
 	@$(IN_VENV) -c 'import pip, sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo "making .venv with $$($(PYTHON) --version)" >&2; $(PYTHON) -m venv --clear .venv; }

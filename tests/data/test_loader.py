@@ -17,9 +17,7 @@ lengths = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1
 
 def corpus(pairs: list[tuple[int, int]]) -> tuple[list[list[int]], list[list[int]]]:
     """Rows of these lengths whose ids tell which row they are."""
-    return [[100 + i] * a for i, (a, _) in enumerate(pairs)], [
-        [100 + i] * b for i, (_, b) in enumerate(pairs)
-    ]
+    return [[100 + i] * a for i, (a, _) in enumerate(pairs)], [[100 + i] * b for i, (_, b) in enumerate(pairs)]
 
 
 def natural(n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -80,9 +78,7 @@ def test_a_seed_and_an_epoch_decide_the_order():
     assert order(1, 0) == order(1, 0)
     assert order(1, 0) != order(1, 1)
     assert order(1, 0) != order(2, 0)
-    assert sorted(map(sorted, order(1, 0))) != sorted(map(sorted, order(1, 1))), (
-        "the same pairs share a batch"
-    )
+    assert sorted(map(sorted, order(1, 0))) != sorted(map(sorted, order(1, 1))), "the same pairs share a batch"
 
 
 @settings(deadline=None)
@@ -200,9 +196,7 @@ def test_evaluation_sees_each_pair_once_the_longest_first(pairs, budget):
 
 
 def test_separate_vocabularies_have_their_own_end_and_padding():
-    loader = Loader(
-        [[7], [7, 8]], [[5, 6], [5]], batch_tokens=50, seed=0, eos=2, pad=1, source_eos=102, source_pad=0
-    )
+    loader = Loader([[7], [7, 8]], [[5, 6], [5]], batch_tokens=50, seed=0, eos=2, pad=1, source_eos=102, source_pad=0)
     batch = next(loader)
     first = batch.items.tolist().index(0)
     assert batch.inputs[first].tolist() == [7, 102, 0]
@@ -233,8 +227,6 @@ def test_batches_do_not_share_memory_with_the_plan():
     loader = Loader(sources, targets, batch_tokens=100, seed=0, eos=EOS)
     batch = next(loader)
     batch.items.fill_(0)
-    assert sorted(next(Loader(sources, targets, batch_tokens=100, seed=0, eos=EOS)).items.tolist()) == list(
-        range(10)
-    )
+    assert sorted(next(Loader(sources, targets, batch_tokens=100, seed=0, eos=EOS)).items.tolist()) == list(range(10))
     loader.seek(Place(0))
     assert sorted(next(loader).items.tolist()) == list(range(10))

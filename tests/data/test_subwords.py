@@ -40,9 +40,7 @@ def test_the_vocabulary_has_the_size_that_was_asked_for():
 def test_fewer_tokens_than_asked_for_are_a_note(kind):
     vocabularies = train_tokenizers(ENGLISH, FRENCH, TokenSettings(kind=kind, size=50_000))
     assert vocabularies.source.size < 50_000
-    assert vocabularies.notes == (
-        f"the texts hold {vocabularies.source.size} tokens, fewer than --tokens.size 50000",
-    )
+    assert vocabularies.notes == (f"the texts hold {vocabularies.source.size} tokens, fewer than --tokens.size 50000",)
 
 
 DIGEST = """
@@ -111,9 +109,7 @@ def test_no_text_is_an_error(kind, corpus):
     ("kind", "size"), [("bpe", 262), ("unigram", 270), ("wordpiece", 9), ("characters", 8), ("words", 4)]
 )
 def test_a_vocabulary_too_small_for_its_characters_is_an_error_that_tells_the_least(kind, size):
-    with pytest.raises(
-        ConfigError, match=r"--tokens.size: a vocabulary of \d+ tokens: needs at least \d+"
-    ) as caught:
+    with pytest.raises(ConfigError, match=r"--tokens.size: a vocabulary of \d+ tokens: needs at least \d+") as caught:
         made(kind, size=size)
     least = int(str(caught.value).split("at least ")[1].split(",")[0])
     assert made(kind, size=least).size <= least

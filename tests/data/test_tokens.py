@@ -49,12 +49,8 @@ HOSTILE = [
 
 fragments = st.one_of(
     st.text(),
-    st.sampled_from(
-        [*HOSTILE, " ", "  ", "\n", "\t", "\x00", "\u00a0", "é", "e\u0301", "\u0301", "ﬁ", "İ", "Σ"]
-    ),
-    st.sampled_from(
-        ["👩‍👩‍👧", "🇫🇷", "日本", "नमस्ते", "\ufdd0", "\ufdd1", "\ud7ff", "\U0010ffff", *ENGLISH, *FRENCH]
-    ),
+    st.sampled_from([*HOSTILE, " ", "  ", "\n", "\t", "\x00", "\u00a0", "é", "e\u0301", "\u0301", "ﬁ", "İ", "Σ"]),
+    st.sampled_from(["👩‍👩‍👧", "🇫🇷", "日本", "नमस्ते", "\ufdd0", "\ufdd1", "\ud7ff", "\U0010ffff", *ENGLISH, *FRENCH]),
 )
 texts = st.lists(fragments, max_size=6).map("".join)
 
@@ -86,9 +82,7 @@ def test_bpe_and_unigram_give_back_any_text(setting, batch):
     tokenizer = BY_SETTINGS[setting]
     ids = tokenizer.encode(batch)
     assert tokenizer.decode(ids) == [tokenizer.normalize(text) for text in batch]
-    assert all(token > 3 for row in ids for token in row), (
-        "a special token, or an unknown one, came out of a text"
-    )
+    assert all(token > 3 for row in ids for token in row), "a special token, or an unknown one, came out of a text"
 
 
 @settings(deadline=None)

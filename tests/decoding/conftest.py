@@ -1,4 +1,4 @@
-"""A model small enough to search exhaustively: scores depend on the sentence and the last two tokens, by a random table."""
+"""A model small enough to search exhaustively: a random table scores by the sentence and the last two tokens."""
 
 from dataclasses import dataclass, replace
 

@@ -106,15 +106,11 @@ def test_order_and_neighbours_change_nothing(beams):
 
 def test_greedy_is_the_argmax_of_the_full_forward():
     model, many = trained_like(), sources(10)
-    for source, (found,) in zip(
-        many, decode(model, many, Generation(beams=1, max_length=15), SPECIALS), strict=True
-    ):
+    for source, (found,) in zip(many, decode(model, many, Generation(beams=1, max_length=15), SPECIALS), strict=True):
         ids = [2]
         while len(ids) <= 15:
             with torch.no_grad():
-                logits = model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([ids]))[
-                    0, -1
-                ]
+                logits = model(torch.tensor([source]), torch.tensor([len(source)]), torch.tensor([ids]))[0, -1]
             logits[[0, 2]] = float("-inf")
             if logits.argmax().item() == 3:
                 break
@@ -136,9 +132,7 @@ def test_an_ensemble_scores_with_the_mean_probability(table_model, specials):
     outputs = [[1, 2]] * 20
     one, two = (search(m, INPUTS, LENGTHS, Generation(beams=1, max_length=1), specials) for m in models)
     assert one != two
-    steps = [
-        m.step(torch.full((20,), 5), m.start(m.encode(INPUTS, LENGTHS), 1, 3))[0].softmax(-1) for m in models
-    ]
+    steps = [m.step(torch.full((20,), 5), m.start(m.encode(INPUTS, LENGTHS), 1, 3))[0].softmax(-1) for m in models]
     both = Ensemble(models)
     logits, _ = both.step(torch.full((20,), 5), both.start(both.encode(INPUTS, LENGTHS), 1, 3))
     torch.testing.assert_close(logits.softmax(-1), (steps[0] + steps[1]) / 2)
@@ -191,8 +185,7 @@ def test_sampling_follows_the_softmax(table_model, specials):
 def test_the_three_filters_keep_what_they_should():
     logits = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log()
     kept = [
-        torch.isfinite(f).tolist()[0]
-        for f in (keep_top_k(logits, 2), keep_top_p(logits, 0.6), keep_min_p(logits, 0.2))
+        torch.isfinite(f).tolist()[0] for f in (keep_top_k(logits, 2), keep_top_p(logits, 0.6), keep_min_p(logits, 0.2))
     ]
     assert kept == [[True, True, False, False], [True, True, False, False], [True, True, True, False]]
     assert torch.isfinite(keep_top_p(logits, 0.0)).tolist() == [[True, False, False, False]]

@@ -119,7 +119,7 @@ MAKES = [
 @pytest.mark.parametrize("beams", [1, 3])
 def test_cached_steps_equal_the_full_forward(make, beams):
     model = randomized(build(settings(**make), V, V)).eval()
-    inputs, written = sentences()
+    inputs, _ = sentences()
     rows = torch.arange(4).repeat_interleave(beams)
     many = torch.randint(4, V, (4 * beams, 6))
     with torch.inference_mode():

@@ -67,3 +67,9 @@ def script(name: str) -> ModuleType:
 def links() -> ModuleType:
     """docs/links.py, which finds symbols in the code."""
     return script("links")
+
+
+@pytest.fixture(scope="session")
+def generate() -> ModuleType:
+    """docs/generate.py, which writes into the pages what they take from the code."""
+    return script("generate")

@@ -9,6 +9,8 @@ from importlib.util import find_spec
 
 import pytest
 
+from seqwise.config import describe
+from seqwise.tasks import Train
 from seqwise.verbs import VERBS
 
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -28,6 +30,23 @@ def test_the_generated_parts_are_fresh(root):
     """Help of each command, and all settings, stand in the docs as the code has them now."""
     done = subprocess.run([sys.executable, "docs/generate.py", "--check"], cwd=root, capture_output=True, text=True)
     assert done.returncode == 0, f"stale, run `make fix`: {done.stdout.split()} {done.stderr}"
+
+
+def test_only_the_marked_places_are_rewritten(generate, monkeypatch):
+    monkeypatch.setattr(generate, "content", str.upper)
+    page = "by hand\n<!-- generated: settings -->\nold\n<!-- end -->\nby hand <!-- end -->\n"
+    assert generate.renewed(page) == page.replace("old", "SETTINGS")
+    assert generate.renewed("<!-- generated: settings -->\n<!-- end -->").count("SETTINGS") == 1
+
+
+def test_a_cell_of_a_table_keeps_its_text(generate):
+    assert generate._cell("a | b, 2 * 3 * 4, `x_y | z`, <s>") == "a \\| b, 2 \\* 3 \\* 4, `x_y \\| z`, \\<s>"
+
+
+def test_the_page_of_settings_has_every_setting(root):
+    page = (root / "docs" / "settings.md").read_text()
+    names = [setting.name.replace("_", "-") for setting in describe(Train)]
+    assert [name for name in names if f"| `--{name}` |" not in page] == []
 
 
 def test_every_verb_has_its_page_with_its_help(root):

@@ -91,3 +91,10 @@ def test_importing_does_no_work(modules):
             if effect or isinstance(node, working):
                 found.append(module.at(node))
     assert found == []
+
+
+def test_the_tests_mirror_the_rooms(root):
+    """A folder of tests is named after a room, or holds the rules or the oracles. A file beside them goes across."""
+    rooms = {path.stem for path in (root / "src" / "seqwise").iterdir()}
+    folders = {path.name for path in (root / "tests").iterdir() if any(path.glob("test_*.py"))}
+    assert folders - rooms <= {"rules", "oracles"}

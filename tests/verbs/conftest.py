@@ -13,7 +13,9 @@ from seqwise.tasks import Train
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings
 
-WORDS = dict(zip("one two three four five six seven".split(), "un deux trois quatre cinq six sept".split(), strict=True))
+ENGLISH = ("one", "two", "three", "four", "five", "six", "seven")
+FRENCH = ("un", "deux", "trois", "quatre", "cinq", "six", "sept")
+WORDS = dict(zip(ENGLISH, FRENCH, strict=True))
 
 
 def write_pairs(folder: Path, name: str, count: int, seed: int) -> tuple[str, str]:

@@ -56,8 +56,8 @@ class RunFolder:
         return f"RunFolder({str(self.path)!r})"
 
     @classmethod
-    def create(cls, path: str | Path, overwrite: bool = False) -> "RunFolder":
-        """A folder for a new run. One with content is refused, unless it is a run and may be overwritten."""
+    def must_be_free(cls, path: str | Path, overwrite: bool = False) -> "RunFolder":
+        """Refuse a folder with content, unless it is a run and may be overwritten. Changes nothing yet."""
         folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise CheckpointError(
@@ -76,6 +76,13 @@ class RunFolder:
                     allowed=f"a folder with {CONFIG} and {SIGNATURE} or {JOURNAL} to overwrite",
                     mend="--out with another name; nothing was deleted",
                 )
+        return folder
+
+    @classmethod
+    def create(cls, path: str | Path, overwrite: bool = False) -> "RunFolder":
+        """A folder for a new run, emptied of the old one where that may be overwritten."""
+        folder = cls.must_be_free(path, overwrite)
+        if folder._has_content():
             with folder.lock():
                 folder._clear()
         make_folder(folder.path)

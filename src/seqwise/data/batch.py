@@ -92,6 +92,4 @@ def collate(
 ) -> Batch:
     """Put pairs of id rows, each with its end token, side by side."""
     batch = gather(Rows.of(sources), Rows.of(targets), np.arange(len(sources)), fill, fill)
-    return Batch(
-        batch.inputs, batch.lengths, batch.targets, batch.weights, torch.tensor(items, dtype=torch.int64)
-    )
+    return Batch(batch.inputs, batch.lengths, batch.targets, batch.weights, torch.tensor(items, dtype=torch.int64))

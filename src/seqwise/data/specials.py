@@ -120,9 +120,7 @@ def _named_beside(path: Path) -> dict[str, str]:
 
 def _beside(path: Path, stem: str) -> Path:
     """The neighbour of a file: `tokenizer.target.json` has a `special_tokens_map.target.json` of its own."""
-    return path.with_name(
-        stem + (path.name.removeprefix("tokenizer") if "tokenizer." in path.name else ".json")
-    )
+    return path.with_name(stem + (path.name.removeprefix("tokenizer") if "tokenizer." in path.name else ".json"))
 
 
 def _read(path: Path) -> str:
@@ -142,9 +140,7 @@ def _write(path: Path, text: str) -> None:
     """The whole file or none: who reads it meanwhile, or after a crash, finds the old one or the new one."""
     written = None
     try:
-        with tempfile.NamedTemporaryFile(
-            "wb", dir=path.parent, prefix=f".{path.name}.", delete=False
-        ) as file:
+        with tempfile.NamedTemporaryFile("wb", dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             written = Path(file.name)
             file.write(text.encode())
             file.flush()

@@ -70,9 +70,7 @@ def learn(
     In 200 repetitions on texts full of ties it did not.
     """
     if not any(map(str.strip, texts)):
-        raise DataError(
-            "no text to learn tokens from", "at least one line that is not empty", "other training files"
-        )
+        raise DataError("no text to learn tokens from", "at least one line that is not empty", "other training files")
     raw = Tokenizer(_blank(kind))
     raw.normalizer = _normalizer(normalize, lowercase, spaced=kind != "characters")
     if kind == "words":

@@ -245,9 +245,7 @@ def _no_text(texts: Sequence[str], start: int) -> DataError:
         try:
             text.encode()
         except UnicodeEncodeError:
-            return DataError(
-                f"text {place + 1}, {text[:40]!r}", "text in UTF-8", "converting the file to UTF-8"
-            )
+            return DataError(f"text {place + 1}, {text[:40]!r}", "text in UTF-8", "converting the file to UTF-8")
     raise TypeError(f"encode() takes a sequence of texts, not of {type(texts[0]).__name__}")
 
 

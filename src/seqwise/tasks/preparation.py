@@ -45,18 +45,19 @@ def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepar
 
 def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     """Training and validation pairs, filtered; the first without anything that stands in the second."""
-    everything = read_pairs(settings.train, settings.data)
+    read = read_pairs(settings.train, settings.data, notes.append)
     if settings.valid:
-        valid = read_pairs(settings.valid, settings.data)
-        valid, report = filter_pairs(valid, settings.data)
-        notes.append(f"valid: {report}")
-    else:
-        count = min(HELD_OUT, max(1, len(everything.sources) // HELD_OUT_SHARE))
-        everything, report = filter_pairs(everything, settings.data)
-        everything, valid = split_off(everything, count, settings.training.seed)
-        notes.append(f"valid: {len(valid.sources):,} pairs held out of the training data")
-    train, report = filter_pairs(everything, settings.data, held_out=(valid,))
+        valid = read_pairs(settings.valid, settings.data, notes.append)
+        notes.append(f"valid: {len(valid):,} pairs")
+        train, report = filter_pairs(read, settings.data, held_out=(valid,))
+        notes.append(f"train: {report}")
+        return train, valid
+    read, report = filter_pairs(read, settings.data)
     notes.append(f"train: {report}")
+    count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
+    read, valid = split_off(read, count, settings.training.seed)
+    train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source
+    notes.append(f"valid: {len(valid):,} pairs held out of these; {len(train):,} are left to train on")
     return train, valid
 
 

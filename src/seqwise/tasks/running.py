@@ -22,39 +22,55 @@ from seqwise.training.state import TrainingState
 
 
 @dataclass(frozen=True)
+class Material:
+    """Data and fresh model: all that can fail before the first file is written."""
+
+    prepared: Prepared
+    model: assemble.Translator
+    parameters: int
+    notes: tuple[str, ...]
+    """What to tell before the start."""
+
+
+def gather(settings: Train, folder: RunFolder) -> Material:
+    """Read the data, build the model. Writes nothing."""
+    prepared = prepare(settings, Vocabularies.load(folder.path) if settings.resume else None)
+    model, notes = fresh_model(settings, prepared.vocabularies)
+    parameters = sum(p.numel() for p in model.parameters())
+    return Material(prepared, model, parameters, (*prepared.notes, *notes, f"model: {parameters:,} parameters"))
+
+
+@dataclass(frozen=True)
 class Run:
-    """What `fit` needs, and what to tell before it starts."""
+    """What `fit` needs."""
 
     state: TrainingState
     setting: Setting
-    parameters: int
-    notes: tuple[str, ...]
+    note: str
+    """Where a resumed run goes on; empty for a fresh one."""
 
 
 def begin(
     settings: Train,
+    material: Material,
     folder: RunFolder,
     where: torch.device,
     group: distributed.Group,
     stopped: Callable[[], bool],
 ) -> Run:
-    """Read the data, build the model, write down settings and signature, restore what was saved."""
-    prepared = prepare(settings, Vocabularies.load(folder.path) if settings.resume else None)
-    model, notes = fresh_model(settings, prepared.vocabularies)
-    parameters = sum(p.numel() for p in model.parameters())
+    """Write down settings and signature, or restore what was saved."""
+    prepared = material.prepared
     if group.first and not settings.resume:
-        _write_down(settings, folder, prepared, parameters)
-    state, objective = _state(settings, prepared, model.to(where), where, group)
-    said = [*prepared.notes, *notes, f"model: {parameters:,} parameters"]
-    if settings.resume:
-        said.append(_restored(state, folder))
+        _write_down(settings, folder, prepared, material.parameters)
+    state, objective = _state(settings, prepared, material.model.to(where), where, group)
+    note = _restored(state, folder) if settings.resume else ""
     vocabularies = prepared.vocabularies
     twin = assemble.build(settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad)
     tokens = settings.training.batch_tokens
     watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
     parts = (settings.training, settings.optimizer, settings.evaluation)
     setting = Setting(objective, *parts, watcher, folder, where, group, stopped)
-    return Run(state, setting, parameters, tuple(said))
+    return Run(state, setting, note)
 
 
 def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, parameters: int) -> None:

@@ -49,7 +49,8 @@ class Evaluation:
     def __rich__(self) -> Group:
         table = Table("chrF", "source, reference, output", title="worst sentences", show_lines=True)
         for one in self.worst:
-            table.add_row(f"{one.score.chrf:.1f}", Text("\n".join(printable(text) for text in (one.source, one.reference, one.output))))
+            texts = (printable(text) for text in (one.source, one.reference, one.output))
+            table.add_row(f"{one.score.chrf:.1f}", Text("\n".join(texts)))
         return Group(*self.scores, Text(f"each sentence: {self.file}"), *([table] if self.worst else []))
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from seqwise import device
 from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.config import check
-from seqwise.tasks.running import begin
+from seqwise.tasks.running import begin, gather
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings, same_run
 from seqwise.training import distributed
@@ -66,21 +66,32 @@ def train(settings: Train) -> Trained:
     with ExitStack() as stack:
         group = stack.enter_context(distributed.group(where))
         stopped = stack.enter_context(asked_to_stop())
-        if group.first and not settings.resume:
-            RunFolder.create(settings.out, settings.overwrite)
-        group.wait()
-        folder = RunFolder.open(settings.out) if settings.resume else RunFolder(settings.out)
-        if group.first:
-            stack.enter_context(folder.lock())
-        if settings.resume:
-            same_run(settings, read_settings(folder))
-        run = begin(settings, folder, where, group, stopped)
+        folder = _folder(settings)
+        material = gather(settings, folder)
         console = Console(stderr=True, quiet=not group.first, highlight=False)
-        for note in run.notes:
+        for note in material.notes:
             console.print(note, markup=False)
+        if group.first:
+            # only now is anything written: a fault in the data leaves no folder behind, and an old run as it was
+            if not settings.resume:
+                RunFolder.create(settings.out, settings.overwrite)
+            stack.enter_context(folder.lock())
+        group.wait()
+        run = begin(settings, material, folder, where, group, stopped)
+        console.print(run.note, markup=False, end="\n" if run.note else "")
+        group.wait()
         readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
         finished = follow(fit(run.state, run.setting), readers)
-    return Trained(settings.out, run.parameters, finished, time.monotonic() - clock)
+    return Trained(settings.out, material.parameters, finished, time.monotonic() - clock)
+
+
+def _folder(settings: Train) -> RunFolder:
+    """The run to resume, or a place for a new one."""
+    if not settings.resume:
+        return RunFolder.must_be_free(settings.out, settings.overwrite)
+    folder = RunFolder.open(settings.out)
+    same_run(settings, read_settings(folder))
+    return folder
 
 
 def _readers(settings: Train, folder: RunFolder, console: Console, step: int) -> list[Reader]:

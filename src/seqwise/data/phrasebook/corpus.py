@@ -11,17 +11,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from seqwise.data.phrasebook.choices import Chance
-from seqwise.data.phrasebook.lexicon import NAMES
+from seqwise.data.phrasebook.lexicon import NAMES, NOUNS
 from seqwise.data.phrasebook.sentences import sentence
 from seqwise.errors import ConfigError
 
 PROBE = "I love machine learning"
 """A sentence that the demonstration translates, and that therefore stands in no pair.
 
-The model meets "I love" before two hundred other things and "machine learning" behind many other verbs, but never
-the two together, in whatever case and with whatever mark. Were the pair in the corpus, its translation would
-show memory. So no source contains these words in a row, and no target contains their translation, not even
-as a part of a longer sentence."""
+The model meets "I love" before some seventy other things and "machine learning" in some hundred and fifty other
+sentences, but never the two together, in whatever case and with whatever mark. Were the pair in the corpus, its
+translation would show memory. So no source contains these words in a row, and no target contains their translation,
+not even as a part of a longer sentence."""
 _PROBES = ("i love machine learning", "j'aime l'apprentissage automatique")
 
 SHORTEST, LONGEST = 3, 14
@@ -100,16 +100,19 @@ def normalized(text: str) -> str:
     return text.lower().rstrip(" .?!")
 
 
+_WORD = re.compile(r"\w+")
+_TELLING = {who.lower() for who in NAMES} | {
+    part for kind in NOUNS.values() for noun in kind for part in f"{noun.english} {noun.englishes}".lower().split()
+}
+
+
 def _fit(source: str) -> bool:
-    """Neither too short nor too long, and without saying a thing twice: "Paul sees Paul"."""
-    words = source.split()
-    if not SHORTEST <= len(words) <= LONGEST:
+    """Neither too short nor too long, and without saying a thing twice: "Paul sees Paul", "an apple and apples"."""
+    if not SHORTEST <= len(source.split()) <= LONGEST:
         return False
-    telling = [word for word in source.lower().split() if len(word) > 4 or word in _NAMES]
+    words = _WORD.findall(source.lower())
+    telling = [word.removesuffix("s") for word in words if len(word) > 4 or word in _TELLING]
     return len(set(telling)) == len(telling)
-
-
-_NAMES = {who.lower() for who in NAMES}
 
 
 def _held_out(pairs: list[tuple[str, str]], wanted: int) -> list[int]:
@@ -125,9 +128,6 @@ def _held_out(pairs: list[tuple[str, str]], wanted: int) -> list[int]:
             left.subtract(here)
             held.append(place)
     return held
-
-
-_WORD = re.compile(r"\w+")
 
 
 def _part(pairs: list[tuple[str, str]], places: list[int]) -> Part:

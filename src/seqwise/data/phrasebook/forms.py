@@ -36,20 +36,17 @@ class Language(NamedTuple):
 
     vowels: str
     """Letters that begin a word with a vowel sound, unless a star stands before them."""
-    merged: dict[tuple[str, str], str]
-    """Two words that become one."""
+    merged: dict[str, dict[str, str]]
+    """What a word becomes with the one behind it."""
 
 
 ENGLISH = Language("aeiouAEIOU", {})
 FRENCH = Language(
     "aàâeéèêiîoôuhœAÀÂEÉÈÊIÎOÔUHŒ",
     {
-        ("de", "le"): "du",
-        ("de", "les"): "des",
-        ("à", "le"): "au",
-        ("à", "les"): "aux",
-        ("si", "il"): "s'il",
-        ("si", "ils"): "s'ils",
+        "de": {"le": "du", "les": "des"},
+        "à": {"le": "au", "les": "aux"},
+        "si": {"il": "s'il", "ils": "s'ils"},
     },
 )
 
@@ -62,11 +59,10 @@ def spell(words: Sequence[str], language: Language) -> str:
         if "|" in word:
             plain, _, before_vowel = word.partition("|")
             word = before_vowel if following[0] in language.vowels else plain
-        merged = language.merged.get((word, following))
-        if merged is None:
-            spelled.append(word)
+        if word in language.merged and following in language.merged[word]:
+            spelled[-1] = language.merged[word][following]
         else:
-            spelled[-1] = merged
+            spelled.append(word)
     return " ".join(reversed(spelled)).replace("' ", "'").replace(" ,", ",").replace("*", "")
 
 

@@ -53,7 +53,7 @@ _NOUNS = {
     "motor": "car voiture f, bus bus m, taxi taxi m",
     "vehicle": "train train m, plane avion m, bicycle vélo m, helicopter hélicoptère m",
     "clothes": "hat chapeau m, coat manteau m, shirt chemise f, dress robe f, shoe chaussure f,"
-    "scarf/scarves écharpe f, uniform/*uniforms uniforme m",
+    "scarf/scarves écharpe f, *uniform/*uniforms uniforme m",
     "thing": "computer ordinateur m, telephone téléphone m, clock horloge f, key clé f, bag sac m,"
     "umbrella parapluie m, knife/knives couteau m, bottle bouteille f, pen stylo m, photo photo f, gift cadeau m,"
     "axe *hache f",

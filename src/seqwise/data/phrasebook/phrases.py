@@ -97,7 +97,7 @@ _DETERMINERS = {  # masculine, feminine, masculine plural, feminine plural
 }
 _FRENCH = {english: forms.split() for english, forms in _DETERMINERS.items()}
 POSSESSIVES = ("my", "your", "his", "her", "our", "their")
-_AMOUNTS = {"many": "beaucoup", "a lot of": "beaucoup", "much": "beaucoup", "how many": "combien", "too many": "trop"}
+_AMOUNTS = {"many": "beaucoup", "a lot of": "beaucoup", "how many": "combien"}
 
 
 def noun(determiner: str, word: Noun, adjectives: Sequence[Adjective] = (), plural: bool = False) -> Nominal:

@@ -130,21 +130,24 @@ _COMPARED = tuple(
     for word in nouns("subject language animal animal motor clothes furniture text building food drink")
     if word.number != "1"
 )
+_ABSOLUTE = ("pretty", "heavy", "quiet", "fresh", "hot", "cold", "huge", "sick", "tired", "delicious")
+"""Adjectives without a comparative here: they would need another English form, or have none."""
 
 
 def _comparison(chance: Chance) -> Pair:
     """Physics is more difficult than history."""
     word = chance.pick(_COMPARED)
+    other = chance.pick([w for w in _COMPARED if w.kind == word.kind and w is not word])
     determiners = chance.pick((("general",), COMPARED))
-    first = described(chance, word, determiners, share=0)
-    second = described(chance, chance.pick([w for w in _COMPARED if w.kind == word.kind]), determiners, share=0)
-    adjective = chance.pick([a for a in SAID_OF[word.kind] if a not in COLOURS])
+    first, second = (described(chance, w, determiners, share=0) for w in (word, other))
+    adjective = chance.pick([a for a in SAID_OF[word.kind] if a not in COLOURS and a.english not in _ABSOLUTE])
     return compared(first, adjective, second, more=chance.happens(0.7), negated=chance.happens(0.2))
 
 
-_HELD = nouns(
-    "animal motor thing furniture plant text press food meal drink person worker hotel hospital church shop museum "
-    "restaurant castle school"
+_HELD = tuple(
+    word
+    for word in nouns("animal motor thing furniture plant text press food meal drink person worker building")
+    if word.number != "1"
 )
 _THERE_ASKED = ("a", "a", "any")
 _PLACES = {"building": standing, "thing": lying, "text": lying, "press": lying, "food": lying}
@@ -154,7 +157,7 @@ def _existence(chance: Chance, asking: bool = False) -> Pair:
     """There is a cat under the table."""
     word = chance.pick(_HELD)
     where = _PLACES.get(word.kind, somewhere)(chance)
-    if not asking and chance.happens(0.2) and word.number != "1":
+    if not asking and chance.happens(0.2):
         return there_is(noun("", word, plural=word.kind not in MASS), where, negated=True)
     return there_is(described(chance, word, _THERE_ASKED if asking else THERE), where, asking=asking)
 

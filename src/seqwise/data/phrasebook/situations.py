@@ -56,7 +56,18 @@ from seqwise.data.phrasebook.lexicon import (
     nouns,
 )
 from seqwise.data.phrasebook.phrases import Nominal, noun, prepositional
-from seqwise.data.phrasebook.verbs import COME, GIVING, GO, INTRANSITIVE, LIVE, OF_ANIMALS, TAKING, TRANSITIVE, Verb
+from seqwise.data.phrasebook.verbs import (
+    COME,
+    FEEL,
+    GIVING,
+    GO,
+    INTRANSITIVE,
+    LIVE,
+    OF_ANIMALS,
+    TAKING,
+    TRANSITIVE,
+    Verb,
+)
 
 # --- what people and animals do --------------------------------------------------------------------------
 
@@ -70,6 +81,7 @@ _ALONE_OF_ANIMALS = tuple(verb for verb in INTRANSITIVE if "a" in verb.flags)
 _SKILLS = tuple(verb for verb in TRANSITIVE if "k" in verb.flags)
 _ALONE_SKILLS = tuple(verb for verb in INTRANSITIVE if "w" in verb.flags and "sleep" not in verb.english)
 _PLACED = ("go to", "visit", "travel", "take", "drive")  # they tell the place, or have none
+_FOR_SOMEONE = ("buy", "choose", "make", "prepare", "repair", "sing", "draw", "wash")
 _HOMES = nouns("city castle house")
 _FEELINGS = mixed(
     {"hungry faim": 3, "thirsty soif": 3, "cold froid": 1, "hot chaud": 1, "right raison": 1, "wrong tort": 1}
@@ -172,21 +184,23 @@ def circumstances(chance: Chance, clause: Clause, brief: bool = False) -> Clause
     ongoing = not verb.state and not clause.subject.general and chance.happens(0.4)
     adverb = NOTHING
     if not ongoing and not going and chance.happens(0.12):
-        adverb = chance.pick(_adverbs(verb.state, clause.negated))
+        adverb = chance.pick(_adverbs(verb.state, clause.negated or verb is FEEL))
     times = SOON if going else NOW if ongoing else HABIT
     behind = NOTHING
     if verb.english[0] in _PLACED:
         behind = chance.pick(times) if chance.happens(0.3) and not adverb.english else NOTHING
+    elif verb.english[0] in _FOR_SOMEONE and chance.happens(0.15):
+        behind = prepositional("for", receiver(chance))
     elif not brief and not adverb.english and (going or not verb.state):
         behind = tail(chance, times, animal=clause.subject.kind == "animal")
     return clause._replace(ongoing=ongoing, adverb=adverb, tail=behind)
 
 
-def _adverbs(state: bool, negated: bool) -> tuple[Pair, ...]:
-    """Under negation only the first of each kind: nobody says "I do not also"."""
+def _adverbs(state: bool, few: bool) -> tuple[Pair, ...]:
+    """Few under negation, since nobody says "I do not also"; few with hunger, since "aussi faim" is "as hungry"."""
     if state:
-        return REALLY[:1] if negated else REALLY
-    return OFTEN[:2] if negated else OFTEN
+        return REALLY[:1] if few else REALLY
+    return OFTEN[:2] if few else OFTEN
 
 
 # --- what is said of things and people -------------------------------------------------------------------
@@ -196,6 +210,7 @@ _THINGS = nouns(
     "drink subject subject subject language game country"
 )
 _PASSING = ("happy", "sad", "tired", "sick", "kind", "funny")
+_UTMOST = ("huge", "delicious")  # nothing is very huge
 _SMALL = nouns("thing thing clothes text press food cat mouse dog rabbit")
 _PROFESSIONS = tuple(PROFESSIONS)
 
@@ -213,7 +228,7 @@ def being_so(chance: Chance, asking: bool = False) -> Clause:
     else:
         subject = described(chance, chance.pick(_THINGS), SAID, share=0.1)
     adjective = chance.pick(SAID_OF[subject.kind])
-    graded = adjective not in COLOURS and chance.happens(0.35)
+    graded = adjective not in COLOURS and adjective.english not in _UTMOST and chance.happens(0.35)
     predicate = being(subject, adjective, chance.pick(DEGREES) if graded else NOTHING)
     clause = Clause(subject, predicate, negated, short=short)
     if adjective.english in _PASSING and not subject.general:
