@@ -10,6 +10,15 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # What handles tensors. A function that is given another shape or type than its signature says fails the test;
 # at run time nothing is checked. Not whole rooms where files hold loops over texts: there each call would cost
 # several times what it does. The tower: an int may stand for a float, as mypy has it.
-CHECKED = ["models", "data.batch", "data.loader", "metrics", "checkpoints.wordvectors", "inspection", "training.loop"]
+CHECKED = [
+    "models",
+    "data.batch",
+    "data.loader",
+    "metrics",
+    "checkpoints.wordvectors",
+    "inspection",
+    "training.loop",
+    "decoding",
+]
 TOWER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook([f"seqwise.{name}" for name in CHECKED], TOWER)

@@ -204,7 +204,7 @@ KINDS = {
     broken_json: ["b.jsonl:41"],
     broken_tmx: ["b.tmx:1"],
     entity_bomb: ["b.tmx:1"],
-    nothing_left: ["b.en"],
+    nothing_left: ["0 kept", "3 empty"],
     unknown_setting: ["wdith", "--model.width"],
     unknown_key_in_the_file: ["c.yaml:3", "layrs", "layers"],
     broken_yaml: ["c.yaml:"],

@@ -155,12 +155,22 @@ def test_resuming_with_other_settings_is_refused_by_name(tiny):
         train(changed(tiny, resume=True, model=replace(tiny.model, width=64)))
 
 
+def test_resuming_on_other_data_is_refused_by_file(tiny):
+    train(tiny)
+    with open(tiny.train[0], "a") as file:
+        file.write("one\n")
+    with open(tiny.train[1], "a") as file:
+        file.write("un\n")
+    with pytest.raises(ConfigError, match=r"train\.en.*not what the run began with"):
+        train(changed(tiny, resume=True))
+
+
 def test_early_stopping_ends_after_the_patience(tiny):
-    tiny = changed(tiny, training={"steps": 500}, optimizer={"rate": 1e-8}, evaluation={"every": 2, "patience": 3})
-    tiny = changed(tiny, evaluation={"metric": "bleu"})
-    result = train(tiny)
+    """A rate at which the weights jump about soon gives two looks in a row without a new best."""
+    tiny = changed(tiny, training={"steps": 600}, evaluation={"every": 1, "patience": 2, "metric": "loss"})
+    result = train(changed(tiny, optimizer={"rate": 0.05, "warmup": 0, "schedule": "constant"}))
     assert result.finished.reason == "patience"
-    assert result.finished.step < 100
+    assert result.finished.step == result.finished.best_step + 2
 
 
 def test_a_time_limit_is_kept_and_leaves_a_usable_run(tiny):

@@ -18,7 +18,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 from seqwise.errors import DataError, Fault, nearest
 
@@ -46,7 +46,7 @@ _OTHERS = (
     (b"%PDF-", "a PDF document", "saving it as text"),
 )
 
-Stream = io.BufferedReader  # of the file, or of what gzip makes of it
+Stream: TypeAlias = "io.BufferedReader[Any]"  # of the file, or of what gzip makes of it
 
 
 class Undecoded(NamedTuple):

@@ -164,7 +164,7 @@ def _finish(pools: list[_Pool], ended: list[tuple[int, list[int], float]], t: in
 
 def _leave(
     pools: list[_Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], room: int, settings: Generation
-) -> tuple[_Beams, Any, Int[Tensor, "R"]]:
+) -> tuple[_Beams, Any, Int[Tensor, "R2"]]:
     """Take the sentences that are done out of the batch, once it is worth a copy."""
     k, alpha = settings.beams, settings.length_penalty
     # prefixes only get less likely; what they can score at best is their value now at the greatest length

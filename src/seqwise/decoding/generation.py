@@ -1,7 +1,7 @@
 """What decoding is told and what it gives back: settings, special ids, hypotheses, and what it asks of a model."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any, Protocol
+from typing import Annotated, Any, Protocol, runtime_checkable
 
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -60,6 +60,7 @@ class Hypothesis:
     """Log-probability divided by the length penalty; None where nothing had to be ranked."""
 
 
+@runtime_checkable
 class Model(Protocol):
     """What decoding asks of a model: see `models.transformer.Transformer`."""
 

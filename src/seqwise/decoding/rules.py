@@ -11,7 +11,7 @@ BLOCK = 64  # logits that `likeliest` compares in one go
 
 
 def forbid(
-    logits: Float[Tensor, "R V"], written: Int[Tensor, "R t"], settings: Generation, specials: Specials
+    logits: Float[Tensor, "R V"], written: Int[Tensor, "_ t"], settings: Generation, specials: Specials
 ) -> Float[Tensor, "R V"]:
     """Special tokens that are never written, the end token before its time, and repeated n-grams. Changes `logits`."""
     for token in specials.forbidden:

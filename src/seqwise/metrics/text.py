@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from rich.table import Table
+from rich.text import Text
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
@@ -55,11 +55,10 @@ class Score:
         low, high = self.interval
         return f"{self.name} {self.value:.2f} [{low:.2f}, {high:.2f}], {self.n:,} sentences"
 
-    def __rich__(self) -> Table:
-        table = Table("score", "value", "95 % interval", "sentences", "signature")
+    def __rich__(self) -> Text:
         low, high = self.interval
-        table.add_row(self.name, f"{self.value:.2f}", f"{low:.2f} to {high:.2f}", f"{self.n:,}", self.signature)
-        return table
+        told = f"{self.name:<6} {self.value:.2f}   95 % interval {low:.2f} to {high:.2f}   {self.n:,} sentences"
+        return Text(f"{told}\n       {self.signature}", overflow="fold")  # a signature that is cut is none
 
     def _repr_html_(self) -> str:
         low, high = self.interval

@@ -8,6 +8,7 @@ from typing import Any
 from torch import nn
 
 from seqwise import device
+from seqwise.checkpoints.files import hash_file
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import resolve
 from seqwise.data.tokens import Vocabularies
@@ -42,6 +43,24 @@ def same_run(given: Train, stored: Train) -> None:
             for name in changed
         ]
     )
+
+
+def same_data(given: Train, folder: RunFolder) -> None:
+    """Refuse to resume on files whose content has changed: the place in the data would mean other pairs."""
+    told = folder.load_signature()["data"]
+    changed = [path for path in (*given.train, *given.valid) if told.get(path) != hash_file(path)]
+    if changed:
+        raise ConfigError.of(
+            [
+                Fault(
+                    "its content is not what the run began with",
+                    "the same file",
+                    "a new run with --out, or the old file",
+                    where=path,
+                )
+                for path in changed
+            ]
+        )
 
 
 def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:

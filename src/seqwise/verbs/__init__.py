@@ -17,6 +17,8 @@ How the command line reads a verb:
 
 from dataclasses import dataclass
 
+__all__ = ["VERBS", "Verb"]
+
 
 @dataclass(frozen=True)
 class Verb:

@@ -12,7 +12,7 @@ from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.config import check
 from seqwise.tasks.running import begin, gather
 from seqwise.tasks.settings import Train
-from seqwise.tasks.stored import read_settings, same_run
+from seqwise.tasks.stored import read_settings, same_data, same_run
 from seqwise.training import distributed
 from seqwise.training.console import Console as Progress
 from seqwise.training.events import Finished
@@ -35,9 +35,10 @@ class Trained:
         return asdict(self)
 
     def __rich__(self) -> Table:
-        scores = ", ".join(f"{name} {value:.4g}" for name, value in self.finished.best.items())
+        best = self.finished.best
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
         rows = {
-            "best weights": f"step {self.finished.best_step}: {scores}",
+            "best weights": f"step {self.finished.best_step}: {scores}" if best else "none yet: --resume to go on",
             "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
             "next": f'seqwise predict {self.out} "..."',
         }
@@ -91,6 +92,7 @@ def _folder(settings: Train) -> RunFolder:
         return RunFolder.must_be_free(settings.out, settings.overwrite)
     folder = RunFolder.open(settings.out)
     same_run(settings, read_settings(folder))
+    same_data(settings, folder)
     return folder
 
 
