@@ -199,7 +199,7 @@ class Layer(nn.Module):
 
     def step(self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int) -> Float[Tensor, "B K W"]:
         """One position of each beam: write its key into the cache, attend to all that is there."""
-        where = torch.tensor([state.at], device=x.device)
+        where = None if self.attend.positions is None else torch.tensor([state.at], device=x.device)
         query, keys = self.attend.project(self.before(x, self.attend_norm), where)
         seen = cache.write(keys, state.at)
         x = self.after(x, self.attend.answer(query, seen, state.past_mask), self.attend_norm)
