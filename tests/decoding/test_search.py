@@ -96,12 +96,29 @@ def sources(count=30):
 
 
 @pytest.mark.parametrize("beams", [1, 4])
-def test_order_and_neighbours_change_nothing(beams):
-    model, many = trained_like(), sources()
-    together = decode(model, many, Generation(beams=beams, max_length=20, batch=7), SPECIALS)
+@pytest.mark.parametrize("batch", [7, 40])
+def test_order_and_neighbours_change_nothing(beams, batch):
+    """Not which outputs, not how many tokens they may have, not the list of the best ones."""
+    model, many = trained_like(), [*sources(39), [*range(4, 60), 3]]
+    made = Generation(beams=beams, best=min(3, beams), batch=batch)
+    together = decode(model, many, made, SPECIALS)
     for source, found in zip(many, together, strict=True):
-        (alone,) = decode(model, [source], Generation(beams=beams, max_length=20), SPECIALS)
+        (alone,) = decode(model, [source], made, SPECIALS)
         assert [h.ids for h in alone] == [h.ids for h in found]
+        assert all(len(h.ids) <= 3 * len(source) + 20 for h in found)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_an_output_that_is_cut_off_says_so(table_model, specials, beams):
+    for (h,) in search(table_model(8), INPUTS, LENGTHS, Generation(beams=beams, max_length=2), specials):
+        assert h.ended == (len(h.ids) < 2)
+
+
+@pytest.mark.parametrize("beams", [1, 3])
+def test_forbidding_every_token_ends_the_output(table_model, specials, beams):
+    made = Generation(beams=beams, no_repeat=1, max_length=12)
+    for (h,) in search(table_model(8), INPUTS, LENGTHS, made, specials):
+        assert len(set(h.ids)) == len(h.ids) <= 5
 
 
 def test_greedy_is_the_argmax_of_the_full_forward():

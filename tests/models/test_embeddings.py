@@ -34,6 +34,14 @@ def test_frozen_rows_get_no_gradient_and_the_others_do(frozen):
     assert (grad[[1, 2, 4, 5, 6, 8, 9]] > 0).all()
 
 
+def test_two_files_for_one_table_stay_frozen_both():
+    part = Embeddings(10, 4)
+    part.load(torch.tensor([3, 7]), torch.randn(2, 4), frozen=True)
+    part.load(torch.tensor([1, 7]), torch.randn(2, 4), frozen=True)
+    part(torch.arange(10)[None]).square().sum().backward()
+    assert (part.weight.grad[[1, 3, 7]] == 0).all()
+
+
 def test_freezing_without_vectors_is_a_fault():
     (fault,) = EmbeddingSettings(frozen=True).faults()
     assert "--model.embeddings.source-vectors" in str(fault)

@@ -27,7 +27,7 @@ def test_scores_are_sacrebleus_and_each_sentence_has_its_own(trained, tmp_path):
 
 def test_the_default_file_lies_in_the_run_folder(trained):
     result = evaluate(trained / "run", test=(str(trained / "test.en"), str(trained / "test.fr")))
-    assert result.file == str(trained / "run" / "test-scores.tsv")
+    assert result.notes == (f"each sentence: {trained / 'run' / 'test-scores.tsv'}",)
 
 
 def test_no_test_files_is_a_fault_with_a_mend(trained):

@@ -16,9 +16,8 @@ def shown(capsys):
     return capsys.readouterr().out.splitlines()
 
 
-def test_one_text_gives_one_line(trained, capsys):
-    predict(trained / "run", "one two three")
-    assert shown(capsys) == ["un deux trois"]
+def test_one_text_gives_one_line(trained):
+    assert predict(trained / "run", "one two three") == "un deux trois"
 
 
 def test_a_file_keeps_order_and_empty_lines(trained, tmp_path, capsys):
@@ -43,25 +42,29 @@ def test_standard_input_is_answered_line_by_line_as_it_comes(trained):
         assert child.wait(timeout=30) == 0
 
 
-def test_several_outputs_are_numbered_and_ranked(trained, capsys):
-    predict(trained / "run", "one two", beams=4, best=3)
-    rows = [line.split("\t") for line in shown(capsys)]
+def test_several_outputs_are_numbered_and_ranked(trained):
+    rows = [line.split("\t") for line in predict(trained / "run", "one two", beams=4, best=3).split("\n")]
     assert [row[0] for row in rows] == ["1", "1", "1"]
     scores = [float(row[1]) for row in rows]
     assert scores == sorted(scores, reverse=True)
     assert rows[0][2] == "un deux"
 
 
-def test_an_ensemble_of_a_run_with_itself_is_the_run(trained, capsys):
-    predict(trained / "run", "one two three", ensemble=(trained / "run",))
-    assert shown(capsys) == ["un deux trois"]
+def test_an_ensemble_of_a_run_with_itself_is_the_run(trained):
+    assert predict(trained / "run", "one two three", ensemble=(trained / "run",)) == "un deux trois"
 
 
-def test_sampling_depends_on_its_seed_alone(trained, capsys):
-    for _ in range(2):
-        predict(trained / "run", "one two three four five", temperature=3.0, seed=5)
-    first, second = shown(capsys)
-    assert first == second
+def test_sampling_depends_on_its_seed(trained):
+    texts = [predict(trained / "run", "one two three four five", temperature=3.0, seed=seed) for seed in (5, 5, 6)]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_a_bad_byte_on_standard_input_ends_with_its_line(trained):
+    words = [sys.executable, "-m", "seqwise", "predict", str(trained / "run")]
+    done = subprocess.run(words, input=b"one\ntwo\n\xff\n", capture_output=True, env=ENVIRONMENT, timeout=60)
+    assert done.returncode == 2
+    assert done.stdout.decode().splitlines() == ["un", "deux"]
+    assert "standard input:3" in done.stderr.decode()
 
 
 def test_control_characters_of_the_input_do_not_break_lines(trained, tmp_path, capsys):

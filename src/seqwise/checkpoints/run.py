@@ -15,6 +15,7 @@ mean.
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,13 +36,14 @@ SIGNATURE = "signature.json"
 JOURNAL = "journal.jsonl"
 LOCK = ".seqwise.lock"
 STATE = "state"
+BEST = "best.safetensors"
 
 MARKS = (SIGNATURE, JOURNAL, LOCK)
 """Beside `config.yaml`, one of these tells a run from any other folder with settings in it."""
 
 OURS = re.compile(
     r"config\.yaml|model\.safetensors|(tokenizer|standardizer)[.\w]*\.json|journal\.jsonl|signature\.json"
-    r"|report\.html|state|tensorboard"
+    r"|report\.html|state|tensorboard|test-scores\.tsv"
 )
 """What overwriting deletes. Anything else in the folder is the user's and stays."""
 
@@ -180,6 +182,21 @@ class RunFolder:
     def load_model_metadata(self) -> dict[str, str]:
         """What was told of the weights, such as the step they are of."""
         return read_metadata(self.path / MODEL)
+
+    def keep_best(self) -> None:
+        """Remember the weights that predict as the best of all looks, for `restore_best`."""
+        make_folder(self.path / STATE)
+        self._copy(self.path / MODEL, self.path / STATE / BEST)
+
+    def restore_best(self) -> None:
+        """Bring back the best weights of all looks, without what the end of an earlier call put in their place."""
+        if (self.path / STATE / BEST).is_file():
+            self._copy(self.path / STATE / BEST, self.path / MODEL)
+
+    @staticmethod
+    def _copy(source: Path, target: Path) -> None:
+        with source.open("rb") as content, replacing(target, source.stat().st_size) as file:
+            shutil.copyfileobj(content, file)
 
     def save_average_candidate(self, step: int, tensors: Mapping[str, Tensor], keep: int) -> Path:
         """Weights to be averaged at the end; the newest `keep` of them stay."""

@@ -4,6 +4,7 @@ One promise beyond the textbook: the greedy output is always among the candidate
 given it back in the last place. So the result never scores below greedy, which plain beam search does not guarantee.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -52,35 +53,44 @@ class _Candidates:
 
 @dataclass
 class _Pool:
-    """The finished outputs of one sentence."""
+    """The finished outputs of one sentence, and whether it is done: then nothing is added, whoever still writes."""
 
+    room: int
     found: list[Hypothesis] = field(default_factory=list)
+    closed: bool = False
 
-    def add(self, ids: list[int], score: float, length: int, alpha: float) -> None:
-        self.found.append(Hypothesis(tuple(ids), score / length_penalty(length, alpha)))
+    def add(self, ids: list[int], score: float, length: int, alpha: float, ended: bool = True) -> None:
+        if not self.closed:
+            self.found.append(Hypothesis(tuple(ids), score / length_penalty(length, alpha), ended))
 
     def best(self, count: int) -> list[Hypothesis]:
-        return sorted(self.found, key=lambda h: -(h.score or 0.0))[:count]
+        """The best so far; the empty output where every token was forbidden."""
+        ranked = sorted(self.found, key=lambda h: -(h.score or 0.0))[:count]
+        return ranked or [Hypothesis((), ended=False)]
 
-    def closed(self, beams: int, bound: float, greedy_ended: bool, count: int) -> bool:
-        """Nothing that is still written can enter the best, or enough is finished, the greedy output among it."""
-        best = self.best(count)
-        if len(best) == count and (best[-1].score or 0.0) >= bound:
-            return True
-        return greedy_ended and len(self.found) >= beams
+    def close(self, beams: int, likeliest: float, greedy_ended: bool, settings: Generation) -> None:
+        """Done once nothing that is still written can enter the best, or enough is finished, greedy's output too.
+
+        Prefixes only get less likely: what they can score at best is their value now at the greatest length.
+        """
+        bound = likeliest / length_penalty(self.room, settings.length_penalty)
+        best = self.best(settings.best)
+        full = len(self.found) >= settings.best and (best[-1].score or 0.0) >= bound
+        self.closed = self.closed or full or (greedy_ended and len(self.found) >= beams)
 
 
 def beam(
     model: Model,
     inputs: Int[Tensor, "B S"],
     lengths: Int[Tensor, "B"],
-    room: int,
+    rooms: Sequence[int],
     settings: Generation,
     specials: Specials,
 ) -> list[list[Hypothesis]]:
-    """Outputs of each row, best first; at most `room` tokens each, the end token included."""
+    """Outputs of each row, best first; at most `rooms` tokens of each, the end token included."""
     b, k = len(inputs), settings.beams
-    pools = [_Pool() for _ in range(b)]
+    pools = [_Pool(room) for room in rooms]
+    room = max(rooms)
     state = model.start(model.encode(inputs, lengths), k, room)
     last = inputs.new_full((b * k,), specials.start)
     beams = _fresh(b, k, inputs.device)
@@ -89,14 +99,13 @@ def beam(
         normaliser = logits.float().logsumexp(1)  # (R,) before anything is forbidden: scores stay probabilities
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
         ended, beams, parents = _choose(_candidates(logits, normaliser, beams), beams, specials.end)
-        _finish(pools, ended, t, settings)
-        if t + 1 == room:
-            break
+        for sentence, ids, score in ended:
+            pools[sentence].add(ids, score, t + 1, settings.length_penalty)
+        _cut_off(pools, beams, t + 1, settings)
         state, last = state.reorder(parents), beams.written[:, :, -1].flatten()
-        beams, state, last = _leave(pools, beams, state, last, room, settings)
+        beams, state, last = _leave(pools, beams, state, last, settings)
         if len(beams.sentences) == 0:
-            return [pool.best(settings.best) for pool in pools]
-    _cut_off(pools, beams, room, settings)
+            break
     return [pool.best(settings.best) for pool in pools]
 
 
@@ -157,36 +166,32 @@ def _choose(
     return ended, replace(beams, scores=scores, written=written, greedy=greedy), (first + parents).flatten()
 
 
-def _finish(pools: list[_Pool], ended: list[tuple[int, list[int], float]], t: int, settings: Generation) -> None:
-    for sentence, ids, score in ended:
-        pools[sentence].add(ids, score, t + 1, settings.length_penalty)
+def _cut_off(pools: list[_Pool], beams: _Beams, length: int, settings: Generation) -> None:
+    """Where no room is left, what is still written counts as it stands."""
+    for row, sentence in enumerate(beams.sentences.tolist()):
+        pool = pools[sentence]
+        if pool.closed or pool.room > length:
+            continue
+        for ids, score in zip(beams.written[row].tolist(), beams.scores[row].tolist(), strict=True):
+            if score > NEVER:
+                pool.add(ids, score, length, settings.length_penalty, ended=False)
+        pool.closed = True
 
 
 def _leave(
-    pools: list[_Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], room: int, settings: Generation
+    pools: list[_Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], settings: Generation
 ) -> tuple[_Beams, Any, Int[Tensor, "R2"]]:
     """Take the sentences that are done out of the batch, once it is worth a copy."""
-    k, alpha = settings.beams, settings.length_penalty
-    # prefixes only get less likely; what they can score at best is their value now at the greatest length
-    bounds = (beams.scores.amax(1) / length_penalty(room, alpha)).tolist()
+    k = settings.beams
+    likeliest_now = beams.scores.amax(1).tolist()
     ended = (beams.greedy == NOWHERE).tolist()
     sentences = beams.sentences.tolist()
-    going = [
-        row
-        for row, sentence in enumerate(sentences)
-        if not pools[sentence].closed(k, bounds[row], ended[row], settings.best)
-    ]
+    for sentence, value, greedy in zip(sentences, likeliest_now, ended, strict=True):
+        pools[sentence].close(k, value, greedy, settings)
+    going = [row for row, sentence in enumerate(sentences) if not pools[sentence].closed]
     if going and len(sentences) - len(going) <= len(sentences) // LEAVE:
         return beams, state, last
     rows = torch.tensor(going, dtype=torch.int64, device=last.device)
     if not going:
         return beams.keep(rows), state, last
     return beams.keep(rows), state.keep(rows), last.view(-1, k)[rows].flatten()
-
-
-def _cut_off(pools: list[_Pool], beams: _Beams, room: int, settings: Generation) -> None:
-    """No room is left: what is still written counts as it stands."""
-    for row, sentence in enumerate(beams.sentences.tolist()):
-        for ids, score in zip(beams.written[row].tolist(), beams.scores[row].tolist(), strict=True):
-            if score > NEVER:
-                pools[sentence].add(ids, score, room, settings.length_penalty)

@@ -1,5 +1,6 @@
 """What decoding is told and what it gives back: settings, special ids, hypotheses, and what it asks of a model."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Any, Protocol, runtime_checkable
 
@@ -7,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqwise.config import Range
+from seqwise.errors import Fault
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,15 @@ class Generation:
     batch: Annotated[int, Range(1)] = 64
     """Sentences decoded at once."""
 
+    def faults(self) -> Iterator[Fault]:
+        """Lengths that exclude each other."""
+        if self.min_length > self.max_length:
+            yield Fault(
+                f"--generation.min-length {self.min_length} with max-length {self.max_length}",
+                "a shortest output that is not longer than the longest",
+                f"--generation.max-length {self.min_length}",
+            )
+
 
 @dataclass(frozen=True)
 class Specials:
@@ -46,6 +57,7 @@ class Specials:
     start: int
     end: int
     padding: int
+    """Of the source."""
     forbidden: tuple[int, ...] = ()
     """Never written, such as padding and start."""
 
@@ -58,6 +70,8 @@ class Hypothesis:
     """Without the end token."""
     score: float | None = None
     """Log-probability divided by the length penalty; None where nothing had to be ranked."""
+    ended: bool = True
+    """Whether the end token was written; otherwise there was no room left."""
 
 
 @runtime_checkable

@@ -20,6 +20,8 @@ def forbid(
         logits[:, specials.end] = NEVER
     if settings.no_repeat and written.shape[1] >= settings.no_repeat:
         forbid_repeats(logits, written, settings.no_repeat)
+        stuck = logits.amax(1) == NEVER  # nothing is left: then the output ends
+        logits[:, specials.end].masked_fill_(stuck, 0.0)
     return logits
 
 

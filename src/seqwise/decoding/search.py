@@ -19,14 +19,16 @@ def decode(
     settings: Generation,
     specials: Specials,
     device: torch.device | str = "cpu",
+    generator: torch.Generator | None = None,
 ) -> list[list[Hypothesis]]:
     """Outputs for each source, best first, in the order given.
 
-    sources   ids, each with its end token
+    sources     ids, each with its end token
+    generator   of the sampling; a fresh one with the seed of the settings unless given
     """
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     results: list[list[Hypothesis]] = [[] for _ in sources]
-    generator = torch.Generator(device).manual_seed(settings.seed)
+    generator = generator or torch.Generator(device).manual_seed(settings.seed)
     for first in range(0, len(order), settings.batch):
         chosen = order[first : first + settings.batch]
         inputs = torch.full((len(chosen), len(sources[chosen[-1]])), specials.padding)  # (B, S)
@@ -49,13 +51,13 @@ def search(
     generator: torch.Generator | None = None,
 ) -> list[list[Hypothesis]]:
     """One batch, by the method that the settings name."""
-    room = min(settings.max_length, RATIO * inputs.shape[1] + SPARE)
+    rooms = (RATIO * lengths + SPARE).clamp(max=settings.max_length)  # of each sentence, whoever its neighbours are
     if settings.temperature == 0.0 and settings.beams > 1:
-        return beam(model, inputs, lengths, room, settings, specials)
+        return beam(model, inputs, lengths, rooms.tolist(), settings, specials)
     copies = settings.best if settings.temperature else 1
     rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)
-    written = one_by_one(model, inputs[rows], lengths[rows], room, settings, specials, generator)
-    return [[Hypothesis(ids) for ids in written[i : i + copies]] for i in range(0, len(written), copies)]
+    made = one_by_one(model, inputs[rows], lengths[rows], rooms[rows], settings, specials, generator)
+    return [made[i : i + copies] for i in range(0, len(made), copies)]
 
 
 @torch.inference_mode()

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from seqwise.decoding.generation import Generation, Model, Specials
+from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
 from seqwise.decoding.rules import draw, forbid, likeliest
 
 LEAVE = 8  # a batch is made smaller once at least one row in so many is finished
@@ -16,12 +16,13 @@ def one_by_one(
     model: Model,
     inputs: Int[Tensor, "B S"],
     lengths: Int[Tensor, "B"],
-    room: int,
+    rooms: Int[Tensor, "B"],
     settings: Generation,
     specials: Specials,
     generator: torch.Generator | None = None,
-) -> list[tuple[int, ...]]:
-    """Ids of one output for each row, without the end token; at most `room` of them."""
+) -> list[Hypothesis]:
+    """One output for each row; at most `rooms` tokens of it."""
+    room = int(rooms.max())
     state = model.start(model.encode(inputs, lengths), 1, room)
     last = torch.full_like(inputs[:, 0], specials.start)
     active = torch.arange(len(inputs), device=inputs.device)  # rows of the result that are still written
@@ -34,7 +35,7 @@ def one_by_one(
         last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
         last = last.masked_fill(done, specials.end)
         written[active, t] = last
-        done = last == specials.end
+        done = (last == specials.end) | (t + 1 >= rooms[active])
         if t % look:
             continue
         left = int((~done).sum())
@@ -43,8 +44,10 @@ def one_by_one(
         if len(done) - left > len(done) // LEAVE:
             rows = (~done).nonzero()[:, 0]
             state, active, last, done = state.keep(rows), active[rows], last[rows], done[rows]
-    return [_until(row, specials.end) for row in written.tolist()]
+    pairs = zip(written.tolist(), rooms.tolist(), strict=True)
+    return [_until(row[:limit], specials.end) for row, limit in pairs]
 
 
-def _until(row: list[int], end: int) -> tuple[int, ...]:
-    return tuple(row[: row.index(end)] if end in row else row)
+def _until(row: list[int], end: int) -> Hypothesis:
+    ended = end in row
+    return Hypothesis(tuple(row[: row.index(end)] if ended else row), ended=ended)

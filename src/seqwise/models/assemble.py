@@ -36,17 +36,20 @@ def faults(settings: ModelSettings, joint: bool) -> Iterator[Fault]:
         )
 
 
-def build(settings: ModelSettings, source: int, target: int, padding: int = 0) -> Translator:
+def build(
+    settings: ModelSettings, source: int, target: int, joint: bool = True, paddings: tuple[int, int] = (0, 0)
+) -> Translator:
     """A fresh model for vocabularies of these sizes. Weights are random, drawn from torch's generator.
 
-    source, target   sizes of the vocabularies; equal where they are one
-    padding          id of the padding token, whose vector is zero
+    source, target   sizes of the vocabularies
+    joint            whether they are one, so that tables can be shared
+    paddings         ids of the padding token of both, whose vectors are zero
     """
-    found = list(faults(settings, joint=source == target))
+    found = list(faults(settings, joint))
     if found:
         raise ConfigError.of(found)
     width = settings.width if isinstance(settings, TransformerSettings) else settings.token_width
-    read, write, head = _tables(settings.embeddings, width, source, target, padding)
+    read, write, head = _tables(settings.embeddings, width, source, target, paddings)
     match settings:
         case TransformerSettings():
             model = Transformer(settings, read, write, head)
@@ -57,12 +60,12 @@ def build(settings: ModelSettings, source: int, target: int, padding: int = 0) -
 
 
 def _tables(
-    settings: EmbeddingSettings, width: int, source: int, target: int, padding: int
+    settings: EmbeddingSettings, width: int, source: int, target: int, paddings: tuple[int, int]
 ) -> tuple[Embeddings, Embeddings, NextToken]:
     """Source table, target table and output projection, shared as asked."""
-    read = Embeddings(source, width, padding, settings.scaled)
+    read = Embeddings(source, width, paddings[0], settings.scaled)
     shared = settings.tied in ("all", "source-target")
-    write = read if shared else Embeddings(target, width, padding, settings.scaled)
+    write = read if shared else Embeddings(target, width, paddings[1], settings.scaled)
     weight = write.weight if settings.tied in ("all", "output") else None
     return read, write, NextToken(target, width, weight)
 
@@ -72,6 +75,7 @@ def initialise(model: nn.Module) -> None:
 
     embeddings, tied output    normal, standard deviation width ** -0.5, padding row 0   (in their own class)
     every linear weight        uniform, Xavier (Glorot & Bengio 2010); fused projections as if they were separate
+                               one by one; T5's queries times head width ** -0.5
     every bias                 0
     norms                      weight 1, bias 0
     """
@@ -84,12 +88,15 @@ def initialise(model: nn.Module) -> None:
         if isinstance(part, MultiHeadAttention):
             for projection in part.projections():
                 nn.init.xavier_uniform_(projection)
+            if part.scale == 1.0 and part.head_width > 1:  # T5: the queries start with the scale that is left out
+                with torch.no_grad():
+                    part.asking().mul_(part.head_width**-0.5)
 
 
-def count(settings: ModelSettings, source: int, target: int) -> int:
+def count(settings: ModelSettings, source: int, target: int, joint: bool = True) -> int:
     """Trainable numbers of the model that `build` would make, shared tables once. Allocates nothing."""
     with torch.device("meta"):
-        model = build(settings, source, target)
+        model = build(settings, source, target, joint)
     return sum(p.numel() for p in model.parameters())
 
 

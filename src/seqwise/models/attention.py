@@ -96,7 +96,8 @@ def attention(
             return _recorded(query, key, value, bias, scale, drop)
         result: Tensor = _TwoProducts.apply(query, key, value, bias, scale, drop)  # type: ignore[no-untyped-call]
         return result
-    bias = mask.dense(query.shape[2], key.shape[2], query) if mask.bias is not None else None
+    square = query.shape[2] == key.shape[2]  # otherwise torch aligns its causal mask at the wrong corner
+    bias = mask.dense(query.shape[2], key.shape[2], query) if mask.bias is not None or not square else None
     return functional.scaled_dot_product_attention(
         query,
         key,
@@ -232,6 +233,10 @@ class MultiHeadAttention(nn.Module):
         if self.qkv is not None:
             return torch.split(self.qkv.weight, [self.heads * self.head_width, answered, answered])
         return torch.split(self.kv.weight, answered) if self.kv is not None else ()
+
+    def asking(self) -> Tensor:
+        """The weight of the query, as a view."""
+        return self.q.weight if self.q is not None else self.projections()[0]
 
     def split(self, x: Float[Tensor, "B T _"], heads: int) -> Float[Tensor, "B heads T D"]:
         """Cut the last dimension into heads."""

@@ -51,7 +51,7 @@ class Embeddings(nn.Module):
         self.padding = padding
         self.scale = math.sqrt(width) if scaled else 1.0
         self.weight = nn.Parameter(torch.empty(vocabulary, width))  # (V, W)
-        self.known: Tensor | None = None
+        self.register_buffer("known", torch.empty(0, dtype=torch.int64), persistent=False)
         nn.init.normal_(self.weight, std=width**-0.5)
         with torch.no_grad():
             self.weight[padding].zero_()
@@ -70,8 +70,10 @@ class Embeddings(nn.Module):
         with torch.no_grad():
             self.weight[ids] = (vectors / mean_length).to(self.weight)
         if frozen:
-            self.known = ids
-            self.weight.register_hook(self._without_known)  # type: ignore[no-untyped-call]
+            known = self.get_buffer("known")
+            if not len(known):
+                self.weight.register_hook(self._without_known)  # type: ignore[no-untyped-call]
+            self.known = torch.unique(torch.cat((known, ids)))  # of a second file, where both sides share the table
 
     def _without_known(self, gradient: Tensor) -> Tensor:
-        return gradient if self.known is None else gradient.index_fill(0, self.known, 0.0)
+        return gradient.index_fill(0, self.get_buffer("known"), 0.0)

@@ -20,7 +20,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqwise.config import Range
-from seqwise.errors import Fault
+from seqwise.errors import ConfigError, Fault
 
 
 @dataclass(frozen=True)
@@ -141,6 +141,12 @@ class Positions(nn.Module):
         """x: embeddings whose first position is `first`."""
         last = first + x.shape[1]
         if self.table is not None:
+            if last > self.settings.longest:
+                raise ConfigError(
+                    f"a sentence of {last} tokens with --model.positions.longest {self.settings.longest}",
+                    "a table as long as the longest sentence",
+                    f"--model.positions.longest {last}, another kind of positions, or a shorter sentence",
+                )
             return x + self.table.weight[first:last]
         if self.settings.kind == "sinusoidal":
             return x + self._sinusoids(last, x)[first:last]

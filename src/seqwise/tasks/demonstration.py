@@ -6,14 +6,22 @@ from seqwise.checkpoints.files import make_folder, replacing
 from seqwise.data.phrasebook import Phrasebook
 from seqwise.data.tokens import TokenSettings
 from seqwise.decoding import Generation
+from seqwise.errors import ConfigError
 from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 from seqwise.tasks.settings import Train
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings
 
+NAMES = {f"{part}.{side}" for part in ("train", "valid", "test") for side in ("en", "fr")}
+
 
 def write_corpus(book: Phrasebook, folder: Path) -> dict[str, tuple[str, str]]:
     """Write the three parts as aligned files, `train.en` and `train.fr` and so on; their names come back by part."""
+    strange = [path.name for path in folder.glob("*") if path.name not in NAMES]
+    if strange:
+        raise ConfigError(
+            f"{folder} with {strange[0]} in it", "a folder for the demo's sentences alone", "--out another"
+        )
     make_folder(folder)
     parts = {"train": book.train, "valid": book.valid, "test": book.test}
     names = {}
@@ -33,10 +41,10 @@ def settings(files: dict[str, tuple[str, str]], out: Path, overwrite: bool, seed
         valid=files["valid"],
         out=str(out),
         overwrite=overwrite,
-        tokens=TokenSettings(size=2000),
+        tokens=TokenSettings(size=3000),
         model=TransformerSettings(width=128, layers=2, heads=4, feed_forward=FeedForwardSettings(width=512)),
-        training=TrainingSettings(epochs=5, time_limit=130.0, seed=seed),
-        optimizer=OptimizerSettings(rate=3e-3, warmup=200, schedule="cosine"),
+        training=TrainingSettings(epochs=5, batch_tokens=2048, time_limit=135.0, seed=seed),
+        optimizer=OptimizerSettings(rate=3e-3, warmup=300, schedule="cosine"),
         evaluation=EvaluationSettings(sentences=200, average=0),
         generation=Generation(beams=4),
     )

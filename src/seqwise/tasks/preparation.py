@@ -10,9 +10,10 @@ from seqwise.checkpoints import wordvectors
 from seqwise.checkpoints.files import hash_file
 from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.models import assemble
 from seqwise.models.embeddings import Embeddings
+from seqwise.models.transformer import TransformerSettings
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Corpus
 
@@ -40,7 +41,24 @@ def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepar
     if vocabularies is None:
         vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
         notes.extend(vocabularies.notes)
-    return Prepared(Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies), vocabularies, tuple(notes))
+    corpora = Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies)
+    for corpus in corpora:
+        _must_fit(settings, corpus)
+    return Prepared(*corpora, vocabularies, tuple(notes))
+
+
+def _must_fit(settings: Train, corpus: Corpus) -> None:
+    """A learned table of positions has an end; say so before training runs into it."""
+    model = settings.model
+    if not isinstance(model, TransformerSettings) or model.positions.kind != "learned":
+        return
+    longest = 1 + max(map(len, (*corpus.sources, *corpus.targets)))
+    if longest > model.positions.longest:
+        raise ConfigError(
+            f"a sentence of {longest} tokens with --model.positions.longest {model.positions.longest}",
+            "a table as long as the longest sentence",
+            f"--model.positions.longest {longest}, or a smaller --data.max-length",
+        )
 
 
 def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
@@ -54,6 +72,8 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
         return train, valid
     read, report = filter_pairs(read, settings.data)
     notes.append(f"train: {report}")
+    if len(read) < 2:
+        raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")
     count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
     read, valid = split_off(read, count, settings.training.seed)
     train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source
@@ -66,11 +86,18 @@ def hashes(paths: Sequence[str]) -> dict[str, str]:
     return {path: hash_file(path) for path in paths}
 
 
+def empty_model(settings: Train, vocabularies: Vocabularies) -> assemble.Translator:
+    """A model for these vocabularies, with random weights."""
+    source, target = vocabularies.source, vocabularies.target
+    paddings = (source.pad, target.pad)
+    return assemble.build(settings.model, source.size, target.size, vocabularies.joint, paddings)
+
+
 def fresh_model(settings: Train, vocabularies: Vocabularies) -> tuple[assemble.Translator, tuple[str, ...]]:
     """A model with random weights, or with the word vectors that the settings name; and what was found of these."""
     torch.manual_seed(settings.training.seed)
     source, target = vocabularies.source, vocabularies.target
-    model = assemble.build(settings.model, source.size, target.size, source.pad)
+    model = empty_model(settings, vocabularies)
     chosen = settings.model.embeddings
     sides = (
         (chosen.source_vectors, source, model.encoder.embed),

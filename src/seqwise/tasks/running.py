@@ -12,7 +12,7 @@ from seqwise.config import to_yaml
 from seqwise.data.loader import Loader
 from seqwise.data.tokens import Vocabularies
 from seqwise.models import assemble
-from seqwise.tasks.preparation import Prepared, fresh_model, hashes, prepare
+from seqwise.tasks.preparation import Prepared, empty_model, fresh_model, hashes, prepare
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Watcher, ends
 from seqwise.training import distributed
@@ -57,19 +57,21 @@ def begin(
     where: torch.device,
     group: distributed.Group,
     stopped: Callable[[], bool],
+    began: float,
 ) -> Run:
     """Write down settings and signature, or restore what was saved."""
     prepared = material.prepared
     if group.first and not settings.resume:
         _write_down(settings, folder, prepared, material.parameters)
     state, objective = _state(settings, prepared, material.model.to(where), where, group)
-    note = _restored(state, folder) if settings.resume else ""
+    note = _restored(state, folder, group) if settings.resume else ""
     vocabularies = prepared.vocabularies
-    twin = assemble.build(settings.model, vocabularies.source.size, vocabularies.target.size, vocabularies.source.pad)
+    twin = empty_model(settings, vocabularies)
     tokens = settings.training.batch_tokens
     watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
     parts = (settings.training, settings.optimizer, settings.evaluation)
-    setting = Setting(objective, *parts, watcher, folder, where, group, stopped)
+    named = prepared.train.pairs.where
+    setting = Setting(objective, *parts, watcher, folder, where, group, stopped, named, began)
     return Run(state, setting, note)
 
 
@@ -111,9 +113,11 @@ def _state(
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
 
 
-def _restored(state: TrainingState, folder: RunFolder) -> str:
+def _restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:
     saved = folder.load_state()
     if saved is None:
         return "resume: nothing was saved yet, beginning at step 0"
     state.restore(saved.tensors, saved.facts)
+    if group.first:
+        folder.restore_best()
     return f"resume: from step {saved.step}" + (f" ({saved.note})" if saved.note else "")

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import Literal
 
 from seqwise.data.text import TextSettings
@@ -62,4 +63,20 @@ class Train:
                 "whole weights to keep some rows as they are",
                 "--no-shard or --no-frozen",
             )
-        yield from assemble.faults(self.model, self.tokens.joint)
+        if self.training.tensorboard and find_spec("tensorboard") is None:
+            yield Fault("--training.tensorboard without the library", "the extra", "pip install 'seqwise[tensorboard]'")
+        yield from self._endless()
+        yield from assemble.faults(self.model, self.tokens.joint and self.tokens.target_file is None)
+
+    def _endless(self) -> Iterator[Fault]:
+        """Runs whose end nobody knows."""
+        counted = self.training.epochs or self.training.steps
+        schedule = self.optimizer.schedule
+        if not counted and schedule in ("cosine", "wsd"):
+            yield Fault(
+                f"--optimizer.schedule {schedule} without epochs and steps",
+                "a last step to fall towards",
+                "--training.steps N or --optimizer.schedule inverse-sqrt",
+            )
+        elif not counted and not self.training.time_limit and not self.evaluation.patience:
+            yield Fault("no epochs, no steps, no time limit, no patience", "an end", "--training.time-limit 1h")

@@ -13,13 +13,15 @@ from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import resolve
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import CheckpointError, ConfigError, Fault
-from seqwise.models import assemble
+from seqwise.tasks.preparation import empty_model
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Translator
 
 FREE = ("resume", "overwrite", "out", "generation", "training.steps", "training.epochs", "training.time_limit",
         "training.device", "training.shard", "evaluation.patience")  # fmt: skip
-"""Settings that a resumed run may change: they decide how long it goes on and where, not what it computes."""
+"""Settings that a resumed run may change: they decide how long it goes on and where, not what it computes. The last
+step is one of them only where the learning rate does not depend on it."""
+LAST_STEP = ("training.steps", "training.epochs")
 
 
 def read_settings(folder: RunFolder) -> Train:
@@ -29,7 +31,10 @@ def read_settings(folder: RunFolder) -> Train:
 
 def same_run(given: Train, stored: Train) -> None:
     """Refuse to resume a run with settings under which it would have become another one."""
-    changed = [name for name in _differences(given, stored) if not name.startswith(FREE)]
+    free = tuple(
+        name for name in FREE if stored.optimizer.schedule in ("inverse-sqrt", "constant") or name not in LAST_STEP
+    )
+    changed = [name for name in _differences(given, stored) if not name.startswith(free)]
     if not changed:
         return
     where = Path(given.out) / CONFIG
@@ -93,7 +98,7 @@ def open_translator(runs: Sequence[str | Path], where: str = "auto") -> tuple[Tr
         _must_share(folders[0], vocabularies[0], folder, other)
     models = []
     for folder, made, words in zip(folders, settings, vocabularies, strict=True):
-        model = assemble.build(made.model, words.source.size, words.target.size, words.source.pad)
+        model = empty_model(made, words)
         _fill(model, folder)
         models.append(model.to(chosen).eval())
     return Translator(models, vocabularies[0]), settings[0]

@@ -1,7 +1,7 @@
 """Translation: sentence pairs in, sentences out. Text meets tokens meets the model here, and nowhere below."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import torch
@@ -13,6 +13,7 @@ from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
 from seqwise.metrics.text import bleu, chrf
 from seqwise.models import assemble
+from seqwise.models.transformer import TransformerSettings
 from seqwise.training.events import Sample
 from seqwise.training.loop import EvaluationSettings, Look, Objective
 
@@ -56,7 +57,7 @@ def specials(vocabularies: Vocabularies) -> Specials:
     """The ids that steer the decoder."""
     target = vocabularies.target
     forbidden = tuple({target.pad, target.bos} - {target.eos})
-    return Specials(target.bos, target.eos, target.pad, forbidden)
+    return Specials(target.bos, target.eos, vocabularies.source.pad, forbidden)
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,16 @@ class Translation:
     ids: tuple[int, ...]
     score: float | None
     """Log-probability over the length penalty, where several outputs were ranked."""
+    ended: bool = True
+    """Whether the model ended it, rather than the limit on its length."""
+
+
+def longest_output(model: assemble.Translator) -> int:
+    """Tokens that a learned table of positions has room for; practically endless with other kinds."""
+    settings = model.settings
+    if isinstance(settings, TransformerSettings) and settings.positions.kind == "learned":
+        return settings.positions.longest
+    return 2**31
 
 
 class Translator:
@@ -76,6 +87,9 @@ class Translator:
         self.models = tuple(models)
         self.vocabularies = vocabularies
         self.model: Model = self.models[0] if len(self.models) == 1 else Ensemble(self.models)
+        self.longest = min(map(longest_output, self.models))
+        self.generator: torch.Generator | None = None
+        """Of the sampling, from the first call on: the same text twice is sampled twice."""
 
     @property
     def device(self) -> torch.device:
@@ -84,10 +98,13 @@ class Translator:
 
     def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:
         """Outputs of each text, best first, in the order given. An empty text gives one empty output."""
-        full = [i for i, text in enumerate(texts) if text.strip()]
         source = self.vocabularies.source
-        sources = [[*ids, source.eos] for ids in source.encode([texts[i] for i in full])]
-        found = decode(self.model, sources, settings, specials(self.vocabularies), self.device)
+        rows = source.encode([text if text.strip() else "" for text in texts])
+        full = [i for i, ids in enumerate(rows) if ids and texts[i].strip()]
+        sources = [[*rows[i], source.eos] for i in full]
+        self.generator = self.generator or torch.Generator(self.device).manual_seed(settings.seed)
+        made = replace(settings, max_length=min(settings.max_length, self.longest))
+        found = decode(self.model, sources, made, specials(self.vocabularies), self.device, self.generator)
         results = [[Translation("", (), None)] for _ in texts]
         for i, hypotheses in zip(full, found, strict=True):
             results[i] = self._texts(hypotheses)
@@ -110,7 +127,7 @@ class Translator:
 
     def _texts(self, hypotheses: Sequence[Hypothesis]) -> list[Translation]:
         texts = self.vocabularies.target.decode([h.ids for h in hypotheses])
-        return [Translation(text, h.ids, h.score) for text, h in zip(texts, hypotheses, strict=True)]
+        return [Translation(text, h.ids, h.score, h.ended) for text, h in zip(texts, hypotheses, strict=True)]
 
 
 class Watcher:

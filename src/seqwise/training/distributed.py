@@ -47,6 +47,8 @@ def group(device: torch.device) -> Iterator[Group]:
     if world == 1 or "RANK" not in os.environ:
         yield Group()
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))  # collectives use the current device
     # gloo beside nccl, since counters are summed on the CPU
     dist.init_process_group("cpu:gloo,cuda:nccl" if device.type == "cuda" else "gloo")
     try:

@@ -24,7 +24,7 @@ from seqwise.training.optim import OptimizerSettings, rate_at
 from seqwise.training.state import TrainingState
 
 EXPLODED = 4.0  # a loss so many times the first one will not come back
-RESERVE = 1.5  # of the last evaluation's time, kept free before a time limit
+RESERVE = 1.25  # times what the end took last, kept free before a time limit
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class TrainingSettings:
     """Share of the probability that the target is not sure of (Szegedy et al. 2016)."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the working weights; masters are always fp32. auto takes bf16 where the processor computes in it."""
-    seed: Annotated[int, Range(0)] = 1
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 1
     """Of the first weights, the order of the data and dropout."""
     shard: bool = False
     """With several processes: split weights and optimizer among them (FSDP2) instead of copying them (DDP)."""
@@ -125,6 +125,10 @@ class Setting:
     group: Group
     stopped: Callable[[], bool]
     """Whether someone asked the run to end."""
+    named: Callable[[int], str] = str
+    """Where an item of the corpus stands, as `file:line`."""
+    began: float | None = None
+    """When the time limit began to count, by `time.monotonic`; None: with the first step."""
 
 
 def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
@@ -132,7 +136,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
 
     Raises TrainingError where the loss is not finite or explodes; what was saved last stays.
     """
-    began = time.monotonic()
+    began = time.monotonic() if setting.began is None else setting.began
     total = _planned(state.loader, setting)
     reserve = 0.0
     setting.objective.train()
@@ -146,7 +150,8 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
         if (epoch_ended and not every) or (every and stepped.step % every == 0):
             clock = time.monotonic()
             yield from _look(state, setting)
-            reserve = RESERVE * (time.monotonic() - clock)
+            looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
+            reserve = RESERVE * looks * (time.monotonic() - clock)
     yield from _finish(state, setting, reason)
 
 
@@ -190,7 +195,7 @@ def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[
         parameters["lr"] = rate
     real = sum(float(batch.weights.sum()) for batch in batches)
     tokens, cells = setting.group.sum(real, sum(batch.weights.numel() for batch in batches))
-    local = _backward(batches, setting, tokens)
+    local = _backward(batches, state, setting, tokens)
     state.weights.gather_gradients()
     norm = float(state.weights.clip(training.clip))
     (loss,) = setting.group.sum(local)
@@ -209,7 +214,7 @@ def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[
     return stepped, place.epoch > epoch
 
 
-def _backward(batches: list[Batch], setting: Setting, tokens: float) -> float:
+def _backward(batches: list[Batch], state: TrainingState, setting: Setting, tokens: float) -> float:
     """Gradients of the mean loss over all tokens of all batches and ranks; returns this rank's part of that mean."""
     loss = 0.0
     world = setting.group.world  # DDP and FSDP2 average over ranks; we want the sum
@@ -220,6 +225,8 @@ def _backward(batches: list[Batch], setting: Setting, tokens: float) -> float:
         with without_sync(setting.objective, active=i + 1 < len(batches)):
             part = setting.objective(*moved) / tokens
             (part * world).backward()
+        if world == 1:  # with several, DDP must see the parts of one step together
+            state.weights.gather_gradients()
         loss += float(part.detach())
     return loss
 
@@ -231,8 +238,8 @@ def _must_be_sound(
     first = state.progress.first_loss
     if math.isfinite(loss) and math.isfinite(norm) and not (first and loss > EXPLODED * max(first, 1.0)):
         return
-    items = [int(i) for batch in batches for i in batch.items]
-    shown = ", ".join(str(i) for i in items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
+    items = [setting.named(int(i)) for batch in batches for i in batch.items]
+    shown = ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
     saved = setting.folder.newest_state()
     raise TrainingError(
         given=f"loss {loss:.4g} with gradient norm {norm:.4g} at step {step}, in the batch of pairs {shown}",
@@ -241,23 +248,33 @@ def _must_be_sound(
     )
 
 
-def _look(state: TrainingState, setting: Setting, reason: str = "evaluation") -> Iterator[Event]:
+def _look(state: TrainingState, setting: Setting) -> Iterator[Event]:
     """Evaluate, remember the best, save."""
     weights = state.best_weights()
-    look = setting.evaluate(weights) if setting.group.first else Look({})
-    better = setting.group.first and beats(look.scores, state.progress.best, setting.evaluation.metric)
-    (better_ranks,) = setting.group.sum(float(better))
+    evaluated = _evaluated(state, setting, weights)
     progress = state.progress
-    progress.worse = 0 if better_ranks else progress.worse + 1
-    if better_ranks:
-        progress.best, progress.best_step = look.scores, progress.step
-    if better:
-        setting.folder.save_model(weights, {"step": str(progress.step)})
+    progress.looked = progress.step
+    progress.worse = 0 if evaluated.best else progress.worse + 1
     if setting.group.first:
+        if evaluated.best:
+            setting.folder.keep_best()
         if setting.evaluation.average > 1:
             setting.folder.save_average_candidate(progress.step, weights, keep=setting.evaluation.average)
-        yield Evaluated(progress.step, look.scores, bool(better_ranks), look.samples)
-    yield from _save(state, setting, reason)
+        yield evaluated
+    yield from _save(state, setting, "evaluation")
+
+
+def _evaluated(state: TrainingState, setting: Setting, weights: Mapping[str, Tensor], **told: str) -> Evaluated:
+    """Score weights, and make them the model of the run if none were better. All ranks come to the same answer."""
+    progress = state.progress
+    look = setting.evaluate(weights) if setting.group.first else Look({})
+    better = setting.group.first and beats(look.scores, progress.best, setting.evaluation.metric)
+    (agreed,) = setting.group.sum(float(better))
+    if better:
+        setting.folder.save_model(weights, {"step": str(progress.step), **told})
+    if agreed:
+        progress.best, progress.best_step = look.scores, progress.step
+    return Evaluated(progress.step, look.scores, bool(agreed), look.samples)
 
 
 def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:
@@ -279,26 +296,24 @@ def beats(scores: Mapping[str, float], best: Mapping[str, float], metric: str) -
 
 
 def _finish(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:
-    """Save where the last look did not, average the last looks, say goodbye."""
+    """Save, look a last time, average the last looks, say goodbye.
+
+    The state is saved first: a run that is resumed from here must not know of the looks that only its end called for.
+    """
     progress = state.progress
-    if reason == "signal":
+    if reason == "signal" or progress.looked != progress.step:
         yield from _save(state, setting, reason)
-    else:
-        if setting.folder.newest_step() != progress.step:
-            yield from _look(state, setting, reason)
-        if setting.group.first:
-            yield from _averaged(state, setting)
+    if reason != "signal":
+        if progress.looked != progress.step:
+            evaluated = _evaluated(state, setting, state.best_weights())
+            if setting.group.first:
+                yield evaluated
+        weights = setting.folder.average(setting.evaluation.average) if setting.group.first else None
+        if weights is not None:  # Vaswani et al. 2017, section 6.1; kept only where it is better
+            yield _alone(state, setting, weights)
     yield Finished(progress.step, reason, progress.best_step, progress.best)
 
 
-def _averaged(state: TrainingState, setting: Setting) -> Iterator[Event]:
-    """Vaswani et al. 2017, section 6.1: the mean of the last checkpoints, kept only where it is better."""
-    weights = setting.folder.average(setting.evaluation.average)
-    if weights is None:
-        return
-    look = setting.evaluate(weights)
-    better = beats(look.scores, state.progress.best, setting.evaluation.metric)
-    if better:
-        setting.folder.save_model(weights, {"step": str(state.progress.step), "averaged": "yes"})
-        state.progress = replace(state.progress, best=look.scores, best_step=state.progress.step)
-    yield Evaluated(state.progress.step, look.scores, better, look.samples)
+def _alone(state: TrainingState, setting: Setting, weights: Mapping[str, Tensor]) -> Evaluated:
+    """Score the average, on the first rank: the others are done."""
+    return _evaluated(state, replace(setting, group=Group()), weights, averaged="yes")

@@ -102,11 +102,13 @@ class Weights:
             self.working = working
 
     def gather_gradients(self) -> None:
-        """Hand the gradients of the working weights to the masters."""
+        """Add the gradients of the working weights to those of the masters: in fp32, so that many parts add up."""
         if self.working is None:
             return
         for master, working in zip(self.master, self.working, strict=True):
-            master.grad = None if working.grad is None else working.grad.float()
+            if working.grad is not None:
+                part = working.grad.float()
+                master.grad = part if master.grad is None else master.grad.add_(part)
             working.grad = None
 
     def spread(self) -> None:

@@ -25,6 +25,8 @@ class Progress:
     best_step: int = 0
     best: dict[str, float] = field(default_factory=dict)
     """Scores of the best evaluation."""
+    looked: int = 0
+    """Step of the last evaluation."""
     worse: int = 0
     """Evaluations since then."""
     first_loss: float = 0.0

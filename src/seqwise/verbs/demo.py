@@ -8,6 +8,7 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
+from seqwise.checkpoints.run import RunFolder
 from seqwise.data.phrasebook import PROBE, phrasebook
 from seqwise.inspection.steps import Step, steps
 from seqwise.metrics.text import Score, bleu
@@ -54,6 +55,7 @@ def demo(*, out: Path = Path("runs/demo"), overwrite: bool = True, seed: int = 1
     Example:
         seqwise demo
     """
+    RunFolder.must_be_free(out, overwrite)
     console = Console(highlight=False)
     console.print(Rule("1. A corpus, made by a grammar", align="left"))
     book = phrasebook(seed=seed)
@@ -71,7 +73,7 @@ def demo(*, out: Path = Path("runs/demo"), overwrite: bool = True, seed: int = 1
     ((best, *_),) = translator.translate([PROBE], replace(made.generation, best=1))
     source, target = translator.vocabularies.source, translator.vocabularies.target
     ids = [*source.encode([PROBE])[0], source.eos]
-    walked = steps(translator.models[0], ids, [*best.ids, target.eos], target.bos)
+    walked = steps(translator.models[0], ids, [*best.ids, *([target.eos] if best.ended else [])], target.bos)
     console.print(_choices(translator, walked))
     console.print(Inspected(PROBE, best.text, attended(translator, PROBE, best)))
     return Demonstrated(str(out), str(data), score, best.text)

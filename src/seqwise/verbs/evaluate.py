@@ -14,12 +14,13 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.config import Range, check
 from seqwise.data.text import read_pairs
-from seqwise.errors import ConfigError
-from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, sentence_scores
+from seqwise.errors import CheckpointError, ConfigError
+from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
 from seqwise.tasks.stored import open_translator
 from seqwise.training.console import printable
 
 SCORES = "test-scores.tsv"
+TOKENIZED = "the references look tokenized: for scores that others can compare with, use --tokenize none"
 
 
 @dataclass(frozen=True)
@@ -39,19 +40,19 @@ class Evaluation:
     scores: tuple[Score, ...]
     worst: tuple[Scored, ...]
     """The worst first, by chrF."""
-    file: str
-    """Where the score of each sentence stands."""
+    notes: tuple[str, ...]
+    """Where the score of each sentence stands, and what else to know."""
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for JSON."""
-        return {"scores": [score.to_dict() for score in self.scores], "file": self.file}
+        return {"scores": [score.to_dict() for score in self.scores], "notes": list(self.notes)}
 
     def __rich__(self) -> Group:
         table = Table("chrF", "source, reference, output", title="worst sentences", show_lines=True)
         for one in self.worst:
             texts = (printable(text) for text in (one.source, one.reference, one.output))
             table.add_row(f"{one.score.chrf:.1f}", Text("\n".join(texts)))
-        return Group(*self.scores, Text(f"each sentence: {self.file}"), *([table] if self.worst else []))
+        return Group(*self.scores, Text("\n".join(self.notes)), *([table] if self.worst else []))
 
 
 def evaluate(
@@ -114,13 +115,13 @@ def evaluate(
         Scored(score, pairs.sources[score.item], references[score.item], outputs[score.item])
         for score in sentence_scores(outputs, references, tokenize, lowercase)
     ]
-    place = scores or run / SCORES
-    _save(each, place)
-    return Evaluation(both, tuple(sorted(each, key=lambda one: one.score.chrf)[:worst]), str(place))
+    told = _save(each, scores or run / SCORES)
+    notes = (told, *([TOKENIZED] if tokenize != "none" and looks_tokenized(references) else []))
+    return Evaluation(both, tuple(sorted(each, key=lambda one: one.score.chrf)[:worst]), notes)
 
 
-def _save(each: list[Scored], place: Path) -> None:
-    """A line a sentence, in the order of the test set."""
+def _save(each: list[Scored], place: Path) -> str:
+    """A line a sentence, in the order of the test set. Where it cannot be written, the scores are still told."""
     text = io.StringIO()
     table = csv.writer(text, "excel-tab", lineterminator="\n")
     table.writerow(["item", "chrf", "bleu", "source", "reference", "output"])
@@ -128,5 +129,9 @@ def _save(each: list[Scored], place: Path) -> None:
         score = one.score
         table.writerow([score.item, f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output])
     content = text.getvalue().encode()
-    with replacing(place, len(content)) as file:
-        file.write(content)
+    try:
+        with replacing(place, len(content)) as file:
+            file.write(content)
+    except CheckpointError as error:
+        return f"each sentence: not written: {error}"
+    return f"each sentence: {place}"

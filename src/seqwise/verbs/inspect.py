@@ -2,10 +2,12 @@
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated
 
 from rich.table import Table
 from rich.text import Text
 
+from seqwise.config import Range, check
 from seqwise.errors import DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.tasks.stored import open_translator
@@ -40,7 +42,12 @@ class Inspected:
 
 
 def inspect(
-    run: Path, text: str, *, layer: int | None = None, head: int | None = None, beams: int | None = None
+    run: Path,
+    text: str,
+    *,
+    layer: int | None = None,
+    head: int | None = None,
+    beams: Annotated[int, Range(1, 64)] | None = None,
 ) -> Inspected:
     """Look at what the model attends to, token by token.
 
@@ -61,6 +68,7 @@ def inspect(
         raise DataError("an empty text", "a sentence to look into", f'seqwise inspect {run} "a sentence"')
     translator, settings = open_translator([run], "cpu")
     made = settings.generation if beams is None else replace(settings.generation, beams=beams)
+    check(made)
     ((best, *_),) = translator.translate([text], replace(made, best=1))
     return Inspected(text, best.text, attended(translator, text, best, layer, head))
 
@@ -74,8 +82,9 @@ def attended(
     found = cross_attention(translator.models[0], ids, [target.bos, *output.ids], layer, head)
     words, groups = translator.words(text)
     sums = by_word(found, groups, len(words))
-    tokens = [*target.pieces(output.ids), target.pieces([target.eos])[0]]
-    rows = tuple(Row(token, tuple(row)) for token, row in zip(tokens, sums.tolist(), strict=True))
+    end = target.pieces([target.eos]) if output.ended else []  # an output that was cut off wrote no end
+    tokens = [*target.pieces(output.ids), *end]
+    rows = tuple(Row(token, tuple(row)) for token, row in zip(tokens, sums.tolist(), strict=False))
     which = "mean of all layers" if layer is None else f"layer {layer}"
     which += ", mean of all heads" if head is None else f", head {head}"
     return Attended(words, rows, f"encoder-decoder attention, {which}")

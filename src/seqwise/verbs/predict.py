@@ -7,14 +7,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, BinaryIO
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.config import Range, check
 from seqwise.data.text import read_lines
 from seqwise.decoding import Generation
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translation, Translator
 
@@ -42,11 +42,12 @@ def predict(
     seed: int | None = None,
     batch: Annotated[int, Range(1)] | None = None,
     device: str = "auto",
-) -> None:
+) -> str | None:
     """Put a trained model to work on text.
 
     Writes one line for each line it reads, in the same order; an empty line gives an empty line. Without text and
-    --input it reads standard input and answers each line as it comes. What is not given is as the run was set.
+    --input it reads standard input and answers each line as it comes. What is not given is as the run was set. In
+    Python, a text is answered by a text.
 
     Args:
         run: The run folder.
@@ -94,12 +95,16 @@ def predict(
     check(made)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
-    chunks: Iterable[list[str]] = _as_they_come(sys.stdin)
+    chunks: Iterable[list[str]] = _as_they_come(sys.stdin.buffer)
     if text is not None:
         chunks = [[text]]
     elif input is not None:
         chunks = _cut(read_lines(input))
-    _write(_answers(translator, chunks, made), output)
+    answers = _answers(translator, chunks, made)
+    if text is not None and output is None:
+        return "\n".join(answers)
+    _write(answers, output)
+    return None
 
 
 def _answers(translator: Translator, chunks: Iterable[list[str]], made: Generation) -> Iterator[str]:
@@ -148,22 +153,31 @@ def _cut(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _as_they_come(stream: TextIO) -> Iterator[list[str]]:
+def _as_they_come(stream: BinaryIO) -> Iterator[list[str]]:
     """Each line as soon as it is there; those that came while others were translated, together."""
-    lines: queue.Queue[str | None] = queue.Queue(AHEAD)
+    lines: queue.Queue[str | DataError | None] = queue.Queue(AHEAD)
 
     def read() -> None:
-        for line in stream:
-            lines.put(line.rstrip("\r\n"))
+        for number, line in enumerate(stream, 1):
+            try:
+                lines.put(line.decode().rstrip("\r\n"))
+            except UnicodeDecodeError as error:
+                given = f"a byte 0x{line[error.start]:02x} that is no UTF-8"
+                lines.put(DataError(given, "UTF-8", "iconv -f latin1 -t utf-8 before", f"standard input:{number}"))
+                return
         lines.put(None)
 
     threading.Thread(target=read, daemon=True).start()
     while (line := lines.get()) is not None:
-        chunk = [line]
-        while len(chunk) < AHEAD and not lines.empty():
-            more = lines.get()
-            if more is None:
-                yield chunk
-                return
-            chunk.append(more)
-        yield chunk
+        chunk = []
+        while isinstance(line, str):
+            chunk.append(line)
+            if len(chunk) == AHEAD or lines.empty():
+                break
+            line = lines.get()
+        if chunk:
+            yield chunk
+        if isinstance(line, DataError):
+            raise line
+        if line is None:
+            return

@@ -66,7 +66,6 @@ def train(settings: Train) -> Trained:
     where = device.pick(settings.training.device)
     with ExitStack() as stack:
         group = stack.enter_context(distributed.group(where))
-        stopped = stack.enter_context(asked_to_stop())
         folder = _folder(settings)
         material = gather(settings, folder)
         console = Console(stderr=True, quiet=not group.first, highlight=False)
@@ -78,7 +77,8 @@ def train(settings: Train) -> Trained:
                 RunFolder.create(settings.out, settings.overwrite)
             stack.enter_context(folder.lock())
         group.wait()
-        run = begin(settings, material, folder, where, group, stopped)
+        stopped = stack.enter_context(asked_to_stop())  # from here on Ctrl-C saves; before, there is nothing to save
+        run = begin(settings, material, folder, where, group, stopped, clock)
         console.print(run.note, markup=False, end="\n" if run.note else "")
         group.wait()
         readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []

@@ -1,0 +1,103 @@
+import math
+from itertools import pairwise
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from seqwise.models.assemble import build
+from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
+from seqwise.training.optim import OptimizerSettings, Weights, adamw, decays, rate_at
+
+
+def made(**changes):
+    return OptimizerSettings(**{"rate": 2.0, "warmup": 10, **changes})
+
+
+def test_noam_is_equation_3_of_the_paper():
+    """rate * sqrt(warmup) * min(step ** -0.5, step * warmup ** -1.5), Vaswani et al. 2017."""
+    for step in (1, 5, 10, 11, 40, 1000):
+        expected = 2.0 * math.sqrt(10) * min(step**-0.5, step * 10**-1.5)
+        assert rate_at(step, made(schedule="inverse-sqrt"), None) == pytest.approx(expected)
+
+
+def test_cosine_falls_from_the_rate_to_the_floor():
+    settings = made(schedule="cosine", floor=0.1)
+    assert rate_at(10, settings, 110) == pytest.approx(2.0)
+    assert rate_at(60, settings, 110) == pytest.approx(2.0 * 0.55)
+    assert rate_at(110, settings, 110) == pytest.approx(0.2)
+
+
+def test_wsd_is_flat_and_then_falls_in_a_line():
+    settings = made(schedule="wsd", decay=0.2)
+    rates = [rate_at(step, settings, 100) for step in (10, 50, 80, 90, 100)]
+    assert rates == pytest.approx([2.0, 2.0, 2.0, 1.0, 0.0])
+
+
+@given(
+    schedule=st.sampled_from(["inverse-sqrt", "cosine", "wsd", "constant"]),
+    warmup=st.integers(0, 50),
+    total=st.integers(1, 300),
+)
+def test_no_schedule_leaves_its_bounds_or_rises_after_the_warmup(schedule, warmup, total):
+    settings = made(schedule=schedule, warmup=warmup)
+    rates = [rate_at(step, settings, total) for step in range(1, total + 1)]
+    assert all(0 <= rate <= 2.0 + 1e-9 for rate in rates)
+    after = rates[max(0, warmup - 1) :]
+    assert all(a >= b - 1e-9 for a, b in pairwise(after))
+
+
+def small():
+    torch.manual_seed(0)
+    return build(TransformerSettings(width=16, layers=1, heads=2, feed_forward=FeedForwardSettings(width=32)), 40, 40)
+
+
+def test_matrices_decay_and_tables_norms_and_biases_do_not():
+    decayed = {name for name, weight in small().named_parameters() if decays(name, weight)}
+    assert "encoder.layers.0.attend.qkv.weight" in decayed
+    assert not {name for name in decayed if "embed" in name or "norm" in name or name.endswith("bias")}
+
+
+def test_a_step_is_torchs_own_adamw():
+    """Oracle: torch.optim.AdamW without fusing, on a copy."""
+    ours, theirs = nn.Linear(5, 3), nn.Linear(5, 3)
+    theirs.load_state_dict(ours.state_dict())
+    settings = OptimizerSettings(rate=0.01, weight_decay=0.1)
+    mine = adamw(ours.named_parameters(), settings)
+    groups = [{"params": [theirs.weight], "weight_decay": 0.1}, {"params": [theirs.bias], "weight_decay": 0.0}]
+    other = torch.optim.AdamW(groups, lr=0.01, betas=(0.9, 0.98), eps=1e-9, foreach=False)
+    for _ in range(3):
+        x = torch.randn(4, 5)
+        for model, optimizer in ((ours, mine), (theirs, other)):
+            optimizer.zero_grad()
+            model(x).square().sum().backward()
+            optimizer.step()
+    torch.testing.assert_close(ours.weight, theirs.weight, atol=1e-6, rtol=1e-5)
+    torch.testing.assert_close(ours.bias, theirs.bias, atol=1e-6, rtol=1e-5)
+
+
+def test_masters_keep_what_bf16_would_lose():
+    model = nn.Linear(1, 1, bias=False)
+    with torch.no_grad():
+        model.weight.fill_(1.0)
+    weights = Weights(model, torch.bfloat16)
+    for _ in range(10):  # ten steps of 1/1000: each alone is below half a bf16 step at 1
+        with torch.no_grad():
+            weights.master[0] -= 1e-3
+        weights.spread()
+    assert model.weight.dtype == torch.bfloat16
+    assert weights.master[0].item() == pytest.approx(0.99, abs=1e-6)
+    assert model.weight.item() == pytest.approx(0.99, abs=4e-3)
+
+
+def test_clipping_shortens_to_the_limit_and_tells_the_length_before():
+    model = nn.Linear(4, 4)
+    weights = Weights(model, torch.float32)
+    for parameter in model.parameters():
+        parameter.grad = torch.full_like(parameter, 3.0)
+    before = torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item()
+    assert float(weights.clip(1.0)) == pytest.approx(before)
+    assert torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item() == pytest.approx(1.0, rel=1e-4)
+    assert float(weights.clip(0.0)) == pytest.approx(1.0, rel=1e-4)
