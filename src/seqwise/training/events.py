@@ -58,7 +58,7 @@ class Saved:
     step: int
     path: str
     reason: str
-    """`evaluation`, `interval`, `signal`, `time limit` or `end`."""
+    """`evaluation`, or why the run ended: `steps`, `epochs`, `patience`, `time limit`, `signal`."""
 
 
 @dataclass(frozen=True)
