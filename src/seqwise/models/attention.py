@@ -22,7 +22,7 @@ from seqwise.models.positions import PositionSettings, rotate
 
 # Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
 # dtype: measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is many times slower.
-UNFUSED_UP_TO = {torch.bfloat16: 512, torch.float16: 512, torch.float32: 48}
+UNFUSED_UP_TO = {torch.bfloat16: 512, torch.float16: 512, torch.float32: 64}
 
 
 @dataclass(frozen=True)
