@@ -2,6 +2,8 @@
 
 import os
 
+import pytest
+import torch
 from jaxtyping import install_import_hook
 
 # Before torch is imported, here and in what the tests start: two processes of two threads wait for one another.
@@ -22,3 +24,9 @@ CHECKED = [
 ]
 TOWER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"
 install_import_hook([f"seqwise.{name}" for name in CHECKED], TOWER)
+
+
+@pytest.fixture(autouse=True)
+def _seeded():
+    """The same random numbers in every run of a test: what fails once fails again."""
+    torch.manual_seed(0)
