@@ -13,7 +13,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
-from seqwise.decoding.rules import NEVER, forbid, likeliest
+from seqwise.decoding.rules import NEVER, forbid, likeliest, normalisers
 
 LEAVE = 8  # a batch is made smaller once at least one sentence in so many is finished
 NOWHERE = -1  # the greedy prefix has ended
@@ -96,7 +96,7 @@ def beam(
     beams = _fresh(b, k, inputs.device)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
-        normaliser = logits.float().logsumexp(1)  # (R,) before anything is forbidden: scores stay probabilities
+        normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay probabilities
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
         ended, beams, parents = _choose(_candidates(logits, normaliser, beams), beams, specials.end)
         for sentence, ids, score in ended:

@@ -18,11 +18,13 @@ from torch.nn import functional
 
 from seqwise.config import Range
 from seqwise.models.dropout import dropout, scaled_mask
+from seqwise.models.linear import Linear
 from seqwise.models.positions import PositionSettings, rotate
 
 # Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
 # dtype: measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is many times slower.
 UNFUSED_UP_TO = {torch.bfloat16: 512, torch.float16: 512, torch.float32: 64}
+FEW, UNFUSED_FOR_FEW = 16, 512  # the same in decoding: queries of a sentence at once, and keys that they see
 
 
 @dataclass(frozen=True)
@@ -51,11 +53,12 @@ class Mask:
 
     def dense(self, queries: int, keys: int, like: Tensor) -> Float[Tensor, "#B #H T S"] | None:
         """Both parts as one tensor to add; None where every query sees every key."""
+        bias = None if self.bias is None else self.bias.to(like.dtype)
         if not self.causal or queries == 1:
-            return self.bias
+            return bias
         later = torch.full((queries, keys), float("-inf"), dtype=like.dtype, device=like.device)
         later = later.triu(keys - queries + 1)[None, None]  # (1, 1, T, S)
-        return later if self.bias is None else self.bias + later
+        return later if bias is None else bias + later
 
 
 EVERYTHING = Mask()
@@ -88,7 +91,8 @@ def attention(
     run takes the same one.
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
-    if query.device.type == "cpu" and key.shape[2] <= UNFUSED_UP_TO.get(query.dtype, 0):
+    few = query.shape[2] <= FEW and not torch.is_grad_enabled()
+    if query.device.type == "cpu" and key.shape[2] <= (UNFUSED_FOR_FEW if few else UNFUSED_UP_TO.get(query.dtype, 0)):
         bias = mask.dense(query.shape[2], key.shape[2], query)
         if not torch.is_grad_enabled():
             return _two_products(query, key, value, bias, scale, drop)[0]
@@ -192,6 +196,11 @@ class Keys:
     key: Float[Tensor, "B G S D"]
     value: Float[Tensor, "B G S D"]
 
+    def to(self, dtype: torch.dtype) -> "Keys":
+        """The same in another type, each head's keys side by side, to be asked many times."""
+        form = torch.contiguous_format
+        return Keys(self.key.to(dtype, memory_format=form), self.value.to(dtype, memory_format=form))
+
     def take(self, rows: Int[Tensor, "B2"]) -> "Keys":
         """Only these sentences."""
         return Keys(self.key.index_select(0, rows), self.value.index_select(0, rows))
@@ -221,11 +230,11 @@ class MultiHeadAttention(nn.Module):
         self.scale = 1.0 if positions and positions.kind == "t5" else self.head_width**-0.5
         self.rate = settings.dropout
         asked, answered = self.heads * self.head_width, self.groups * self.head_width
-        self.q = nn.Linear(width, asked, settings.bias) if cross else None
-        self.kv = nn.Linear(width, 2 * answered, settings.bias) if cross else None
-        self.qkv = None if cross else nn.Linear(width, asked + 2 * answered, settings.bias)
+        self.q = Linear(width, asked, settings.bias) if cross else None
+        self.kv = Linear(width, 2 * answered, settings.bias) if cross else None
+        self.qkv = None if cross else Linear(width, asked + 2 * answered, settings.bias)
         self.kernel = Kernel()
-        self.out = nn.Linear(asked, width, settings.bias)
+        self.out = Linear(asked, width, settings.bias)
 
     def projections(self) -> tuple[Tensor, ...]:
         """The weights of query, key and value, each by itself, as views."""
@@ -269,9 +278,10 @@ class MultiHeadAttention(nn.Module):
         return Keys(self.split(key, self.groups), self.split(value, self.groups))
 
     def answer(self, query: Float[Tensor, "B H T D"], keys: Keys, mask: Mask) -> Float[Tensor, "B T W"]:
-        """Attend and bring the heads together."""
+        """Attend, in the type of the keys, and bring the heads together."""
         drop = self.rate if self.training else 0.0
-        heads = self.kernel(query, keys.key, keys.value, mask, self.scale, drop)  # (B, H, T, D)
+        asked = query.to(keys.key.dtype)
+        heads = self.kernel(asked, keys.key, keys.value, mask, self.scale, drop).to(query.dtype)  # (B, H, T, D)
         result: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # (B, T, W)
         return result
 

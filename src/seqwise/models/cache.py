@@ -14,6 +14,13 @@ from torch import Tensor
 from seqwise.models.attention import Keys, Mask, MultiHeadAttention
 
 
+def kept_type(vectors: Tensor) -> torch.dtype:
+    """The type that keys are kept in between steps: fp32 on a CPU, where a few bf16 queries to many sentences take two
+    to three times as long (oneDNN copies every key that does not lie right behind the one before), elsewhere as it is.
+    """
+    return torch.float32 if vectors.device.type == "cpu" else vectors.dtype
+
+
 @dataclass(frozen=True)
 class Cache:
     """Room for the keys of one layer, allocated once: slot t K + k belongs to beam k at step t."""
@@ -57,9 +64,13 @@ class DecoderState:
     ) -> "DecoderState":
         """Before the first token, with caches for `room` tokens of every beam."""
         slots = (len(like), attend.groups, room * beams, attend.head_width)
+        like = like.new_empty(0, dtype=kept_type(like))
         caches = tuple(Cache(like.new_empty(slots), like.new_empty(slots)) for _ in range(layers))
-        descent = None if beams == 1 else like.new_full((len(like), beams, room * beams), float("-inf"))
-        return cls(caches, memory, memory_mask or Mask(), descent, Mask(), 0, beams)
+        descent = None if beams == 1 else like.new_full((slots[0], beams, room * beams), float("-inf"))
+        kept = tuple(keys.to(like.dtype) for keys in memory)
+        hidden = memory_mask.bias if memory_mask else None
+        mask = Mask(bias=None if hidden is None else hidden.to(like.dtype))
+        return cls(caches, kept, mask, descent, Mask(), 0, beams)
 
     def grown(self, relations: Float[Tensor, "1 H 1 t"] | None) -> "DecoderState":
         """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are."""

@@ -6,6 +6,8 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+from seqwise.models.linear import Packed, linear
+
 CHUNK = 16 * 2**20  # logits computed at a time: few large products, and little memory
 
 
@@ -99,12 +101,17 @@ class NextToken(nn.Module):
         super().__init__()
         self.weight = weight if weight is not None else nn.Parameter(torch.empty(vocabulary, width))
         self.bias = nn.Parameter(torch.zeros(vocabulary)) if bias else None
+        self.packed: Packed | None = None
         if weight is None:
             nn.init.normal_(self.weight, std=width**-0.5)
 
     def forward(self, hidden: Float[Tensor, "*B W"]) -> Float[Tensor, "*B V"]:
         """Logits."""
-        return functional.linear(hidden, self.weight, self.bias)
+        return linear(hidden, self.weight, self.bias, packed=self.packed)
+
+    def pack(self) -> None:
+        """Keep a copy of the projection in the order that the processor reads it in; see `linear`."""
+        self.packed = Packed.copy(self.weight)
 
     def loss(
         self,

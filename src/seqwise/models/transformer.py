@@ -26,6 +26,7 @@ from seqwise.models.cache import Cache, DecoderState
 from seqwise.models.dropout import Dropout
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.heads import NextToken
+from seqwise.models.linear import Linear
 from seqwise.models.positions import Positions, PositionSettings, RelativeBias
 
 
@@ -141,19 +142,20 @@ class FeedForward(nn.Module):
     def __init__(self, width: int, settings: FeedForwardSettings) -> None:
         super().__init__()
         self.activation = settings.activation
-        self.up = nn.Linear(width, settings.width * (2 if settings.gated else 1), settings.bias)
-        self.down = nn.Linear(settings.width, width, settings.bias)
+        self.up = Linear(width, settings.width * (2 if settings.gated else 1), settings.bias)
+        self.down = Linear(settings.width, width, settings.bias)
         self.gated = settings.gated
         self.dropout = Dropout(settings.dropout)
 
     def forward(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "B T W"]:
         """Each position by itself."""
-        inner = self.up(x)  # (B, T, F), or (B, T, 2 F) with the gate first
         if self.gated:
-            gate, value = inner.chunk(2, -1)
+            gate, value = self.up(x).chunk(2, -1)
             inner = activate(gate, self.activation) * value  # (B, T, F)
+        elif self.activation == "relu":
+            inner = self.up(x, "relu")  # (B, T, F)
         else:
-            inner = activate(inner, self.activation)
+            inner = activate(self.up(x), self.activation)
         result: Tensor = self.down(self.dropout(inner))
         return result
 

@@ -68,7 +68,8 @@ def begin(
     vocabularies = prepared.vocabularies
     twin = empty_model(settings, vocabularies)
     tokens = settings.training.batch_tokens
-    watcher = Watcher(twin.to(where), prepared.valid, vocabularies, settings.evaluation, tokens)
+    dtype = device.precision(settings.training.precision, where)
+    watcher = Watcher(twin.to(where, dtype), prepared.valid, vocabularies, settings.evaluation, tokens)
     parts = (settings.training, settings.optimizer, settings.evaluation)
     named = prepared.train.pairs.where
     setting = Setting(objective, *parts, watcher, folder, where, group, stopped, named, began)

@@ -88,9 +88,12 @@ def _value(settings: Any, name: str) -> Any:
     return settings
 
 
-def open_translator(runs: Sequence[str | Path], where: str = "auto") -> tuple[Translator, Train]:
+def open_translator(
+    runs: Sequence[str | Path], where: str = "auto", precision: device.Precision = "fp32"
+) -> tuple[Translator, Train]:
     """The model of a run, or of several that vote; and the settings of the first."""
     chosen = device.pick(where)
+    dtype = device.precision(precision, chosen)
     folders = [RunFolder.open(run) for run in runs]
     settings = [read_settings(folder) for folder in folders]
     vocabularies = [Vocabularies.load(folder.path) for folder in folders]
@@ -100,7 +103,7 @@ def open_translator(runs: Sequence[str | Path], where: str = "auto") -> tuple[Tr
     for folder, made, words in zip(folders, settings, vocabularies, strict=True):
         model = empty_model(made, words)
         _fill(model, folder)
-        models.append(model.to(chosen).eval())
+        models.append(model.to(chosen, dtype).eval())
     return Translator(models, vocabularies[0]), settings[0]
 
 

@@ -13,6 +13,7 @@ from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
 from seqwise.metrics.text import bleu, chrf
 from seqwise.models import assemble
+from seqwise.models.linear import pack
 from seqwise.models.transformer import TransformerSettings
 from seqwise.training.events import Sample
 from seqwise.training.loop import EvaluationSettings, Look, Objective
@@ -85,6 +86,8 @@ class Translator:
 
     def __init__(self, models: Sequence[assemble.Translator], vocabularies: Vocabularies) -> None:
         self.models = tuple(models)
+        for model in self.models:
+            pack(model)
         self.vocabularies = vocabularies
         self.model: Model = self.models[0] if len(self.models) == 1 else Ensemble(self.models)
         self.longest = min(map(longest_output, self.models))

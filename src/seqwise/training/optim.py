@@ -119,5 +119,8 @@ class Weights:
 
     def clip(self, longest: float) -> Tensor:
         """Shorten the gradient to at most `longest` (0: leave it) and return its length before."""
-        limit = longest if longest > 0 else math.inf
-        return nn.utils.clip_grad_norm_(self.master, limit)
+        gradients = [w.grad for w in self.master if w.grad is not None]
+        norm = nn.utils.get_total_norm(gradients)
+        if longest > 0 and norm > longest:
+            nn.utils.clip_grads_with_norm_(self.master, longest, norm)
+        return norm

@@ -68,6 +68,7 @@ def evaluate(
     scores: Path | None = None,
     resamples: Annotated[int, Range(1)] = 1000,
     on_bad_row: Literal["stop", "skip"] | None = None,
+    precision: devices.Precision = "auto",
     device: str = "auto",
 ) -> Evaluation:
     """Score a trained model on data that it has not seen.
@@ -87,6 +88,7 @@ def evaluate(
         scores: File for the score of each sentence; test-scores.tsv in the run folder unless given.
         resamples: Draws of the bootstrap.
         on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.
+        precision: Of weights and products; auto takes bf16 where the processor computes in it, fp32 elsewhere.
         device: auto, cpu, cuda or cuda:N.
 
     Example:
@@ -95,7 +97,7 @@ def evaluate(
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     devices.keep_memory()
-    translator, settings = open_translator([run, *ensemble], device)
+    translator, settings = open_translator([run, *ensemble], device, precision)
     reading = replace(settings.data, on_bad_row=on_bad_row or settings.data.on_bad_row)
     pairs = read_pairs(test, reading)
     made = replace(

@@ -41,6 +41,7 @@ def predict(
     no_repeat: Annotated[int, Range(0)] | None = None,
     seed: int | None = None,
     batch: Annotated[int, Range(1)] | None = None,
+    precision: devices.Precision = "auto",
     device: str = "auto",
 ) -> str | None:
     """Put a trained model to work on text.
@@ -67,6 +68,7 @@ def predict(
         no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
         seed: Of the sampling.
         batch: Sentences decoded at once.
+        precision: Of weights and products; auto takes bf16 where the processor computes in it, fp32 elsewhere.
         device: auto, cpu, cuda or cuda:N.
 
     Example:
@@ -75,7 +77,7 @@ def predict(
     if text is not None and input is not None:
         raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
     devices.keep_memory()
-    translator, settings = open_translator([run, *ensemble], device)
+    translator, settings = open_translator([run, *ensemble], device, precision)
     given = {
         "beams": beams,
         "length_penalty": length_penalty,

@@ -1,0 +1,148 @@
+"""x W^T + b, the product that nearly all of the time goes into, without the passes that torch adds to it on a CPU.
+
+In bf16, torch spreads the bias over the result first and lets oneDNN add the product to it: 15 % of the product on
+shapes of translation. oneDNN can add the bias and apply relu while a tile is still in registers, and it can read
+weights that lie in its own order instead of bringing them there at every call, which for one row is most of the work.
+Figures: docs/benchmarks.md. In any other type, and on any other device, this is `torch.nn.Linear`.
+
+Letters of the shapes: N rows, I inputs, O outputs.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal, Protocol, runtime_checkable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
+from torch.nn import functional
+
+Then = Literal["none", "relu"]
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A weight in oneDNN's order, and which state of which weight it is a copy of."""
+
+    weight: Tensor
+    of: tuple[int, int]
+    """Address and version of the weight that was copied."""
+
+    @classmethod
+    def copy(cls, weight: Float[Tensor, "O I"]) -> "Packed | None":
+        """The copy; None where oneDNN would not use it."""
+        if not _direct(weight):
+            return None
+        made = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
+        return cls(made, _state(weight))
+
+    def fits(self, weight: Float[Tensor, "O I"]) -> bool:
+        """Whether the weight is still what it was when it was copied."""
+        return self.of == _state(weight)
+
+
+def _state(weight: Tensor) -> tuple[int, int]:
+    return weight.data_ptr(), weight._version
+
+
+@cache
+def _available() -> bool:
+    """Whether this torch has oneDNN, with the products that its own compiler (inductor) calls."""
+    there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
+    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+
+
+def _direct(weight: Tensor) -> bool:
+    return (
+        weight.dtype == torch.bfloat16 and weight.device.type == "cpu" and type(weight.data) is Tensor and _available()
+    )
+
+
+def linear(
+    x: Float[Tensor, "*B I"],
+    weight: Float[Tensor, "O I"],
+    bias: Float[Tensor, "O"] | None = None,
+    then: Then = "none",
+    packed: Packed | None = None,
+) -> Float[Tensor, "*B O"]:
+    """x W^T + b, and max(0, .) where asked.
+
+    packed   a copy of the weight in oneDNN's order; left aside where the weight has changed since
+    """
+    if not _direct(weight) or x.dtype != weight.dtype or x.numel() == 0:
+        y = functional.linear(x, weight, bias)
+        return torch.relu(y) if then == "relu" else y
+    if packed is not None and not packed.fits(weight):
+        packed = None
+    if not torch.is_grad_enabled():
+        return _product(x, weight, bias, then, packed)
+    result: Tensor = _Product.apply(x, weight, bias, then, packed)  # type: ignore[no-untyped-call]
+    return result
+
+
+def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed: Packed | None) -> Tensor:
+    chosen = weight if packed is None else packed.weight
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), chosen, bias, then, [], "")
+    return result
+
+
+class _Product(torch.autograd.Function):
+    """The same with its gradients; none is made for what is frozen."""
+
+    @staticmethod
+    def forward(
+        ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed: Packed | None
+    ) -> Tensor:
+        y = _product(x, weight, bias, then, packed)
+        ctx.save_for_backward(x, weight, y if then == "relu" else None)  # type: ignore[arg-type]  # None may be saved
+        return y
+
+    @staticmethod
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        x, weight, y = ctx.saved_tensors  # type: ignore[attr-defined]
+        wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
+        (up,) = gradients
+        if y is not None:
+            up = torch.ops.aten.threshold_backward(up, y, 0)
+        rows = up.reshape(-1, up.shape[-1])  # (N, O)
+        d_x = (rows @ weight).view(x.shape) if wanted[0] else None
+        d_weight = rows.t() @ x.reshape(-1, x.shape[-1]) if wanted[1] else None
+        d_bias = rows.sum(0) if wanted[2] else None
+        return d_x, d_weight, d_bias, None, None
+
+
+@runtime_checkable
+class Packing(Protocol):
+    """A part that keeps a packed copy of its weight."""
+
+    def pack(self) -> None:
+        """Renew the copy."""
+
+
+class Linear(nn.Linear):
+    """`linear()` with its weights; a `torch.nn.Linear` to everyone who asks."""
+
+    packed: Packed | None = None
+
+    def forward(self, x: Float[Tensor, "*B I"], then: Then = "none") -> Float[Tensor, "*B O"]:
+        """x W^T + b, and max(0, .) where asked."""
+        return linear(x, self.weight, self.bias, then, self.packed)
+
+    def pack(self) -> None:
+        """Keep a copy of the weight in oneDNN's order. To be renewed when the weight changes."""
+        self.packed = Packed.copy(self.weight)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy of the module takes along: not the packed weight."""
+        return {name: value for name, value in self.__dict__.items() if name != "packed"}
+
+
+def pack(model: nn.Module) -> None:
+    """Keep packed copies of all weights of products, as much memory again; does nothing where they would not be used.
+
+    Parts that have such a weight say so by a method `pack`.
+    """
+    for part in model.modules():
+        if isinstance(part, Packing):
+            part.pack()

@@ -1,0 +1,93 @@
+import copy
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from seqwise.models.linear import Linear, Packed, linear, pack
+
+BF16 = torch.bfloat16
+here = pytest.mark.skipif(
+    Packed.copy(torch.zeros(2, 2, dtype=BF16)) is None, reason="this torch has no oneDNN product to test"
+)
+
+
+def parts(rows=7, inputs=24, outputs=33, dtype=BF16):
+    x = torch.randn(rows, 3, inputs).to(dtype)
+    return x, torch.randn(outputs, inputs).to(dtype), torch.randn(outputs).to(dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, BF16])
+@pytest.mark.parametrize("biased", [True, False])
+@pytest.mark.parametrize("then", ["none", "relu"])
+def test_product_and_gradients_equal_torchs(dtype, biased, then):
+    """Against the same product in float64; bf16 rounds once at the end, so one part in 128 is allowed."""
+    x, weight, bias = (t.requires_grad_() for t in parts(dtype=dtype))
+    y = linear(x, weight, bias if biased else None, then)
+    up = torch.randn_like(y)
+    y.backward(up)
+    exact = [t.detach().double().requires_grad_() for t in (x, weight, bias)]
+    expected = functional.linear(exact[0], exact[1], exact[2] if biased else None)
+    if then == "relu":
+        expected = expected.relu()
+    expected.backward(up.double())
+    tolerance = {"rtol": 1e-5, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 2**-7, "atol": 0.15}
+    torch.testing.assert_close(y.double(), expected, **tolerance)
+    for given, wanted in zip((x, weight, bias)[: 2 + biased], exact, strict=False):
+        torch.testing.assert_close(given.grad.double(), wanted.grad, **tolerance)
+
+
+def test_what_is_frozen_gets_no_gradient():
+    x, weight, bias = parts()
+    x.requires_grad_()
+    linear(x, weight, bias, "relu").sum().backward()
+    assert x.grad is not None
+    assert weight.grad is None
+
+
+@here
+@torch.no_grad()
+@pytest.mark.parametrize("rows", [1, 5, 64, 300])
+def test_packed_weights_give_the_same(rows):
+    x, weight, bias = parts(rows)
+    packed = Packed.copy(weight)
+    torch.testing.assert_close(
+        linear(x, weight, bias, packed=packed), functional.linear(x, weight, bias), rtol=2**-7, atol=0.1
+    )
+
+
+@here
+@torch.no_grad()
+def test_a_packed_copy_that_is_out_of_date_is_left_aside():
+    layer = Linear(16, 8).to(BF16)
+    x = torch.randn(4, 16).to(BF16)
+    layer.pack()
+    before = layer(x)
+    layer.weight.mul_(2)
+    layer.bias.mul_(2)
+    torch.testing.assert_close(layer(x), 2 * before, rtol=2**-6, atol=0.05)
+    layer.load_state_dict({name: t / 2 for name, t in layer.state_dict().items()})
+    torch.testing.assert_close(layer(x), before)
+    layer.pack()
+    layer.to(torch.float32)
+    torch.testing.assert_close(layer(x.float()), before.float(), rtol=2**-6, atol=0.05)
+
+
+def test_packing_leaves_no_trace_in_what_is_saved_or_copied():
+    model = nn.Sequential(Linear(16, 8), nn.ReLU()).to(BF16)
+    pack(model)
+    assert set(model.state_dict()) == {"0.weight", "0.bias"}
+    assert copy.deepcopy(model)[0].packed is None
+    assert model[0].packed is None or model[0].packed.fits(model[0].weight)
+
+
+def test_fp32_is_torchs_own_product():
+    x, weight, bias = parts(dtype=torch.float32)
+    assert Packed.copy(weight) is None
+    assert torch.equal(linear(x, weight, bias), functional.linear(x, weight, bias))
+
+
+def test_no_rows_are_no_rows():
+    _, weight, bias = parts()
+    assert linear(torch.zeros(0, 24, dtype=BF16), weight, bias).shape == (0, 33)
