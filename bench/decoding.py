@@ -11,6 +11,7 @@ from _work import BOS, EOS, MODEL, PAD, VOCABULARY, corpus, tell, timed
 from seqwise import device
 from seqwise.decoding import Generation, Specials, decode
 from seqwise.models.assemble import build
+from seqwise.models.linear import pack
 
 LENGTH = 18
 
@@ -21,6 +22,7 @@ def main(precision: str = "bf16") -> None:
     torch.manual_seed(0)
     sources = [[*ids, EOS] for ids in corpus(2000)[0]]
     model = build(MODEL, VOCABULARY, VOCABULARY).eval().to(device.precision(precision, torch.device("cpu")))
+    pack(model)  # as whoever translates does
     specials = Specials(BOS, EOS, PAD, (PAD, BOS))
     for count, runs in ((1, 15), (64, 7)):
         for beams in (1, 5):

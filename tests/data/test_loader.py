@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.data.batch import Batch
+from seqwise.data.batch import Batch, Rows
 from seqwise.data.loader import Loader, Place, ordered_batches, plan_epoch
 from seqwise.errors import ConfigError, DataError
 
@@ -230,3 +230,18 @@ def test_batches_do_not_share_memory_with_the_plan():
     assert sorted(next(Loader(sources, targets, batch_tokens=100, seed=0, eos=EOS)).items.tolist()) == list(range(10))
     loader.seek(Place(0))
     assert sorted(next(loader).items.tolist()) == list(range(10))
+
+
+def test_rows_that_vary_are_batched_by_the_lengths_of_their_epoch():
+    """Each epoch has its own rows; going back to an epoch brings back its batches."""
+    sources, targets = corpus([(n % 7 + 1, n % 5 + 2) for n in range(50)])
+
+    def rows(epoch: int) -> tuple[Rows, Rows]:
+        grown = [[*row, *row[:1] * epoch] for row in sources]
+        return Rows.of(grown, end=EOS), Rows.of(targets, end=EOS)
+
+    loader = Loader(sources, targets, batch_tokens=60, seed=1, eos=EOS, varied=rows)
+    first, third = epoch_of(loader, 0), epoch_of(loader, 2)
+    assert sum(int(b.lengths.sum()) for b in third) == sum(int(b.lengths.sum()) for b in first) + 100
+    assert all(len(b.items) * max(b.inputs.shape[1], b.targets.shape[1]) <= 60 for b in third)
+    assert all(same(a, b) for a, b in zip(epoch_of(loader, 0), first, strict=True))

@@ -38,3 +38,15 @@ def test_no_test_files_is_a_fault_with_a_mend(trained):
 def test_unequal_files_are_refused(trained):
     with pytest.raises(DataError, match="25"):
         evaluate(trained / "run", test=(str(trained / "test.en"), str(trained / "train.fr")))
+
+
+def test_test_files_may_be_of_another_make_than_the_training_files(trained, tmp_path):
+    sources, targets = ((trained / f"test.{side}").read_text().splitlines() for side in ("en", "fr"))
+    table = tmp_path / "test.data"
+    table.write_text("".join(f"{b}\té{a}\n" for a, b in zip(sources, targets, strict=True)), encoding="latin-1")
+    given = {"test": (str(table),), "scores": tmp_path / "scores.tsv"}
+    with pytest.raises(DataError):
+        evaluate(trained / "run", **given)
+    table.write_text("fr\ten\n" + table.read_text("latin-1").replace("é", ""), encoding="latin-1")
+    result = evaluate(trained / "run", **given, format="tsv", encoding="latin-1", source="en", target="fr")
+    assert result.scores[0].value > 90

@@ -13,7 +13,8 @@ import torch
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
-from seqwise.errors import CheckpointError, ConfigError, TrainingError
+from seqwise.data.tokens import TokenSettings
+from seqwise.errors import CheckpointError, ConfigError, DataError, TrainingError
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.lstm import LSTMSettings
 from seqwise.training.journal import read
@@ -50,7 +51,7 @@ def command(settings, folder, *flags):
 ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "100"}
 
 
-@pytest.mark.parametrize("kind", ["transformer", "lstm", "bf16"])
+@pytest.mark.parametrize("kind", ["transformer", "lstm", "bf16", "varied"])
 @pytest.mark.parametrize("stop", [8, 10], ids=["at a look", "between looks"])
 def test_a_run_in_two_parts_equals_one_run_to_the_bit(tiny, kind, stop):
     tiny = changed(tiny, evaluation={"average": 3})
@@ -58,6 +59,8 @@ def test_a_run_in_two_parts_equals_one_run_to_the_bit(tiny, kind, stop):
         tiny = changed(tiny, model=LSTMSettings(width=24, layers=1))
     if kind == "bf16":
         tiny = changed(tiny, training={"precision": "bf16"}, evaluation={"ema": 0.9})
+    if kind == "varied":  # so small an epoch that the second part begins in another
+        tiny = changed(tiny, tokens=TokenSettings(size=300, dropout=0.3), training={"batch_tokens": 600})
     whole = changed(tiny, out=tiny.out + "-whole")
     train(whole)
     train(changed(tiny, training={"steps": stop}))
@@ -105,6 +108,34 @@ def test_a_signal_saves_and_ends_in_order(tiny, tmp_path, number):
     events = [json.loads(line) for line in journal.read_text().splitlines()]
     assert RunFolder.open(tiny.out).load_state().step == events[-1]["step"]
     assert events[-1]["reason"] == "signal"
+
+
+def test_between_looks_the_run_is_saved_by_the_clock(tiny):
+    """What is saved between two looks is as good as any other: a run killed after it goes on to the same bits."""
+    tiny = changed(tiny, evaluation={"every": 100_000, "save_every": 0.05})
+    whole = changed(tiny, out=tiny.out + "-whole", training={"steps": 80})
+    train(whole)
+    train(changed(tiny, training={"steps": 40}))
+    saved = [e for e in read(Path(tiny.out) / "journal.jsonl") if type(e).__name__ == "Saved" and e.reason == "time"]
+    assert saved
+    newest = RunFolder.open(tiny.out).newest_state()
+    folder = Path(newest)
+    assert folder.is_relative_to(tiny.out)
+    train(changed(tiny, resume=True, training={"steps": 80}))
+    assert bits(tiny.out) == bits(whole.out)
+
+
+def test_pairs_of_the_test_files_are_left_out_of_training(tiny, capsys):
+    train(changed(tiny, test=tiny.train, train=(*tiny.train,), data={"drop_leaks": False}, training={"steps": 1}))
+    with pytest.raises(DataError, match="also in validation or test"):
+        train(changed(tiny, test=tiny.train, overwrite=True))
+
+
+def test_pairs_longer_than_a_batch_are_told(tiny, capsys):
+    train(changed(tiny, training={"steps": 1, "batch_tokens": 5}))
+    assert "longer than --training.batch-tokens 5: each makes a batch of its own" in " ".join(
+        capsys.readouterr().err.split()
+    )
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

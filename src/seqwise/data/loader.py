@@ -10,7 +10,7 @@ Left out: workers in the background. To gather a batch costs a fraction of a mil
 hundreds.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -107,6 +107,9 @@ class Loader:
     that counts for nothing. So sum the loss and divide by the weights of all processes together.
 
     A pair that is longer than the budget gets a batch of its own; `oversized` counts them.
+
+    `varied`, where given, tells the rows of an epoch, sources and targets with their end tokens, for texts
+    whose tokens change from epoch to epoch; `sources` and `targets` are then those of the unvaried texts.
     """
 
     def __init__(
@@ -122,6 +125,7 @@ class Loader:
         source_pad: int | None = None,
         rank: int = 0,
         world: int = 1,
+        varied: Callable[[int], tuple[Rows, Rows]] | None = None,
     ) -> None:
         self._corpus = _Corpus.of(sources, targets, eos, pad, source_eos, source_pad)
         if batch_tokens < 1:
@@ -129,8 +133,9 @@ class Loader:
             raise ConfigError(given, "at least 1", "--training.batch-tokens 4096")
         self._budget, self._seed = batch_tokens, seed
         self._rank, self._world = rank, world
-        self._lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
-        self.oversized = int((np.maximum(*self._lengths) > batch_tokens).sum())
+        self._varied = varied
+        lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
+        self.oversized = int((np.maximum(*lengths) > batch_tokens).sum())
         self._place = Place()
         self._epoch, self._plan = 0, self._planned(0)
 
@@ -151,7 +156,7 @@ class Loader:
         self._place = Place(place.epoch + 1) if place.batch == batches else place
 
     def batches_in_epoch(self, epoch: int) -> int:
-        """How many batches this epoch has: as many as every other."""
+        """How many batches this epoch has: as many as every other, unless the rows vary."""
         return len(self._turn(epoch).turns)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -172,7 +177,11 @@ class Loader:
         return self._plan
 
     def _planned(self, epoch: int) -> Plan:
-        return plan_epoch(*self._lengths, self._budget, self._seed, epoch)
+        if self._varied is not None:
+            sources, targets = self._varied(epoch)
+            self._corpus = replace(self._corpus, sources=sources, targets=targets)
+        lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
+        return plan_epoch(*lengths, self._budget, self._seed, epoch)
 
 
 def ordered_batches(

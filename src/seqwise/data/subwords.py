@@ -14,8 +14,8 @@ the way there and back, and so that the same text always gives the same file:
 BPE: Sennrich et al. 2016, section 3.2. Unigram: Kudo 2018, section 3.2. WordPiece: Schuster and Nakajima
 2012.
 
-Left out: BPE dropout (Provilkov et al. 2020). It would encode the corpus anew in every epoch, and the
-library's random numbers cannot be seeded, so that a resumed run would not be the same run.
+Left out: BPE-dropout, which varies the tokens in training and leaves the vocabulary as it is
+(`variation.py`).
 """
 
 import json

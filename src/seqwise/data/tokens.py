@@ -17,6 +17,8 @@ adds special tokens. Of someone else's tokens, only those that their file calls 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -52,6 +54,9 @@ class TokenSettings:
     accents to their letters. none: every character as it is."""
     min_frequency: Annotated[int, Range(1)] = 2
     """Pairs, words and characters that are rarer are not learnt: what stands once teaches nothing."""
+    dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
+    """Share of the merges of BPE left out at random while training, anew in each epoch, so that one word is seen
+    in many spellings (Provilkov et al. 2020); 0.1 where the corpus is small, 0 above a million sentences."""
     source_file: str | None = None
     """An existing tokenizer.json instead of a new one, for both sides unless `target_file` is given. The
     settings above count for nothing then."""
@@ -65,6 +70,12 @@ class TokenSettings:
                 given=f"--tokens.target-file {self.target_file} alone",
                 allowed="a file for both sides or for none",
                 mend="--tokens.source-file with the tokenizer.json of the source side",
+            )
+        if self.dropout and self.source_file is None and self.kind != "bpe":
+            yield Fault(
+                given=f"--tokens.dropout {self.dropout} with --tokens.kind {self.kind}",
+                allowed="it with BPE only, whose merges it leaves out",
+                mend="--tokens.dropout 0, or --tokens.kind bpe",
             )
         if not self.joint and self.source_file is not None and self.target_file is None:
             yield Fault(
@@ -142,6 +153,26 @@ class Tokenizer:
             tokens = self._spelled([token]) if token in self._silent else [token]
             found.extend(Piece(piece, start, end) for piece in self.pieces(tokens))
         return found
+
+    def vocabulary(self) -> dict[str, int]:
+        """Every token as the file writes it, and its id."""
+        return dict(self._backend.get_vocab(with_added_tokens=True))
+
+    def merges(self) -> list[tuple[str, str]] | None:
+        """The pairs that BPE joins, the first ones first; None where the tokens are not made by merging."""
+        model = json.loads(_form(self._backend.model))
+        if model.get("type") != "BPE":
+            return None
+        pairs = (pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"])
+        return [(left, right) for left, right in pairs]
+
+    def grouped(self, texts: Sequence[str]) -> Iterator[list[tuple[int, ...]]]:
+        """The ids of each text as `encode` gives them, those of one word together."""
+        for start in range(0, len(texts), _CHUNK):
+            for encoding in self._backend.encode_batch(list(texts[start : start + _CHUNK]), add_special_tokens=False):
+                pairs = zip(encoding.word_ids, encoding.ids, strict=True)
+                words = ([token for _, token in word] for _, word in groupby(pairs, key=itemgetter(0)))
+                yield [tuple(word if self._silent.isdisjoint(word) else self._spelled(word)) for word in words]
 
     def save(self, path: str | Path) -> None:
         """Write the file, all of it or nothing; beside it the names of its special tokens, if unusual."""

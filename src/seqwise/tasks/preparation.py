@@ -62,15 +62,16 @@ def _must_fit(settings: Train, corpus: Corpus) -> None:
 
 
 def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
-    """Training and validation pairs, filtered; the first without anything that stands in the second."""
+    """Training and validation pairs, filtered; the first without anything that stands in the second, or in a test."""
     read = read_pairs(settings.train, settings.data, notes.append)
+    tests = (read_pairs(settings.test, settings.data, notes.append),) if settings.test else ()
     if settings.valid:
         valid = read_pairs(settings.valid, settings.data, notes.append)
         notes.append(f"valid: {len(valid):,} pairs")
-        train, report = filter_pairs(read, settings.data, held_out=(valid,))
+        train, report = filter_pairs(read, settings.data, held_out=(valid, *tests))
         notes.append(f"train: {report}")
         return train, valid
-    read, report = filter_pairs(read, settings.data)
+    read, report = filter_pairs(read, settings.data, held_out=tests)
     notes.append(f"train: {report}")
     if len(read) < 2:
         raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")

@@ -9,8 +9,10 @@ from seqwise import device
 from seqwise.checkpoints.provenance import signature
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
+from seqwise.data.batch import Rows
 from seqwise.data.loader import Loader
 from seqwise.data.tokens import Vocabularies
+from seqwise.data.variation import Variation
 from seqwise.models import assemble
 from seqwise.tasks.preparation import Prepared, empty_model, fresh_model, hashes, prepare
 from seqwise.tasks.settings import Train
@@ -46,8 +48,8 @@ class Run:
 
     state: TrainingState
     setting: Setting
-    note: str
-    """Where a resumed run goes on; empty for a fresh one."""
+    notes: tuple[str, ...]
+    """Where a resumed run goes on, and which batches will be larger than asked."""
 
 
 def begin(
@@ -64,7 +66,10 @@ def begin(
     if group.first and not settings.resume:
         _write_down(settings, folder, prepared, material.parameters)
     state, objective = _state(settings, prepared, material.model.to(where), where, group)
-    note = _restored(state, folder, group) if settings.resume else ""
+    notes = [_restored(state, folder, group)] if settings.resume else []
+    if state.loader.oversized:
+        longer = f"{state.loader.oversized:,} pairs are longer than --training.batch-tokens"
+        notes.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")
     vocabularies = prepared.vocabularies
     twin = empty_model(settings, vocabularies)
     tokens = settings.training.batch_tokens
@@ -73,14 +78,14 @@ def begin(
     parts = (settings.training, settings.optimizer, settings.evaluation)
     named = prepared.train.pairs.where
     setting = Setting(objective, *parts, watcher, folder, where, group, stopped, named, began)
-    return Run(state, setting, note)
+    return Run(state, setting, tuple(notes))
 
 
 def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, parameters: int) -> None:
     kept = replace(settings, resume=False, overwrite=False)
     folder.save_config(to_yaml(kept, comments=True))
     prepared.vocabularies.save(folder.path)
-    data = hashes([*settings.train, *settings.valid])
+    data = hashes([*settings.train, *settings.valid, *settings.test])
     folder.save_signature(signature(settings.training.seed, data, {"parameters": parameters}))
 
 
@@ -100,6 +105,7 @@ def _state(
         seed=training.seed,
         rank=group.rank,
         world=group.world,
+        varied=_varied(settings, prepared),
         **ends(vocabularies),
     )
     dtype = device.precision(training.precision, where)
@@ -112,6 +118,17 @@ def _state(
         objective = distributed.replicate(objective, group)
     optimizer = adamw(zip(weights.names, weights.master, strict=True), settings.optimizer)
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
+
+
+def _varied(settings: Train, prepared: Prepared) -> Callable[[int], tuple[Rows, Rows]] | None:
+    """The rows of an epoch under BPE-dropout."""
+    dropout, seed = settings.tokens.dropout, settings.training.seed
+    if not dropout:
+        return None
+    vocabularies, pairs = prepared.vocabularies, prepared.train.pairs
+    sources = Variation(vocabularies.source, pairs.sources, dropout)
+    targets = Variation(vocabularies.target, pairs.targets, dropout)
+    return lambda epoch: (sources.rows(seed, 2 * epoch), targets.rows(seed, 2 * epoch + 1))
 
 
 def _restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:

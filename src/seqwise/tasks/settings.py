@@ -24,6 +24,8 @@ class Train:
     """The sentence pairs: two aligned files (`a.en a.fr`), or one or more TSV, CSV, JSONL, Parquet or TMX files."""
     valid: tuple[str, ...] = ()
     """Pairs to look at while training, the same way; none: up to 1,000 sources are held out of `train`."""
+    test: tuple[str, ...] = ()
+    """Pairs that the model will be scored on later, the same way: what stands in them is left out of training."""
     out: str = "runs/translate"
     """Folder of the run: settings, weights, tokenizer, journal."""
     resume: bool = False

@@ -18,7 +18,7 @@ from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Translator
 
 FREE = ("resume", "overwrite", "out", "generation", "training.steps", "training.epochs", "training.time_limit",
-        "training.device", "training.shard", "evaluation.patience")  # fmt: skip
+        "training.device", "training.shard", "evaluation.patience", "evaluation.save_every")  # fmt: skip
 """Settings that a resumed run may change: they decide how long it goes on and where, not what it computes. The last
 step is one of them only where the learning rate does not depend on it."""
 LAST_STEP = ("training.steps", "training.epochs")
@@ -53,7 +53,7 @@ def same_run(given: Train, stored: Train) -> None:
 def same_data(given: Train, folder: RunFolder) -> None:
     """Refuse to resume on files whose content has changed: the place in the data would mean other pairs."""
     told = folder.load_signature()["data"]
-    changed = [path for path in (*given.train, *given.valid) if told.get(path) != hash_file(path)]
+    changed = [path for path in (*given.train, *given.valid, *given.test) if told.get(path) != hash_file(path)]
     if changed:
         raise ConfigError.of(
             [

@@ -156,7 +156,8 @@ class Watcher:
         self.model.load_state_dict(dict(weights), strict=False)
         count = self.settings.sentences or len(self.corpus.pairs.sources)
         sources = list(self.corpus.pairs.sources[:count])
-        references = list(self.corpus.pairs.targets[:count])
+        normalize = self.vocabularies.target.normalize  # what the tokens cannot say, case perhaps, is not asked for
+        references = [normalize(text) for text in self.corpus.pairs.targets[:count]]
         made = Generation(beams=self.settings.beams)
         found = Translator([self.model], self.vocabularies).translate(sources, made)
         outputs = [best[0].text for best in found]

@@ -25,6 +25,7 @@ from seqwise.training.state import TrainingState
 
 EXPLODED = 4.0  # a loss so many times the first one will not come back
 RESERVE = 1.25  # times what the end took last, kept free before a time limit
+FIRST_RESERVE = 0.1  # of the time limit, as long as no look has told how long the end takes
 
 
 @dataclass(frozen=True)
@@ -73,6 +74,8 @@ class EvaluationSettings:
     """Evaluate and keep an exponential moving average of the weights, such as 0.999; 0 does not."""
     beams: Annotated[int, Range(1, 64)] = 1
     """Beams of these translations; the final score is for `seqwise evaluate` to tell."""
+    save_every: Annotated[float, Duration()] = 600.0
+    """Wall time after which the run is saved between two looks as well; 0 saves at looks only."""
     sentences: Annotated[int, Range(0)] = 0
     """Validation sentences translated at each look, the first so many; 0 is all. The loss is always of all."""
 
@@ -138,7 +141,8 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     """
     began = time.monotonic() if setting.began is None else setting.began
     total = _planned(state.loader, setting)
-    reserve = 0.0
+    reserve = FIRST_RESERVE * setting.training.time_limit
+    saved = time.monotonic()
     setting.objective.train()
     while True:
         reason = _over(state, setting, total, began, reserve)
@@ -152,6 +156,10 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
             yield from _look(state, setting)
             looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
             reserve = RESERVE * looks * (time.monotonic() - clock)
+            saved = time.monotonic()
+        elif _due(setting, saved):
+            yield from _save(state, setting, "time")
+            saved = time.monotonic()
     yield from _finish(state, setting, reason)
 
 
@@ -161,9 +169,18 @@ def _planned(loader: Loader, setting: Setting) -> int | None:
     if setting.training.steps:
         limits.append(setting.training.steps)
     if setting.training.epochs:
-        batches = setting.training.epochs * loader.batches_in_epoch(loader.place.epoch)  # the same in each
+        batches = setting.training.epochs * loader.batches_in_epoch(
+            0
+        )  # of the first: rows that vary have others in each
         limits.append(math.ceil(batches / setting.training.accumulate))
     return min(limits, default=None)
+
+
+def _due(setting: Setting, saved: float) -> bool:
+    """Whether so much time went by that the next power cut would hurt. All ranks come to the same answer."""
+    every = setting.evaluation.save_every
+    late = every > 0 and time.monotonic() - saved >= every
+    return bool(setting.group.sum(float(late))[0])
 
 
 def _over(state: TrainingState, setting: Setting, total: int | None, began: float, reserve: float) -> str:

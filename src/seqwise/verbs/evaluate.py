@@ -13,6 +13,7 @@ from rich.text import Text
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.config import Range, check
+from seqwise.data.corpus import Format
 from seqwise.data.text import read_pairs
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
@@ -67,6 +68,10 @@ def evaluate(
     worst: Annotated[int, Range(0)] = 5,
     scores: Path | None = None,
     resamples: Annotated[int, Range(1)] = 1000,
+    format: Format | None = None,  # noqa: A002  # the name of the flag
+    encoding: str | None = None,
+    source: str | None = None,
+    target: str | None = None,
     on_bad_row: Literal["stop", "skip"] | None = None,
     precision: devices.Precision = "auto",
     device: str = "auto",
@@ -87,6 +92,10 @@ def evaluate(
         worst: How many of the worst sentences to show.
         scores: File for the score of each sentence; test-scores.tsv in the run folder unless given.
         resamples: Draws of the bootstrap.
+        format: Of the test files; as the run was set unless given, and there auto goes by their endings.
+        encoding: Of lines, TSV, CSV and JSONL; as the run was set unless given.
+        source: Column of what is read; as the run was set unless given.
+        target: Column of the reference; as the run was set unless given.
         on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.
         precision: Of weights and products; auto takes bf16 where the processor computes in it, fp32 elsewhere.
         device: auto, cpu, cuda or cuda:N.
@@ -98,7 +107,15 @@ def evaluate(
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     devices.keep_memory()
     translator, settings = open_translator([run, *ensemble], device, precision)
-    reading = replace(settings.data, on_bad_row=on_bad_row or settings.data.on_bad_row)
+    kept = settings.data
+    reading = replace(
+        kept,
+        format=format or kept.format,
+        encoding=encoding or kept.encoding,
+        source=source or kept.source,
+        target=target or kept.target,
+        on_bad_row=on_bad_row or kept.on_bad_row,
+    )
     pairs = read_pairs(test, reading)
     made = replace(
         settings.generation,

@@ -79,7 +79,8 @@ def train(settings: Train) -> Trained:
         group.wait()
         stopped = stack.enter_context(asked_to_stop())  # from here on Ctrl-C saves; before, there is nothing to save
         run = begin(settings, material, folder, where, group, stopped, clock)
-        console.print(run.note, markup=False, end="\n" if run.note else "")
+        for note in run.notes:
+            console.print(note, markup=False)
         group.wait()
         readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
         finished = follow(fit(run.state, run.setting), readers)
