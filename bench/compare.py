@@ -15,10 +15,18 @@ import subprocess
 from _work import tell
 
 
+def parsed(text: str) -> object:
+    """A line as JSON; None for what a program prints besides."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
 def figure(command: str, field: str, where: dict[str, str]) -> float:
     """Run a command and read a figure from the last of its JSON lines that fits."""
     done = subprocess.run(shlex.split(command), capture_output=True, text=True)
-    lines = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+    lines = [line for text in done.stdout.splitlines() if isinstance(line := parsed(text), dict)]
     fitting = [line for line in lines if field in line and all(str(line.get(k)) == v for k, v in where.items())]
     if not fitting:
         raise SystemExit(f"{command}: no {field} in what it printed:\n{done.stdout[-500:]}{done.stderr[-1500:]}")

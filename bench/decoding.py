@@ -1,6 +1,6 @@
 """Decoding speed: sentences a second, exactly 18 tokens each, random weights, alone and 64 at once, greedy and beam 5.
 
-python bench/decoding.py [fp32|bf16]
+python bench/decoding.py [fp32|bf16] [sentences at once] [beams]
 """
 
 import sys
@@ -16,7 +16,7 @@ from seqwise.models.linear import pack
 LENGTH = 18
 
 
-def main(precision: str = "bf16") -> None:
+def main(precision: str = "bf16", only_count: str = "", only_beams: str = "") -> None:
     """Decode and tell how fast."""
     device.keep_memory()
     torch.manual_seed(0)
@@ -24,8 +24,10 @@ def main(precision: str = "bf16") -> None:
     model = build(MODEL, VOCABULARY, VOCABULARY).eval().to(device.precision(precision, torch.device("cpu")))
     pack(model)  # as whoever translates does
     specials = Specials(BOS, EOS, PAD, (PAD, BOS))
-    for count, runs in ((1, 15), (64, 7)):
+    for count, runs in ((1, 25), (64, 25)):
         for beams in (1, 5):
+            if only_count not in ("", str(count)) or only_beams not in ("", str(beams)):
+                continue
             made = Generation(beams=beams, min_length=LENGTH, max_length=LENGTH)
             chosen = iter(range(10**6))
 
@@ -38,4 +40,4 @@ def main(precision: str = "bf16") -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:2])
+    main(*sys.argv[1:4])

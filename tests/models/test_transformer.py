@@ -7,6 +7,7 @@ from seqwise.models.attention import AttentionSettings, Mask, padding_bias
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.positions import PositionSettings
 from seqwise.models.transformer import (
+    ALIKE,
     FeedForwardSettings,
     Layer,
     NormSettings,
@@ -163,6 +164,21 @@ def test_padding_and_neighbours_change_nothing(make):
         for i, length in enumerate(LENGTHS.tolist()):
             alone = model(inputs[i : i + 1, :length], LENGTHS[i : i + 1], written[i : i + 1])
             torch.testing.assert_close(together[i : i + 1], alone, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("make", MAKES[:5], ids=lambda make: "-".join(make))
+def test_rows_read_in_groups_of_like_length_are_those_read_at_once(make):
+    """With gradients all rows are read at once, without them in groups: the same vectors at all real positions."""
+    torch.manual_seed(2)
+    model = randomized(build(settings(**make), V, V)).eval()
+    lengths = torch.randint(1, 10, (3 * ALIKE + 5,)).clamp(max=9)
+    inputs = torch.randint(4, V, (len(lengths), 9)).masked_fill(torch.arange(9) >= lengths[:, None], 0)
+    with torch.inference_mode():
+        grouped = model.encode(inputs, lengths)
+    whole = model.encode(inputs, lengths)
+    assert torch.equal(grouped.lengths, lengths)
+    real = torch.arange(9) < lengths[:, None]
+    torch.testing.assert_close(grouped.vectors[real], whole.vectors[real].detach(), atol=1e-5, rtol=1e-5)
 
 
 def test_a_decoder_sees_nothing_that_comes_later():

@@ -29,6 +29,8 @@ from seqwise.models.heads import NextToken
 from seqwise.models.linear import Linear
 from seqwise.models.positions import Positions, PositionSettings, RelativeBias
 
+ALIKE, FULL = 16, 0.9  # rows encoded at a time where less than such a share of the positions is real
+
 
 @dataclass(frozen=True)
 class NormSettings:
@@ -299,9 +301,20 @@ class Transformer(nn.Module):
         self.head = head
 
     def encode(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
-        """Read the source."""
+        """Read the source; without gradients and on a CPU, rows of like length together, so that less is padding."""
+        real = int(lengths.sum())
+        if torch.is_grad_enabled() or inputs.device.type != "cpu" or real > FULL * inputs.numel():
+            return Memory(self._read(inputs, lengths), lengths)
+        vectors = self.head.weight.new_zeros(*inputs.shape, self.settings.width)  # (B, S, W)
+        for rows in lengths.argsort().split(ALIKE):
+            longest = int(lengths[rows].max())
+            vectors[rows, :longest] = self._read(inputs[rows, :longest], lengths[rows])
+        return Memory(vectors, lengths)
+
+    def _read(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B S W"]:
         padding = padding_bias(lengths, inputs.shape[1], self.head.weight.dtype)
-        return Memory(self.encoder(inputs, padding), lengths)
+        vectors: Tensor = self.encoder(inputs, padding)
+        return vectors
 
     def hidden(
         self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], shifted: Int[Tensor, "B T"]
