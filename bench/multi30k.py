@@ -1,6 +1,8 @@
 """Score a run on Multi30k's test_2016_flickr as the literature does, and as users see it.
 
-    python bench/multi30k.py RUN DATA        DATA holds test_2016_flickr.en.gz, .fr.gz and .lc.norm.tok.fr.gz
+    python bench/multi30k.py RUN[,RUN ...] DATA
+
+Several runs decide together. DATA holds test_2016_flickr.en.gz, .fr.gz and .lc.norm.tok.fr.gz.
 
 Published figures are BLEU on lower-cased text that Moses normalized and tokenized. So outputs are lower-cased,
 normalized and tokenized the same way (sacremoses), and compared with the tokenized reference. That the way is the same
@@ -35,11 +37,16 @@ def main(run: str, data: str) -> None:
         return cut.tokenize(normalize.normalize(text.lower()), return_str=True, escape=True)
 
     tell(bench="multi30k", check=bleu([moses(text) for text in raw], tokenized, tokenize="none").value)
-    translator, settings = open_translator([run], "cpu")
+    translator, settings = open_translator(run.split(","), "cpu")
     outputs = [best[0].text for best in translator.translate(source, settings.generation)]
     score = bleu([moses(text) for text in outputs], tokenized, tokenize="none")
     tell(bench="multi30k", run=run, lc_tok_bleu=score.value, interval=score.interval, signature=score.signature)
-    for score in (bleu(outputs, raw), chrf(outputs, raw)):
+    for score in (
+        bleu(outputs, raw),
+        bleu(outputs, raw, lowercase=True),
+        chrf(outputs, raw),
+        chrf(outputs, raw, lowercase=True),
+    ):
         tell(bench="multi30k", run=run, score=score.name, value=score.value, interval=score.interval)
         tell(bench="multi30k", signature=score.signature)
 

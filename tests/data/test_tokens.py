@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tokenizers import Tokenizer as Backend
+from tokenizers import decoders, models, normalizers
 
 from seqwise.data.tokens import Piece, Tokenizer, TokenSettings, Vocabularies, train_tokenizers
 from seqwise.errors import DataError
@@ -337,3 +339,15 @@ def test_real_captions_are_learnt_in_seconds_and_come_back_whole(captions):
     assert tokenizer.size == 8000
     assert tokenizer.decode(rows) == [tokenizer.normalize(text) for text in english + french]
     assert sum(map(len, rows)) / len(rows) < 15
+
+
+def test_normalizing_undoes_what_the_files_of_llama_do_to_spaces(tmp_path):
+    """Their normalizer puts marks in the place of spaces; their decoder puts spaces back."""
+    vocabulary = {name: i for i, name in enumerate(["<pad>", "<unk>", "<s>", "</s>", "▁", "a", "b", "▁a", "▁b"])}
+    backend = Backend(models.BPE(vocabulary, [("▁", "a"), ("▁", "b")], unk_token="<unk>"))
+    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse(), decoders.Strip(" ", 1, 0)])
+    backend.add_special_tokens(["<pad>", "<unk>", "<s>", "</s>"])
+    backend.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = Tokenizer.load(tmp_path)
+    assert tokenizer.normalize("a bab b") == "a bab b" == tokenizer.decode(tokenizer.encode(["a bab b"]))[0]

@@ -2,7 +2,8 @@ import random
 from collections import Counter
 
 import pytest
-from tokenizers import models
+from tokenizers import Tokenizer as Backend
+from tokenizers import models, pre_tokenizers
 
 from seqwise.data.tokens import Tokenizer, TokenSettings, train_tokenizers
 from seqwise.data.variation import SPELLINGS, Variation, merge
@@ -81,3 +82,20 @@ def test_a_vocabulary_without_merges_is_refused(tmp_path):
     with pytest.raises(ConfigError, match=r"tokens\.dropout.*merges"):
         Variation(Tokenizer.load(tmp_path), TEXTS, 0.1)
     assert [fault.mend for fault in TokenSettings(kind="unigram", dropout=0.1).faults()]
+
+
+def test_a_vocabulary_in_which_nothing_would_vary_is_refused(tmp_path):
+    """As in the files of CLIP: the last letter of a word carries a mark, so no word merges from its letters."""
+    vocabulary = {name: i for i, name in enumerate(["<pad>", "<unk>", "<s>", "</s>", "l", "a", "a</w>", "la</w>"])}
+    backend = Backend(models.BPE(vocabulary, [("l", "a</w>")], unk_token="<unk>", end_of_word_suffix="</w>"))
+    backend.pre_tokenizer = pre_tokenizers.Whitespace()
+    backend.add_special_tokens(["<pad>", "<unk>", "<s>", "</s>"])
+    backend.save(str(tmp_path / "tokenizer.json"))
+    with pytest.raises(ConfigError, match="marks the ends"):
+        Variation(Tokenizer.load(tmp_path), ["la la"], 0.1)
+
+
+def test_no_spelling_is_longer_than_foretold(tokenizer):
+    varied = Variation(tokenizer, TEXTS, 0.5)
+    drawn = max(max(map(len, rows(varied, epoch=epoch))) for epoch in range(5))
+    assert drawn <= varied.longest <= 1 + max(len(tokenizer.normalize(text)) + 5 for text in TEXTS)

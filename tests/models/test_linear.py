@@ -1,11 +1,16 @@
 import copy
+import os
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional
 
+from seqwise.models.assemble import build
 from seqwise.models.linear import Linear, Packed, linear, pack
+from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 BF16 = torch.bfloat16
 here = pytest.mark.skipif(
@@ -91,3 +96,37 @@ def test_fp32_is_torchs_own_product():
 def test_no_rows_are_no_rows():
     _, weight, bias = parts()
     assert linear(torch.zeros(0, 24, dtype=BF16), weight, bias).shape == (0, 33)
+
+
+@here
+def test_a_whole_model_can_be_copied_after_packing():
+    settings = TransformerSettings(width=16, layers=1, heads=2, feed_forward=FeedForwardSettings(width=32))
+    model = build(settings, 20, 20).to(BF16).eval()
+    pack(model)
+    assert model.head.packed is not None
+    twin = copy.deepcopy(model)
+    assert twin.head.packed is None
+    x = torch.randn(5, 16).to(BF16)
+    with torch.no_grad():
+        torch.testing.assert_close(twin.head(x), model.head(x), rtol=2**-7, atol=0.05)
+
+
+@here
+def test_weights_made_in_inference_mode_can_be_packed():
+    with torch.inference_mode():
+        layer = Linear(8, 8).to(BF16)
+        pack(layer)
+        x = torch.randn(3, 8).to(BF16)
+        torch.testing.assert_close(layer(x), functional.linear(x, layer.weight, layer.bias), rtol=2**-7, atol=0.05)
+
+
+def test_without_instructions_for_bf16_torchs_own_product_is_used():
+    """A processor with AVX2 alone, which oneDNN is told to imitate: slow, but it works."""
+    program = (
+        "import torch; from seqwise.models.linear import Linear, pack\n"
+        "layer = Linear(8, 8).bfloat16(); pack(layer)\n"
+        "layer(torch.ones(2, 8).bfloat16()).sum().backward(); print(layer.packed)"
+    )
+    environment = {**os.environ, "ONEDNN_MAX_CPU_ISA": "AVX2"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert done.stdout.strip() == "None", done.stderr

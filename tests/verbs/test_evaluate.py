@@ -45,8 +45,8 @@ def test_test_files_may_be_of_another_make_than_the_training_files(trained, tmp_
     table = tmp_path / "test.data"
     table.write_text("".join(f"{b}\té{a}\n" for a, b in zip(sources, targets, strict=True)), encoding="latin-1")
     given = {"test": (str(table),), "scores": tmp_path / "scores.tsv"}
-    with pytest.raises(DataError):
-        evaluate(trained / "run", **given)
+    with pytest.raises(DataError, match=r"one plain file.* Try --format tsv"):
+        evaluate(trained / "run", **given, encoding="latin-1")
     table.write_text("fr\ten\n" + table.read_text("latin-1").replace("é", ""), encoding="latin-1")
     result = evaluate(trained / "run", **given, format="tsv", encoding="latin-1", source="en", target="fr")
     assert result.scores[0].value > 90

@@ -17,6 +17,8 @@ from seqwise.data.tokens import TokenSettings
 from seqwise.errors import CheckpointError, ConfigError, DataError, TrainingError
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.lstm import LSTMSettings
+from seqwise.models.positions import PositionSettings
+from seqwise.training.events import Saved
 from seqwise.training.journal import read
 from seqwise.verbs.train import train
 
@@ -110,25 +112,59 @@ def test_a_signal_saves_and_ends_in_order(tiny, tmp_path, number):
     assert events[-1]["reason"] == "signal"
 
 
-def test_between_looks_the_run_is_saved_by_the_clock(tiny):
-    """What is saved between two looks is as good as any other: a run killed after it goes on to the same bits."""
-    tiny = changed(tiny, evaluation={"every": 100_000, "save_every": 0.05})
-    whole = changed(tiny, out=tiny.out + "-whole", training={"steps": 80})
+def test_between_looks_the_run_is_saved_by_the_clock(tiny, monkeypatch):
+    """A run that breaks off after it was saved between two looks goes on to the same bits."""
+    tiny = changed(tiny, training={"steps": 80}, evaluation={"every": 100_000, "save_every": 0.05})
+    whole = changed(tiny, out=tiny.out + "-whole")
     train(whole)
-    train(changed(tiny, training={"steps": 40}))
-    saved = [e for e in read(Path(tiny.out) / "journal.jsonl") if type(e).__name__ == "Saved" and e.reason == "time"]
-    assert saved
-    newest = RunFolder.open(tiny.out).newest_state()
-    folder = Path(newest)
-    assert folder.is_relative_to(tiny.out)
-    train(changed(tiny, resume=True, training={"steps": 80}))
+    verb = sys.modules["seqwise.verbs.train"]
+    follow = verb.follow
+
+    def broken_off(events, readers):
+        def until_saved():
+            for event in events:
+                yield event
+                if isinstance(event, Saved):
+                    assert event.reason == "time"
+                    raise BrokenPipeError
+
+        return follow(until_saved(), readers)
+
+    monkeypatch.setattr(verb, "follow", broken_off)
+    with pytest.raises(BrokenPipeError):
+        train(tiny)
+    monkeypatch.undo()
+    assert 0 < RunFolder.open(tiny.out).load_state().step < 80
+    train(changed(tiny, resume=True))
     assert bits(tiny.out) == bits(whole.out)
+    assert losses(tiny.out) == losses(whole.out)
 
 
-def test_pairs_of_the_test_files_are_left_out_of_training(tiny, capsys):
-    train(changed(tiny, test=tiny.train, train=(*tiny.train,), data={"drop_leaks": False}, training={"steps": 1}))
+def test_pairs_of_the_test_files_are_left_out_of_training(tiny):
     with pytest.raises(DataError, match="also in validation or test"):
-        train(changed(tiny, test=tiny.train, overwrite=True))
+        train(changed(tiny, test=tiny.train))
+    with pytest.raises(ConfigError, match=r"--test with --data\.drop-leaks false"):
+        train(changed(tiny, test=tiny.train, data={"drop_leaks": False}))
+
+
+def test_a_vocabulary_that_cannot_vary_is_refused_before_the_old_run_is_touched(tiny, tmp_path):
+    train(tiny)
+    before = bits(tiny.out)
+    words = TokenSettings(source_file=str(Path(tiny.out) / "tokenizer.json"), dropout=0.1)
+    kept = tmp_path / "tokenizer.json"
+    kept.write_bytes((Path(tiny.out) / "tokenizer.json").read_bytes())
+    with pytest.raises(ConfigError, match="has no merges"):
+        train(changed(tiny, overwrite=True, tokens=replace(words, source_file=str(kept))))
+    assert bits(tiny.out) == before
+
+
+def test_a_learned_table_of_positions_must_hold_every_spelling(tiny):
+    """Under BPE-dropout a text may come apart into its letters."""
+    positions = PositionSettings(kind="learned", longest=30)
+    tiny = changed(tiny, model=replace(tiny.model, positions=positions), tokens=TokenSettings(size=300, dropout=0.5))
+    with pytest.raises(ConfigError, match=r"a sentence of \d+ tokens"):
+        train(tiny)
+    train(changed(tiny, model=replace(tiny.model, positions=replace(positions, longest=60)), training={"steps": 40}))
 
 
 def test_pairs_longer_than_a_batch_are_told(tiny, capsys):

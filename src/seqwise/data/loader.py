@@ -106,7 +106,8 @@ class Loader:
     are processes, those who are left without one get its first row with all weights 0: something to compute
     that counts for nothing. So sum the loss and divide by the weights of all processes together.
 
-    A pair that is longer than the budget gets a batch of its own; `oversized` counts them.
+    A pair that is longer than the budget gets a batch of its own; `oversized` counts them, in the
+    first epoch where rows vary.
 
     `varied`, where given, tells the rows of an epoch, sources and targets with their end tokens, for texts
     whose tokens change from epoch to epoch; `sources` and `targets` are then those of the unvaried texts.
@@ -134,10 +135,10 @@ class Loader:
         self._budget, self._seed = batch_tokens, seed
         self._rank, self._world = rank, world
         self._varied = varied
-        lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
-        self.oversized = int((np.maximum(*lengths) > batch_tokens).sum())
         self._place = Place()
         self._epoch, self._plan = 0, self._planned(0)
+        lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
+        self.oversized = int((np.maximum(*lengths) > batch_tokens).sum())
 
     @property
     def place(self) -> Place:

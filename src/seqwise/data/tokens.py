@@ -59,7 +59,7 @@ class TokenSettings:
     in many spellings (Provilkov et al. 2020); 0.1 where the corpus is small, 0 above a million sentences."""
     source_file: str | None = None
     """An existing tokenizer.json instead of a new one, for both sides unless `target_file` is given. The
-    settings above count for nothing then."""
+    settings above, but for `dropout`, count for nothing then."""
     target_file: str | None = None
     """An existing tokenizer.json for the target side."""
 
@@ -110,6 +110,8 @@ class Tokenizer:
         named = {token for token, added in backend.get_added_tokens_decoder().items() if added.special}
         self._silent = {self.pad, self.bos, self.eos} | (named - {self.unk})
         self._fronted = _ends(backend.normalizer, {"type": "Prepend", "prepend": " "})
+        spaces: dict[str, object] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+        self._marked = _ends(backend.normalizer, spaces)  # as in the files of Llama
         self._bytewise = '"ByteLevel"' in _form(backend.decoder)
 
     def normalize(self, text: str) -> str:
@@ -117,7 +119,9 @@ class Tokenizer:
         if self._backend.normalizer is None:
             return text
         normalized: str = self._backend.normalizer.normalize_str(text)
-        return normalized.removeprefix(" ") if self._fronted else normalized
+        if self._marked:
+            normalized = normalized.replace("▁", " ")
+        return normalized.removeprefix(" ") if self._fronted or self._marked else normalized
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, none added; on all cores."""
@@ -285,7 +289,7 @@ def _form(part: object) -> str:
     return "null" if part is None else part.__getstate__().decode()  # type: ignore[attr-defined]
 
 
-def _ends(part: object, step: dict[str, str]) -> bool:
+def _ends(part: object, step: dict[str, object]) -> bool:
     """Whether this is the last step of a sequence."""
     form = json.loads(_form(part)) or {}
     return bool((form.get("normalizers") or [None])[-1] == step)

@@ -8,7 +8,8 @@ words and more on their parts; on small corpora that is worth more than any othe
 
 Random numbers are drawn here and not by the library, whose own cannot be seeded: a resumed run must be the
 same run. To be fast enough in Python, an epoch draws at most `SPELLINGS` spellings of each distinct word and
-deals these out; 29,000 pairs of captions take half a second.
+deals these out; 29,000 captions take half a second. A tokenizer.json that does not cut texts into words, such
+as Llama 2's, has no word twice, and takes a minute instead.
 
 Left out: sampling for unigram vocabularies (Kudo 2018). Their words are not built from merges.
 """
@@ -37,11 +38,7 @@ class Variation:
     def __init__(self, tokenizer: Tokenizer, texts: Sequence[str], dropout: float) -> None:
         merges = tokenizer.merges()
         if merges is None:
-            raise ConfigError(
-                "--tokens.dropout with a vocabulary that has no merges",
-                "it with BPE only",
-                "--tokens.dropout 0, or --tokens.kind bpe",
-            )
+            raise _useless("has no merges")
         self._dropout = dropout
         self._ranks = {pair: rank for rank, pair in enumerate(merges)}
         self._ids = tokenizer.vocabulary()
@@ -56,7 +53,16 @@ class Variation:
         counts = Counter(self._words.tolist())
         names = {token: name for name, token in self._ids.items()}
         self._letters = [self._spelling(word, names) for word in numbers]  # None: this word never varies
+        if not any(self._letters):
+            raise _useless("marks the ends or the insides of words, or holds single characters only")
         self._counts = [min(SPELLINGS, counts[i]) if letters else 1 for i, letters in enumerate(self._letters)]
+
+    @property
+    def longest(self) -> int:
+        """Tokens that a text can come to have at most, its end token included: all letters by themselves."""
+        sizes = np.array([len(a if b is None else b) for a, b in zip(self._known, self._letters, strict=True)])  # (V,)
+        ends = np.concatenate([[0], np.cumsum(sizes[self._words])])  # (W + 1,)
+        return int(np.diff(ends[self._starts]).max())
 
     def rows(self, seed: int, epoch: int) -> Rows:
         """The tokens of all texts in this epoch."""
@@ -108,6 +114,14 @@ def merge(
             break
         parts[place : place + 2] = [parts[place] + parts[place + 1]]
     return parts
+
+
+def _useless(why: str) -> ConfigError:
+    return ConfigError(
+        f"--tokens.dropout with a vocabulary that {why}",
+        "one whose words merge from their letters",
+        "--tokens.dropout 0, or the vocabulary that --tokens.kind bpe learns",
+    )
 
 
 def _dealt(pool: Rows, choices: Int[np.ndarray, "W"], starts: Int[np.ndarray, "N1"]) -> Rows:

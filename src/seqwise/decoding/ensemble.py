@@ -43,4 +43,4 @@ class Ensemble:
         """log of the mean of softmax."""
         steps = [model.step(ids, part) for model, part in zip(self.models, state.states, strict=True)]
         mean = torch.stack([logits.float().softmax(-1) for logits, _ in steps]).mean(0)  # (R, V)
-        return mean.log(), _Votes(tuple(after for _, after in steps))
+        return mean.clamp_min(torch.finfo(mean.dtype).tiny).log(), _Votes(tuple(after for _, after in steps))

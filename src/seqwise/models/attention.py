@@ -87,8 +87,8 @@ def attention(
     softmax(q k^T * scale + bias) v        Vaswani et al. 2017, eq. 1; scale is 1 / sqrt(D) unless given
 
     G divides H: each key head answers H / G query heads (Ainslie et al. 2023). A query that may see no key is an error
-    of the caller and gives NaN. The choice of the kernel depends on dtype, length and device alone, so that a resumed
-    run takes the same one.
+    of the caller and gives NaN. The choice of the kernel depends on dtype, lengths, device and whether gradients
+    are recorded, never on time, so that a resumed run takes the same one.
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     few = query.shape[2] <= FEW and not torch.is_grad_enabled()

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from seqwise.models.linear import Packed, linear
+from seqwise.models.linear import Packed, Repackable, linear
 
 CHUNK = 16 * 2**20  # logits computed at a time: few large products, and little memory
 
@@ -91,7 +91,7 @@ def smoothed_loss(
     return total
 
 
-class NextToken(nn.Module):
+class NextToken(Repackable):
     """Vectors -> a score for each token of the vocabulary, and the loss of training.
 
     `weight` is handed in where it is shared with the embeddings.
@@ -101,7 +101,6 @@ class NextToken(nn.Module):
         super().__init__()
         self.weight = weight if weight is not None else nn.Parameter(torch.empty(vocabulary, width))
         self.bias = nn.Parameter(torch.zeros(vocabulary)) if bias else None
-        self.packed: Packed | None = None
         if weight is None:
             nn.init.normal_(self.weight, std=width**-0.5)
 

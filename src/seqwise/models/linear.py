@@ -43,14 +43,19 @@ class Packed:
 
 
 def _state(weight: Tensor) -> tuple[int, int]:
-    return weight.data_ptr(), weight._version
+    # one made in inference mode has no version; nor does an edit through `.data` raise it, so do not edit that way
+    return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 
 
 @cache
 def _available() -> bool:
-    """Whether this torch has oneDNN, with the products that its own compiler (inductor) calls."""
+    """Whether this torch has oneDNN with the products that its own compiler (inductor) calls, and the processor has
+    the instructions that they need in bf16."""
     there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
-    return there and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    operators = torch.ops.mkldnn
+    if not there or not hasattr(operators, "_linear_pointwise") or not hasattr(operators, "_is_mkldnn_bf16_supported"):
+        return False
+    return bool(operators._is_mkldnn_bf16_supported())
 
 
 def _direct(weight: Tensor) -> bool:
@@ -120,10 +125,18 @@ class Packing(Protocol):
         """Renew the copy."""
 
 
-class Linear(nn.Linear):
-    """`linear()` with its weights; a `torch.nn.Linear` to everyone who asks."""
+class Repackable(nn.Module):
+    """A module with a packed weight that no copy of it takes along."""
 
     packed: Packed | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: not the packed weight."""
+        return {name: value for name, value in self.__dict__.items() if name != "packed"}
+
+
+class Linear(Repackable, nn.Linear):
+    """`linear()` with its weights; a `torch.nn.Linear` to everyone who asks."""
 
     def forward(self, x: Float[Tensor, "*B I"], then: Then = "none") -> Float[Tensor, "*B O"]:
         """x W^T + b, and max(0, .) where asked."""
@@ -132,10 +145,6 @@ class Linear(nn.Linear):
     def pack(self) -> None:
         """Keep a copy of the weight in oneDNN's order. To be renewed when the weight changes."""
         self.packed = Packed.copy(self.weight)
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy of the module takes along: not the packed weight."""
-        return {name: value for name, value in self.__dict__.items() if name != "packed"}
 
 
 def pack(model: nn.Module) -> None:

@@ -302,11 +302,10 @@ class Transformer(nn.Module):
 
     def encode(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Memory:
         """Read the source; without gradients and on a CPU, rows of like length together, so that less is padding."""
-        real = int(lengths.sum())
-        if torch.is_grad_enabled() or inputs.device.type != "cpu" or real > FULL * inputs.numel():
+        if torch.is_grad_enabled() or inputs.device.type != "cpu" or int(lengths.sum()) > FULL * inputs.numel():
             return Memory(self._read(inputs, lengths), lengths)
         vectors = self.head.weight.new_zeros(*inputs.shape, self.settings.width)  # (B, S, W)
-        for rows in lengths.argsort().split(ALIKE):
+        for rows in torch.split(lengths.argsort(), ALIKE):
             longest = int(lengths[rows].max())
             vectors[rows, :longest] = self._read(inputs[rows, :longest], lengths[rows])
         return Memory(vectors, lengths)

@@ -10,6 +10,7 @@ from seqwise.checkpoints import wordvectors
 from seqwise.checkpoints.files import hash_file
 from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
+from seqwise.data.variation import Variation
 from seqwise.errors import ConfigError, DataError
 from seqwise.models import assemble
 from seqwise.models.embeddings import Embeddings
@@ -28,6 +29,8 @@ class Prepared:
     train: Corpus
     valid: Corpus
     vocabularies: Vocabularies
+    varied: tuple[Variation, Variation] | None
+    """Source and target under BPE-dropout, where it is asked for."""
     notes: tuple[str, ...]
     """What the user should know: how many pairs were left out and why, how the vocabulary came out."""
 
@@ -42,17 +45,20 @@ def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepar
         vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
         notes.extend(vocabularies.notes)
     corpora = Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies)
-    for corpus in corpora:
-        _must_fit(settings, corpus)
-    return Prepared(*corpora, vocabularies, tuple(notes))
+    varied = None
+    if dropout := settings.tokens.dropout:
+        sources = Variation(vocabularies.source, train.sources, dropout)
+        varied = sources, Variation(vocabularies.target, train.targets, dropout)
+    lengths = [1 + len(row) for corpus in corpora for row in (*corpus.sources, *corpus.targets)]
+    _must_fit(settings, max(*lengths, *(side.longest for side in varied or ())))
+    return Prepared(*corpora, vocabularies, varied, tuple(notes))
 
 
-def _must_fit(settings: Train, corpus: Corpus) -> None:
+def _must_fit(settings: Train, longest: int) -> None:
     """A learned table of positions has an end; say so before training runs into it."""
     model = settings.model
     if not isinstance(model, TransformerSettings) or model.positions.kind != "learned":
         return
-    longest = 1 + max(map(len, (*corpus.sources, *corpus.targets)))
     if longest > model.positions.longest:
         raise ConfigError(
             f"a sentence of {longest} tokens with --model.positions.longest {model.positions.longest}",

@@ -12,7 +12,6 @@ from seqwise.config import to_yaml
 from seqwise.data.batch import Rows
 from seqwise.data.loader import Loader
 from seqwise.data.tokens import Vocabularies
-from seqwise.data.variation import Variation
 from seqwise.models import assemble
 from seqwise.tasks.preparation import Prepared, empty_model, fresh_model, hashes, prepare
 from seqwise.tasks.settings import Train
@@ -105,7 +104,7 @@ def _state(
         seed=training.seed,
         rank=group.rank,
         world=group.world,
-        varied=_varied(settings, prepared),
+        varied=_varied(prepared, training.seed),
         **ends(vocabularies),
     )
     dtype = device.precision(training.precision, where)
@@ -120,14 +119,11 @@ def _state(
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
 
 
-def _varied(settings: Train, prepared: Prepared) -> Callable[[int], tuple[Rows, Rows]] | None:
+def _varied(prepared: Prepared, seed: int) -> Callable[[int], tuple[Rows, Rows]] | None:
     """The rows of an epoch under BPE-dropout."""
-    dropout, seed = settings.tokens.dropout, settings.training.seed
-    if not dropout:
+    if prepared.varied is None:
         return None
-    vocabularies, pairs = prepared.vocabularies, prepared.train.pairs
-    sources = Variation(vocabularies.source, pairs.sources, dropout)
-    targets = Variation(vocabularies.target, pairs.targets, dropout)
+    sources, targets = prepared.varied
     return lambda epoch: (sources.rows(seed, 2 * epoch), targets.rows(seed, 2 * epoch + 1))
 
 

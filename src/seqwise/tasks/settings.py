@@ -53,6 +53,12 @@ class Train:
         """Contradictions that no section sees by itself."""
         if self.resume and self.overwrite:
             yield Fault("--resume with --overwrite", "one of them", "--resume to go on, --overwrite to begin anew")
+        if self.test and not self.data.drop_leaks:
+            yield Fault(
+                "--test with --data.drop-leaks false",
+                "leaks to be dropped: to know what they are is all that the files are for",
+                "--data.drop-leaks true or no --test",
+            )
         if self.generation.temperature == 0 and self.generation.best > self.generation.beams:
             yield Fault(
                 f"--generation.best {self.generation.best} with beams {self.generation.beams}",

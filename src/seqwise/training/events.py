@@ -58,7 +58,8 @@ class Saved:
     step: int
     path: str
     reason: str
-    """`evaluation`, or why the run ended: `steps`, `epochs`, `patience`, `time limit`, `signal`."""
+    """`evaluation`, `time` (`save_every` went by), or why the run
+    ended: `steps`, `epochs`, `patience`, `time limit`, `signal`."""
 
 
 @dataclass(frozen=True)

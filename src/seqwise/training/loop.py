@@ -25,7 +25,7 @@ from seqwise.training.state import TrainingState
 
 EXPLODED = 4.0  # a loss so many times the first one will not come back
 RESERVE = 1.25  # times what the end took last, kept free before a time limit
-FIRST_RESERVE = 0.1  # of the time limit, as long as no look has told how long the end takes
+FIRST_RESERVE, MOST = 0.1, 600.0  # of the time limit, and seconds, while no look has told how long the end takes
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     """
     began = time.monotonic() if setting.began is None else setting.began
     total = _planned(state.loader, setting)
-    reserve = FIRST_RESERVE * setting.training.time_limit
+    reserve = min(MOST, FIRST_RESERVE * setting.training.time_limit)
     saved = time.monotonic()
     setting.objective.train()
     while True:
@@ -169,9 +169,7 @@ def _planned(loader: Loader, setting: Setting) -> int | None:
     if setting.training.steps:
         limits.append(setting.training.steps)
     if setting.training.epochs:
-        batches = setting.training.epochs * loader.batches_in_epoch(
-            0
-        )  # of the first: rows that vary have others in each
+        batches = setting.training.epochs * loader.batches_in_epoch(0)  # where rows vary, later ones have more or less
         limits.append(math.ceil(batches / setting.training.accumulate))
     return min(limits, default=None)
 
@@ -192,6 +190,8 @@ def _over(state: TrainingState, setting: Setting, total: int | None, began: floa
         return "signal"
     if total is not None and state.progress.step >= total:
         return "steps" if total == setting.training.steps else "epochs"
+    if setting.training.epochs and state.loader.place.epoch >= setting.training.epochs:
+        return "epochs"
     if late_ranks:
         return "time limit"
     if setting.evaluation.patience and state.progress.worse >= setting.evaluation.patience:

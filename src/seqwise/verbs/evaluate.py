@@ -14,8 +14,8 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.config import Range, check
 from seqwise.data.corpus import Format
-from seqwise.data.text import read_pairs
-from seqwise.errors import CheckpointError, ConfigError
+from seqwise.data.text import Pairs, TextSettings, read_pairs
+from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
 from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
 from seqwise.tasks.stored import open_translator
 from seqwise.training.console import printable
@@ -116,7 +116,7 @@ def evaluate(
         target=target or kept.target,
         on_bad_row=on_bad_row or kept.on_bad_row,
     )
-    pairs = read_pairs(test, reading)
+    pairs = _read(test, reading)
     made = replace(
         settings.generation,
         best=1,
@@ -137,6 +137,22 @@ def evaluate(
     told = _save(each, scores or run / SCORES)
     notes = (told, *([TOKENIZED] if tokenize != "none" and looks_tokenized(references) else []))
     return Evaluation(both, tuple(sorted(each, key=lambda one: one.score.chrf)[:worst]), notes)
+
+
+def _read(test: tuple[str, ...], reading: TextSettings) -> Pairs:
+    """The test pairs; a fault names the flags of this verb, not those of train."""
+    try:
+        return read_pairs(test, reading)
+    except SeqwiseError as error:
+        faults = [
+            replace(fault, given=_ours(fault.given), allowed=_ours(fault.allowed), mend=_ours(fault.mend))
+            for fault in error.faults
+        ]
+        raise type(error).of(faults) from None
+
+
+def _ours(text: str) -> str:
+    return text.replace("--data.", "--")
 
 
 def _save(each: list[Scored], place: Path) -> str:
