@@ -177,8 +177,10 @@ def _planned(loader: Loader, setting: Setting) -> int | None:
 def _due(setting: Setting, saved: float) -> bool:
     """Whether so much time went by that the next power cut would hurt. All ranks come to the same answer."""
     every = setting.evaluation.save_every
-    late = every > 0 and time.monotonic() - saved >= every
-    return bool(setting.group.sum(float(late))[0])
+    if not every:
+        return False
+    (late_ranks,) = setting.group.sum(float(time.monotonic() - saved >= every))
+    return bool(late_ranks)
 
 
 def _over(state: TrainingState, setting: Setting, total: int | None, began: float, reserve: float) -> str:
