@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.attention import AttentionSettings
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 PAD, UNK, BOS, EOS = range(4)
 VOCABULARY = 8000

@@ -1,14 +1,16 @@
-"""Write into the pages what they take from the code: the help of each command, and every setting.
+"""Write into the pages what they take from the code: the help of each command, every setting, the families of
+checkpoints and how far they are from their oracle.
 
     python docs/generate.py            rewrite what is stale; `make fix` calls this
     python docs/generate.py --check    write nothing, name the stale pages, exit with 1 if there are any
 
-Such a place stands between two comments, `<!-- generated: seqwise train --help -->` (or `settings`) and
-`<!-- end -->`. Text outside of them is written by people and left alone.
+Such a place stands between two comments, `<!-- generated: seqwise train --help -->` (or `settings`,
+`families`, `gate`) and `<!-- end -->`. Text outside of them is written by people and left alone.
 """
 
 import contextlib
 import io
+import json
 import os
 import re
 import sys
@@ -74,6 +76,63 @@ def _cell(text: str) -> str:
     return "".join(kept).replace("|", "\\|")
 
 
+TASKS = {
+    "tokens": "writes the next token",
+    "masked": "fills in masked tokens",
+    "labels": "labels a text",
+    "token labels": "labels each token",
+    "vectors": "gives a vector of each token",
+}
+
+
+def families() -> str:
+    """The tables of checkpoints: what each family is for, its fixed choices, the keys that are read, the source."""
+    from seqwise.checkpoints.families import Family
+    from seqwise.checkpoints.hub import FAMILIES
+
+    def block(family: Family) -> list[str]:
+        fixed, keys = _flags(family)
+        lines = [f"## `{family.name}`", "", f"{family.source}.", "", "| architecture | what it does |", "|---|---|"]
+        lines += [f"| `{name}` | {TASKS[head.task]} |" for name, head in family.heads.items()]
+        lines += ["", f"Always: {', '.join(fixed)}.", "", f"From `config.json`: {', '.join(keys)}."]
+        refused = [
+            f"`{key}` other than {' or '.join(f'`{one}`' for one in fine)}" for key, fine in family.fixed.items()
+        ]
+        return [*lines, *(["", f"Refused: {', '.join(refused)}."] if refused else []), ""]
+
+    return "\n".join(line for family in FAMILIES.values() for line in block(family)).rstrip("\n")
+
+
+def _flags(family: object) -> tuple[list[str], list[str]]:
+    """The settings that the family fixes, and those that a file sets, each with its key where it is one."""
+    from seqwise.checkpoints.families import Always, Key, Named
+
+    fixed, keys = [], []
+    for name, rule in family.settings.items():
+        match rule:
+            case Always():
+                fixed.append(f"{name} `{str(rule.value).lower() if isinstance(rule.value, bool) else rule.value}`")
+            case Key() | Named() if rule.name:
+                keys.append(f"{name} (`{rule.name}`)")
+            case _:
+                keys.append(name)
+    return fixed, keys
+
+
+def gate() -> str:
+    """What bench/gate.py measured, by architecture."""
+    told = json.loads((ROOT / "docs" / "gate.json").read_text(encoding="utf-8"))
+    rows: dict[str, list[dict]] = {}
+    for case in told["cases"].values():
+        rows.setdefault(case["architecture"], []).append(case)
+    lines = ["| architecture | cases | logits | gradients |", "|---|---|---|---|"]
+    for name, cases in rows.items():
+        worst = [max(case[what] for case in cases) for what in ("logits", "gradients")]
+        lines.append(f"| `{name}` | {len(cases)} | {worst[0]:.1e} | {worst[1]:.1e} |")
+    versions = f"transformers {told['transformers']}, torch {told['torch']}."
+    return "\n".join([*lines, "", versions])
+
+
 def content(what: str) -> str:
     """What stands in a place of that name."""
     words = what.split()
@@ -81,7 +140,11 @@ def content(what: str) -> str:
         return command_help(words[1:])
     if words == ["settings"]:
         return settings()
-    raise SystemExit(f"no place is called {what!r}: needs `seqwise ... --help` or `settings`")
+    if words == ["families"]:
+        return families()
+    if words == ["gate"]:
+        return gate()
+    raise SystemExit(f"no place is called {what!r}: needs `seqwise ... --help`, `settings`, `families` or `gate`")
 
 
 def renewed(text: str) -> str:

@@ -141,7 +141,7 @@ def test_facts_are_those_of_this_machine(tmp_path):
     assert len(found.devices) == torch.cuda.device_count()
 
 
-def test_the_race_takes_less_than_a_fifth_of_a_second():
+def test_the_race_takes_less_than_a_second():
     import time
 
     device._race()
@@ -150,7 +150,7 @@ def test_the_race_takes_less_than_a_fifth_of_a_second():
         began = time.perf_counter()
         device._race()
         times.append(time.perf_counter() - began)
-    assert min(times) < 0.2
+    assert min(times) < 1.0  # a tenth on a fast machine
 
 
 CPUINFO = "".join(

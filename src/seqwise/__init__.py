@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from seqwise.verbs.demo import demo
     from seqwise.verbs.doctor import doctor
     from seqwise.verbs.evaluate import evaluate
+    from seqwise.verbs.export import export
     from seqwise.verbs.inspect import inspect
     from seqwise.verbs.predict import predict
     from seqwise.verbs.train import train
@@ -49,12 +50,15 @@ __all__ = [
     "demo",
     "doctor",
     "evaluate",
+    "export",
     "inspect",
     "predict",
     "train",
 ]
 
-_LATE = {verb: f"seqwise.verbs.{verb}" for verb in ("demo", "doctor", "evaluate", "inspect", "predict", "train")}
+_LATE = {
+    verb: f"seqwise.verbs.{verb}" for verb in ("demo", "doctor", "evaluate", "export", "inspect", "predict", "train")
+}
 """Where the names stand that are imported when first used."""
 
 

@@ -23,7 +23,7 @@ import torch
 
 from seqwise.errors import ConfigError, nearest
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "int8"]
 _PROC = Path("/proc")
 _CGROUP = Path("/sys/fs/cgroup")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
@@ -89,14 +89,16 @@ def pick(name: str = "auto") -> torch.device:
     return device
 
 
-def precision(choice: Precision, device: torch.device) -> torch.dtype:
-    """The type of activations and working weights.
-
-    auto    bf16 where the hardware multiplies it: CUDA since Ampere, processors with AMX or AVX512-BF16
-    """
+def resolved(choice: Precision, device: torch.device) -> Literal["fp32", "bf16", "int8"]:
+    """auto: bf16 where the hardware multiplies it: CUDA since Ampere, processors with AMX or AVX512-BF16."""
     if choice == "auto":
-        choice = "bf16" if _multiplies_bf16(device) else "fp32"
-    return torch.bfloat16 if choice == "bf16" else torch.float32
+        return "bf16" if _multiplies_bf16(device) else "fp32"
+    return choice
+
+
+def precision(choice: Literal["auto", "fp32", "bf16"], device: torch.device) -> torch.dtype:
+    """The type of activations and working weights."""
+    return torch.bfloat16 if resolved(choice, device) == "bf16" else torch.float32
 
 
 def seed(number: int) -> None:

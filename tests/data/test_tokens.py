@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Backend
 from tokenizers import decoders, models, normalizers
 
-from seqwise.data.tokens import Piece, Tokenizer, TokenSettings, Vocabularies, train_tokenizers
+from seqwise.data.tokens import Framed, Piece, Tokenizer, TokenSettings, Vocabularies, train_tokenizers
 from seqwise.errors import DataError
 
 DATA = Path(os.environ.get("SEQWISE_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
@@ -351,3 +351,37 @@ def test_normalizing_undoes_what_the_files_of_llama_do_to_spaces(tmp_path):
     backend.save(str(tmp_path / "tokenizer.json"))
     tokenizer = Tokenizer.load(tmp_path)
     assert tokenizer.normalize("a bab b") == "a bab b" == tokenizer.decode(tokenizer.encode(["a bab b"]))[0]
+
+
+def test_a_text_of_ours_has_no_frame():
+    """Our own files add nothing, so who builds batches does."""
+    tokenizer = trained("bpe")
+    ids = tokenizer.encode([ENGLISH[0], "</s>"])
+    assert tokenizer.framed([ENGLISH[0], "</s>"]) == [Framed(row, [0] * len(row)) for row in ids]
+    both = [*ids[0], *ids[1]]
+    assert tokenizer.framed([(ENGLISH[0], "</s>")])[0].ids == both
+    assert tokenizer.framed([]) == []
+    with pytest.raises(DataError, match="text 2"):
+        tokenizer.framed(["good", ("good", "bad \udc80")])
+
+
+def test_in_a_template_special_tokens_are_special_but_for_what_marks_stand_for():
+    tokenizer = trained("bpe")
+    (dog,) = tokenizer.encode(["the dog"])
+    (told,) = tokenizer.encode(["a </s> dog"])
+    assert tokenizer.from_template("<s>the dog</s>") == [2, *dog, 3]
+    assert tokenizer.from_template("<s>a 123 dog</s>", {"123": "</s>"}) == [2, *told, 3]
+    assert tokenizer.from_template("<s>123", {"123": "<s></s>456"})[1:] == tokenizer.encode(["<s></s>456"])[0]
+    assert tokenizer.from_template("") == []
+    assert tokenizer.special_names == {"<pad>", "<unk>", "<s>", "</s>"}
+
+
+def test_normalizing_leaves_the_first_space_where_a_decoder_does(tmp_path):
+    """As in Gemma's file, whose normalizer is one step and puts nothing ahead."""
+    backend = Backend(models.BPE({"<pad>": 0, "<unk>": 1, "</s>": 2, "▁": 3, "a": 4}, [], unk_token="<unk>"))
+    backend.normalizer = normalizers.Replace(" ", "▁")
+    backend.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.Fuse()])
+    backend.add_special_tokens(["<pad>", "<unk>", "</s>"])
+    backend.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = Tokenizer.load(tmp_path)
+    assert tokenizer.normalize(" a  a") == " a  a" == tokenizer.decode(tokenizer.encode([" a  a"]))[0]

@@ -6,10 +6,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.decoding import Ensemble, Generation, Specials, decode, score, search
-from seqwise.decoding.beam import length_penalty
+from seqwise.decoding.pools import length_penalty
 from seqwise.decoding.rules import forbid_repeats, keep_min_p, keep_top_k, keep_top_p, likeliest
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 ROOM = 4
 INPUTS = torch.arange(20)[:, None]

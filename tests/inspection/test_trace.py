@@ -5,10 +5,11 @@ from torch import nn
 from seqwise.inspection.attention import by_word, cross_attention
 from seqwise.inspection.steps import steps
 from seqwise.inspection.trace import attentions, trace, weights
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.attention import AttentionSettings, Mask, MultiHeadAttention, padding_bias
+from seqwise.models.attention import AttentionSettings, MultiHeadAttention
+from seqwise.models.kernels import Mask, padding_bias
 from seqwise.models.lstm import LSTMSettings
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 
 @pytest.mark.parametrize("causal", [False, True])

@@ -118,7 +118,7 @@ def test_intervals_of_another_seed_differ_but_little():
 def test_drawing_in_portions_changes_nothing(monkeypatch):
     outputs, references = corpus(40)
     at_once = bleu(outputs, references, resamples=50)
-    monkeypatch.setattr("seqwise.metrics.text.DRAWS", 300)
+    monkeypatch.setattr("seqwise.metrics.scores.DRAWS", 300)
     assert bleu(outputs, references, resamples=50) == at_once
 
 

@@ -2,10 +2,10 @@ import pytest
 import torch
 
 from seqwise.errors import ConfigError
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build, count
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.lstm import LSTMSettings
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 SMALL = TransformerSettings(width=16, layers=1, heads=2, feed_forward=FeedForwardSettings(width=32))
 

@@ -4,17 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from seqwise.models.attention import (
-    UNFUSED_UP_TO,
-    AttentionSettings,
-    Mask,
-    MultiHeadAttention,
-    _recorded,
-    _TwoProducts,
-    attention,
-    padding_bias,
-)
-from seqwise.models.positions import PositionSettings
+from seqwise.models.attention import AttentionSettings, MultiHeadAttention
+from seqwise.models.kernels import UNFUSED_UP_TO, Mask, _recorded, _TwoProducts, attention, padding_bias
+from seqwise.models.positions import PositionSettings, turns
 
 LENGTHS = torch.tensor([5, 3, 1, 7])
 
@@ -121,7 +113,7 @@ def test_rotary_scores_depend_on_distance_only():
     x = torch.randn(1, 4, 32)
     scores = []
     for first in (0, 100):
-        query, keys = part.project(x, torch.arange(first, first + 4))
+        query, keys = part.project(x, turns(positions, 16, torch.arange(first, first + 4)))
         scores.append(query @ keys.key.transpose(-1, -2))
     torch.testing.assert_close(*scores, atol=1e-4, rtol=1e-4)
 

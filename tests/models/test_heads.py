@@ -2,8 +2,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from seqwise.models import heads
-from seqwise.models.heads import NextToken, smoothed_loss
+from seqwise.models import vocabulary_loss
+from seqwise.models.heads import NextToken
+from seqwise.models.vocabulary_loss import smoothed_loss
 
 
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
@@ -11,7 +12,7 @@ from seqwise.models.heads import NextToken, smoothed_loss
 @pytest.mark.parametrize("chunk", [64, 10**6])
 def test_loss_and_gradients_equal_cross_entropy(smoothing, biased, chunk, monkeypatch):
     """Oracle: torch's cross_entropy over all logits."""
-    monkeypatch.setattr(heads, "CHUNK", chunk)
+    monkeypatch.setattr(vocabulary_loss, "CHUNK", chunk)
     inputs = [torch.randn(19, 8), torch.randn(31, 8), torch.randn(31) if biased else None]
     target = torch.randint(31, (19,))
     results = []

@@ -8,9 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
 from seqwise.models.linear import Linear, Packed, linear, pack
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 
 BF16 = torch.bfloat16
 here = pytest.mark.skipif(

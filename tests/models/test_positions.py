@@ -13,10 +13,10 @@ from seqwise.models.positions import (
     PositionSettings,
     RelativeBias,
     alibi_slopes,
-    rotate,
     sinusoidal,
     t5_bucket,
 )
+from seqwise.models.rotary import rotate
 
 
 def test_interleaved_sinusoids_equal_the_formula_of_the_paper():

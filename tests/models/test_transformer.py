@@ -2,17 +2,14 @@ import pytest
 import torch
 from torch import nn
 
+from seqwise.models.architecture import FeedForwardSettings, NormSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.attention import AttentionSettings, Mask, padding_bias
+from seqwise.models.attention import AttentionSettings
 from seqwise.models.embeddings import EmbeddingSettings
+from seqwise.models.kernels import Mask, padding_bias
+from seqwise.models.layers import Layer
 from seqwise.models.positions import PositionSettings
-from seqwise.models.transformer import (
-    ALIKE,
-    FeedForwardSettings,
-    Layer,
-    NormSettings,
-    TransformerSettings,
-)
+from seqwise.models.transformer import ALIKE
 
 LENGTHS = torch.tensor([5, 3, 1, 7])
 V = 40

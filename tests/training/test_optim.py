@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
 from seqwise.training.optim import OptimizerSettings, Weights, adamw, decays, rate_at
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from seqwise.data.tokens import TokenSettings
 from seqwise.decoding import Generation
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.tasks import Train
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings

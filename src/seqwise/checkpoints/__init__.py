@@ -1,4 +1,4 @@
-"""Weights in and out: our run folder, and vectors of words that others trained.
+"""Weights in and out: our run folder, checkpoints of the hub, and vectors of words that others trained.
 
     run            the run folder: what stands in it, and who may write
     states         the moments that training can go on from
@@ -7,6 +7,15 @@
     lock           one trainer at a time
     provenance     what a run was made with
     wordvectors    word2vec and GloVe files
+
+    download       a name becomes a folder in the hub's format
+    hub            such a folder as a model, and back
+    soundness      whether its config.json makes sense
+    shards, names  its tensors, and which part of ours each fills
+    families       what a table of a family is made of; rules that several need (rules)
+    encoders, decoders, encoder_decoders, modernbert      the tables
+    sentence_pooling                                      how a sentence encoder makes one vector of many
+    export, export_onnx, export_ctranslate2               for other programs
 
 What is read here was written by anyone: it is checked, and no code of it is ever run.
 """

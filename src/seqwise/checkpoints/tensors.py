@@ -87,7 +87,7 @@ def read_tensors(path: Path) -> Tensors:
             mend=f"chmod u+r {path}",
         ) from error
     except SafetensorError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     tied: dict[str, str] = json.loads(metadata.get(TIED, "{}"))
     return {**tensors, **{name: tensors[kept] for name, kept in tied.items()}}
 
@@ -99,7 +99,7 @@ def read_metadata(path: Path) -> dict[str, str]:
         with safe_open(path, framework="pt") as file:
             read.update(file.metadata() or {})
     except SafetensorError as error:
-        raise _damaged(path, error) from error
+        raise damaged(path, error) from error
     read.pop(TIED, None)
     return read
 
@@ -128,10 +128,12 @@ def _name(name: str, tensor: Tensor) -> str:
     return known
 
 
-def _damaged(path: Path, error: SafetensorError) -> CheckpointError:
+AGAIN = "copying it again, or training on with --resume, which writes it anew"
+
+
+def damaged(path: Path, error: SafetensorError, mend: str = AGAIN) -> CheckpointError:
     """Say how much of the file is there and how much its header tells, as far as that can be read."""
     size = path.stat().st_size
-    mend = "copying it again, or training on with --resume, which writes it anew"
     expected = _told(path, size)
     if expected is None:
         return CheckpointError(

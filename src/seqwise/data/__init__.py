@@ -9,6 +9,10 @@
     tokens         text to ids and back; how a vocabulary is learnt (subwords), what is special (specials)
     loader         ids to batches
     batch          the batch
+    pretrained     the tokenizer of a checkpoint, from whichever files it has: families (how each lays out its ids),
+                   neighbours (the small files beside them), sentencepiece, pieces, conversion, sealing
+    chat           a conversation as a text: templates, without running what they say
+    settings       how a tokenizer is learnt
 
 Nothing is imported here, so that who reads text does not wait for torch.
 """

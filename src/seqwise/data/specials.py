@@ -37,13 +37,22 @@ class Specials:
     """Starts the decoder; the padding's id where the file names none, as with T5 and Marian."""
     eos: int
     """Ends a sentence."""
+    rows: int | None = None
+    """Tokens that the model has, where the file holds more: pieces that a text is cut into all the same, and that
+    are unknown then, as with Marian. None where all are the model's."""
 
 
 def load(path: Path) -> tuple[Backend, Specials]:
     """Read a tokenizer.json and find its special tokens."""
+    backend = read(path)
+    return backend, _find(backend, _named_beside(path), path)
+
+
+def read(path: Path) -> Backend:
+    """A tokenizer.json, without its special tokens."""
     text = _read(path)
     try:
-        backend = Backend.from_str(text)
+        return Backend.from_str(text)
     except Exception as error:  # the library raises nothing more precise
         raise CheckpointError(
             given=f"no tokenizer ({error})",
@@ -51,7 +60,47 @@ def load(path: Path) -> tuple[Backend, Specials]:
             mend="copying or training it again",
             where=str(path),
         ) from None
-    return backend, _find(backend, _named_beside(path), path)
+
+
+def special_names(backend: Backend) -> frozenset[str]:
+    """What the special tokens of a file are called in a text that may name them, such as a chat template's."""
+    return frozenset(added.content for added in backend.get_added_tokens_decoder().values() if added.special)
+
+
+def of_model(
+    backend: Backend, named: Mapping[str, str], config: Mapping[str, Any], where: Path, rows: int | None = None
+) -> Specials:
+    """The special tokens of a pretrained model: as its config.json has them, else as they are named, else as usual.
+
+    Gentler than `load`: a decoder such as Llama's or GPT-2's has no padding, and gets the end token for it. The
+    loss never sees it there. An id that the tokenizer lacks counts for nothing: configs hold defaults of their class.
+    An encoder-decoder says itself what starts its decoder: the padding in T5 and Marian, the end in BART.
+    """
+    ids: dict[str, int] = {}
+    begun = numbers(config.get("decoder_start_token_id"))
+    for role, usual in USUAL.items():
+        entry = numbers(config.get(f"{role}_token_id"))
+        told = [token for token in (begun if begun and role == "bos" else entry) if _known(backend, token, rows)]
+        by_name = [backend.token_to_id(named[role])] if role in named else []
+        chosen = [token for token in by_name if token in told] or told or by_name
+        found = [token for token in chosen or map(backend.token_to_id, usual) if token is not None]
+        if found:
+            ids[role] = found[0]
+    if "eos" not in ids:
+        raise _missing(["eos"], where)
+    pad = ids.get("pad", ids["eos"])
+    return Specials(pad, ids.get("unk", pad), ids.get("bos", pad), ids["eos"], rows)
+
+
+def numbers(entry: object) -> list[int]:
+    """The ids in an entry of config.json, which is a number, several, or none."""
+    entries = entry if isinstance(entry, list) else [entry]
+    return [token for token in entries if isinstance(token, int) and not isinstance(token, bool)]
+
+
+def _known(backend: Backend, token: int, rows: int | None) -> bool:
+    inside = 0 <= token < (2**32 if rows is None else rows)  # the library counts in 32 bits
+    return inside and backend.id_to_token(token) is not None
 
 
 def save(path: Path, backend: Backend, specials: Specials) -> None:
@@ -62,11 +111,14 @@ def save(path: Path, backend: Backend, specials: Specials) -> None:
     except CheckpointError:
         found = None
     if found != specials:
-        names = {f"{role}_token": backend.id_to_token(getattr(specials, role)) for role in USUAL}
+        names: dict[str, Any] = {f"{role}_token": backend.id_to_token(getattr(specials, role)) for role in USUAL}
+        if specials.rows is not None:
+            names["rows"] = specials.rows
         _write(_beside(path, "special_tokens_map"), json.dumps(names, indent=2, ensure_ascii=False))
 
 
-def _find(backend: Backend, named: Mapping[str, str], path: Path) -> Specials:
+def _find(backend: Backend, beside: Mapping[str, Any], path: Path) -> Specials:
+    named = {role: beside[role] for role in USUAL if role in beside}
     model = json.loads(backend.to_str())["model"]
     told = {"unk": model["unk_token"]} if isinstance(model.get("unk_token"), str) else {}
     ids: dict[str, int] = {}
@@ -80,24 +132,28 @@ def _find(backend: Backend, named: Mapping[str, str], path: Path) -> Specials:
             ids[role] = found[0]
     missing = [role for role in ("pad", "eos") if role not in ids]
     if missing:
-        wanted = " and ".join(f"{role}_token" for role in missing)
-        raise CheckpointError(
-            given=f"a tokenizer without {wanted}",
-            allowed="one for padding and one for the end, such as "
-            + ", ".join(name for role in missing for name in USUAL[role][:2]),
-            mend=f"naming {wanted} in a {_beside(path, 'special_tokens_map').name} beside it",
-            where=str(path),
-        )
-    return Specials(ids["pad"], ids.get("unk", ids["pad"]), ids.get("bos", ids["pad"]), ids["eos"])
+        raise _missing(missing, path)
+    pad = ids["pad"]
+    return Specials(pad, ids.get("unk", pad), ids.get("bos", pad), ids["eos"], beside.get("rows"))
 
 
-def _named_beside(path: Path) -> dict[str, str]:
-    """Role -> name, from the files beside."""
-    named: dict[str, str] = {}
-    for stem in (
-        "tokenizer_config",
-        "special_tokens_map",
-    ):  # the latter says nothing else, so it has the last word
+def _missing(roles: list[str], path: Path) -> CheckpointError:
+    wanted = " and ".join(f"{role}_token" for role in roles)
+    purpose = {"pad": "padding", "eos": "the end"}
+    return CheckpointError(
+        given=f"a tokenizer without {wanted}",
+        allowed=" and ".join(f"one for {purpose[role]}" for role in roles)
+        + ", such as "
+        + ", ".join(name for role in roles for name in USUAL[role][:2]),
+        mend=f"naming {wanted} in a {_beside(path, 'special_tokens_map').name} beside it",
+        where=str(path),
+    )
+
+
+def _named_beside(path: Path) -> dict[str, Any]:
+    """Role -> name, and the rows that `save` notes, from the files beside."""
+    named: dict[str, Any] = {}
+    for stem in ("tokenizer_config", "special_tokens_map"):  # the latter says nothing else: it has the last word
         beside = _beside(path, stem)
         if not beside.is_file():
             continue
@@ -108,6 +164,8 @@ def _named_beside(path: Path) -> dict[str, str]:
                 name = entry.get("content") if isinstance(entry, dict) else entry
                 if isinstance(name, str):
                     named[role] = name
+            for rows in numbers(entries.get("rows"))[:1]:
+                named["rows"] = rows
         except (ValueError, AttributeError) as error:
             raise CheckpointError(
                 given=f"no JSON object ({error})",

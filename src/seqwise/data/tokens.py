@@ -8,92 +8,40 @@ The last holds for our BPE and unigram with any text at all. For our WordPiece, 
 for text made of what they know; the rest comes back as `<unk>`. No special token can be smuggled in: a text
 that contains "</s>" is spelled like any other text, by whatever tokenizer.
 
-How a vocabulary is learnt stands in `subwords.py`; what a file calls its special tokens, in `specials.py`.
+    framed(texts) -> ids, segments          with the special tokens that the file itself puts around a text
+    from_template(text) -> ids              of a rendered chat, where special tokens are meant: see `chat.py`
 
-Left out: padding (`batch.py`), cutting (`text.py`), chat templates, and the post-processor of a file, which
-adds special tokens. Of someone else's tokens, only those that their file calls special are kept out of text.
+The settings stand in `settings.py`, how a vocabulary is learnt in `subwords.py`, what a file calls its special
+tokens in `specials.py`, and how the files of pretrained models are read in `pretrained.py`.
+
+Left out: padding (`batch.py`) and cutting (`text.py`). Of someone else's tokens, only those that their file calls
+special are kept out of text.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
-from typing import Annotated, NamedTuple
 
+from tokenizers import Encoding
 from tokenizers import Tokenizer as Backend
 
-from seqwise.config import Range
 from seqwise.data import specials
+from seqwise.data.pieces import ABSENT, Framed, Piece, ends, form, shown
+from seqwise.data.sealing import Sealed
+from seqwise.data.settings import TokenSettings
 from seqwise.data.specials import Specials
-from seqwise.data.subwords import Form, Kind, learn
-from seqwise.errors import DataError, Fault
+from seqwise.data.subwords import learn
+from seqwise.errors import DataError
+
+__all__ = ["Framed", "Piece", "TokenSettings", "Tokenizer", "Vocabularies", "train_tokenizers"]
 
 _CHUNK = 20_000  # texts encoded at once: the library keeps some 2 kB for each until their ids are read
-
-
-@dataclass(frozen=True)
-class TokenSettings:
-    """How text is cut into tokens."""
-
-    kind: Kind = "bpe"
-    """bpe: frequent pieces, built up from pairs; good from a thousand sentences on, hence the default.
-    unigram: pieces chosen by likelihood; somewhat more of them for the same text. wordpiece: like bpe, but a
-    word with an unknown character is lost. words, characters: for comparison and for teaching."""
-    size: Annotated[int, Range(5)] = 8000
-    """Tokens at most, the special and the 256 byte tokens among them; fewer where the corpus holds fewer.
-    8000 to 10000 is usual for small corpora (30,000 to 300,000 sentences), 32000 above a million."""
-    joint: bool = True
-    """One vocabulary for source and target, so that names and numbers are the same token and embeddings can
-    be tied. Separate ones pay where the scripts differ, as in English to Chinese."""
-    lowercase: bool = False
-    """Lower all letters. Right for corpora scored without case; what is lost cannot come back."""
-    normalize: Form = "nfkc"
-    """nfkc: one form for what looks alike (ligatures, full-width letters, no-break spaces). nfc: only joins
-    accents to their letters. none: every character as it is."""
-    min_frequency: Annotated[int, Range(1)] = 2
-    """Pairs, words and characters that are rarer are not learnt: what stands once teaches nothing."""
-    dropout: Annotated[float, Range(0.0, 0.5)] = 0.0
-    """Share of the merges of BPE left out at random while training, anew in each epoch, so that one word is seen
-    in many spellings (Provilkov et al. 2020); 0.1 where the corpus is small, 0 above a million sentences."""
-    source_file: str | None = None
-    """An existing tokenizer.json instead of a new one, for both sides unless `target_file` is given. The
-    settings above, but for `dropout`, count for nothing then."""
-    target_file: str | None = None
-    """An existing tokenizer.json for the target side."""
-
-    def faults(self) -> Iterator[Fault]:
-        """What contradicts itself."""
-        if self.target_file is not None and self.source_file is None:
-            yield Fault(
-                given=f"--tokens.target-file {self.target_file} alone",
-                allowed="a file for both sides or for none",
-                mend="--tokens.source-file with the tokenizer.json of the source side",
-            )
-        if self.dropout and self.source_file is None and self.kind != "bpe":
-            yield Fault(
-                given=f"--tokens.dropout {self.dropout} with --tokens.kind {self.kind}",
-                allowed="it with BPE only, whose merges it leaves out",
-                mend="--tokens.dropout 0, or --tokens.kind bpe",
-            )
-        if not self.joint and self.source_file is not None and self.target_file is None:
-            yield Fault(
-                given="--tokens.joint false with --tokens.source-file only",
-                allowed="a file for each side",
-                mend="--tokens.target-file, or --tokens.joint true",
-            )
-
-
-class Piece(NamedTuple):
-    """One token of a text, and where in the text it stands."""
-
-    piece: str
-    """As `Tokenizer.pieces` shows it."""
-    start: int
-    """First character, in the text as it was given."""
-    end: int
-    """One past the last."""
+_CODE = re.compile(r">>[^<>]+<<")  # the language that Marian's multilingual models are to write, ahead of the text
 
 
 class Tokenizer:
@@ -106,13 +54,23 @@ class Tokenizer:
         self._backend = backend
         self._specials = specials
         self.pad, self.unk, self.bos, self.eos = specials.pad, specials.unk, specials.bos, specials.eos
-        self.size = 1 + max(backend.get_vocab(with_added_tokens=True).values(), default=-1)
-        named = {token for token, added in backend.get_added_tokens_decoder().items() if added.special}
-        self._silent = {self.pad, self.bos, self.eos} | (named - {self.unk})
-        self._fronted = _ends(backend.normalizer, {"type": "Prepend", "prepend": " "})
-        spaces: dict[str, object] = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
-        self._marked = _ends(backend.normalizer, spaces)  # as in the files of Llama
-        self._bytewise = '"ByteLevel"' in _form(backend.decoder)
+        held = 1 + max(backend.get_vocab(with_added_tokens=True).values(), default=-1)
+        self.size = held if specials.rows is None else min(specials.rows, held)
+        named = {token: added.content for token, added in backend.get_added_tokens_decoder().items() if added.special}
+        self._sided = specials.rows is not None
+        self._silent = {self.pad, self.bos, self.eos} | (named.keys() - {self.unk})
+        self._barred = frozenset(self._silent) | frozenset(range(self.size, held))
+        self._codes = {name: token for token, name in named.items() if _CODE.fullmatch(name)}
+        self._fronted = ends(backend.normalizer, {"type": "Prepend", "prepend": " "})
+        spaces = {"type": "Replace", "pattern": {"String": " "}, "content": "▁"}
+        self._marked = ends(backend.normalizer, spaces)  # as in the files of Llama and Gemma
+        self._stripped = self._fronted or (self._marked and '"Strip"' in form(backend.decoder))
+        self._bytewise = '"ByteLevel"' in form(backend.decoder)
+
+    @property
+    def special_names(self) -> frozenset[str]:
+        """The special tokens as a chat template writes them."""
+        return specials.special_names(self._backend)
 
     def normalize(self, text: str) -> str:
         """The text as the tokens see it, and as `decode` gives it back. Twice is the same as once."""
@@ -121,19 +79,54 @@ class Tokenizer:
         normalized: str = self._backend.normalizer.normalize_str(text)
         if self._marked:
             normalized = normalized.replace("▁", " ")
-        return normalized.removeprefix(" ") if self._fronted or self._marked else normalized
+        return normalized.removeprefix(" ") if self._stripped else normalized
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids of each text, none added; on all cores."""
         rows: list[list[int]] = []
         for start in range(0, len(texts), _CHUNK):
             chunk = list(texts[start : start + _CHUNK])
+            bodies = [self._body(text) for text in chunk] if self._codes else chunk
             try:
-                found = self._backend.encode_batch_fast(chunk, add_special_tokens=False)
+                found = self._backend.encode_batch_fast(bodies, add_special_tokens=False)
             except TypeError:
                 raise _no_text(chunk, start) from None
-            rows.extend(encoding.ids for encoding in found)
-        return [row if self._silent.isdisjoint(row) else self._spelled(row) for row in rows]
+            ids = [encoding.ids for encoding in found]
+            rows.extend(map(self._looked_up, ids, bodies) if self._sided else ids)
+        rows = [self._own(row) for row in rows]
+        return [[*self._code(text), *row] for text, row in zip(texts, rows, strict=True)] if self._codes else rows
+
+    def framed(self, texts: Sequence[str | tuple[str, str]]) -> list[Framed]:
+        """Each text, or pair of texts, with the special tokens that the file puts around it.
+
+        Those in the text itself stay text, as with `encode`. A file that says nothing of them adds none.
+        """
+        framed: list[Framed] = []
+        for start in range(0, len(texts), _CHUNK):
+            chunk = list(texts[start : start + _CHUNK])
+            bodies = [self._body(text) if isinstance(text, str) else text for text in chunk] if self._codes else chunk
+            try:
+                found = self._backend.encode_batch(bodies, add_special_tokens=True)
+            except TypeError:
+                raise _no_text(chunk, start) from None
+            for text, body, encoding in zip(chunk, bodies, found, strict=True):
+                framed.append(self._framed(text, body, encoding))
+        return framed
+
+    def from_template(self, text: str, marks: Mapping[str, str] | None = None) -> list[int]:
+        """Ids of a text that a chat template made, in which special tokens are special, and none added.
+
+        `marks` stand for words of the user's (mark -> words), in which they are not.
+        """
+        try:
+            if not marks:
+                return list(self._open.encode(text, add_special_tokens=False).ids)
+            ids, meant = self._sealed.encode(text, marks)
+        except TypeError:
+            raise _no_text([text], 0) from None
+        runs = groupby(zip(ids, meant, strict=True), key=itemgetter(1))
+        rows = ((special, [token for token, _ in run]) for special, run in runs)
+        return [token for special, row in rows for token in (row if special else self._own(row))]
 
     def decode(self, ids_batch: Sequence[Sequence[int]]) -> list[str]:
         """The text of each row, without special tokens, but with `<unk>`: a lost word is to be seen."""
@@ -146,25 +139,28 @@ class Tokenizer:
 
     def words(self, text: str) -> list[Piece]:
         """The tokens of a text, one for each id of `encode`, with the place where each stands in it."""
+        body = self._body(text)
+        ahead = len(text) - len(body)
         try:
-            encoding = self._backend.encode(text, add_special_tokens=False)
+            encoding = self._backend.encode(body, add_special_tokens=False)
         except TypeError:
             raise _no_text([text], 0) from None
-        found: list[Piece] = []
-        for token, (start, end) in zip(encoding.ids, encoding.offsets, strict=True):
-            while start < end - 1 and text[start].isspace():  # the space before a word is no part of it
+        found = [Piece(piece, 0, ahead) for piece in self.pieces(self._code(text))]
+        ids = self._looked_up(encoding.ids, body)
+        for token, (start, end) in zip(ids, encoding.offsets, strict=True):
+            while start < end - 1 and body[start].isspace():  # the space before a word is no part of it
                 start += 1
-            tokens = self._spelled([token]) if token in self._silent else [token]
-            found.extend(Piece(piece, start, end) for piece in self.pieces(tokens))
+            found.extend(Piece(piece, ahead + start, ahead + end) for piece in self.pieces(self._own([token])))
         return found
 
     def vocabulary(self) -> dict[str, int]:
-        """Every token as the file writes it, and its id."""
-        return dict(self._backend.get_vocab(with_added_tokens=True))
+        """Every token as the file writes it, and its id; that of the unknown for pieces that the model lacks."""
+        held = self._backend.get_vocab(with_added_tokens=True)
+        return {name: token if token < self.size else self.unk for name, token in held.items()}
 
     def merges(self) -> list[tuple[str, str]] | None:
         """The pairs that BPE joins, the first ones first; None where the tokens are not made by merging."""
-        model = json.loads(_form(self._backend.model))
+        model = json.loads(form(self._backend.model))
         if model.get("type") != "BPE":
             return None
         pairs = (pair.split(" ", 1) if isinstance(pair, str) else pair for pair in model["merges"])
@@ -173,10 +169,13 @@ class Tokenizer:
     def grouped(self, texts: Sequence[str]) -> Iterator[list[tuple[int, ...]]]:
         """The ids of each text as `encode` gives them, those of one word together."""
         for start in range(0, len(texts), _CHUNK):
-            for encoding in self._backend.encode_batch(list(texts[start : start + _CHUNK]), add_special_tokens=False):
-                pairs = zip(encoding.word_ids, encoding.ids, strict=True)
+            chunk = list(texts[start : start + _CHUNK])
+            bodies = [self._body(text) for text in chunk]
+            found = self._backend.encode_batch(bodies, add_special_tokens=False)
+            for text, body, encoding in zip(chunk, bodies, found, strict=True):
+                pairs = zip(encoding.word_ids, self._looked_up(encoding.ids, body), strict=True)
                 words = ([token for _, token in word] for _, word in groupby(pairs, key=itemgetter(0)))
-                yield [tuple(word if self._silent.isdisjoint(word) else self._spelled(word)) for word in words]
+                yield [(token,) for token in self._code(text)] + [tuple(self._own(word)) for word in words]
 
     def save(self, path: str | Path) -> None:
         """Write the file, all of it or nothing; beside it the names of its special tokens, if unusual."""
@@ -188,24 +187,73 @@ class Tokenizer:
         path = Path(path)
         return cls(*specials.load(path / "tokenizer.json" if path.is_dir() else path))
 
+    @cached_property
+    def _open(self) -> Backend:
+        """The tokenizer as its file has it: special tokens in a text are special. Costs as much as reading it."""
+        return Backend.from_str(self._backend.to_str())
+
+    @cached_property
+    def _sealed(self) -> Sealed:
+        return Sealed(self._backend)
+
     def _piece(self, token: int) -> str:
-        piece = self._backend.id_to_token(token) or f"<{token}>"
-        if self._bytewise and all(letter in _BYTE_OF for letter in piece):
-            piece = bytes(_BYTE_OF[letter] for letter in piece).decode("utf-8", errors="replace")
-        return piece.translate(_VISIBLE)
+        return shown(self._backend.id_to_token(token) or f"<{token}>", self._bytewise)
 
-    def _spelled(self, ids: Sequence[int]) -> list[int]:
-        """Special tokens that the model itself saw in a text, letter by letter instead.
+    def _code(self, text: str) -> list[int]:
+        """The language code that a text begins with, where the tokenizer has such codes."""
+        found = _CODE.match(text) if self._codes else None
+        return [self._codes[found[0]]] if found and found[0] in self._codes else []
 
-        T5's and other unigram files hold "</s>" among their pieces and take the letters for it.
+    def _body(self, text: str) -> str:
+        """The text behind the code."""
+        found = _CODE.match(text) if self._codes else None
+        return text[found.end() :] if found and found[0] in self._codes else text
+
+    def _framed(self, text: str | tuple[str, str], body: str | tuple[str, str], encoding: Encoding) -> Framed:
+        ids = [*self._code(text)] if isinstance(text, str) else []
+        segments = [0] * len(ids)
+        mask = encoding.special_tokens_mask
+        bare = [token for token, added in zip(encoding.ids, mask, strict=True) if not added]
+        found = iter(self._looked_up(bare, body) if isinstance(body, str) else bare)
+        for token, segment, added in zip(encoding.ids, encoding.type_ids, mask, strict=True):
+            own = [token] if added else self._own([next(found)])
+            ids.extend(own)
+            segments.extend([segment] * len(own))
+        return Framed(ids, segments)
+
+    def _looked_up(self, ids: list[int], text: str) -> list[int]:
+        """The ids with those of stretches that one side cannot cut, but that are a token of the other's.
+
+        Marian looks all pieces up by their letters, the unknown ones too: "é" in an English text keeps its id.
         """
+        if not self._sided or self.unk not in ids:
+            return ids
+        normal = self.normalize(text)  # once more is the same, and now places count in it
+        encoding = self._backend.encode(normal, add_special_tokens=False)
+        if encoding.ids != ids:
+            return ids
+        names = [normal[start:end] for start, end in encoding.offsets]
+        others = [
+            self._backend.token_to_id(ABSENT + name) if token == self.unk else token
+            for token, name in zip(ids, names, strict=True)
+        ]
+        return [self.unk if token is None else token for token in others]
+
+    def _own(self, ids: list[int]) -> list[int]:
+        """The ids that a text may have, from those that the library found in it.
+
+        A special token that the model itself saw becomes letters: T5's and other unigram files hold "</s>" among
+        their pieces and take the letters for it. A piece that the model has no row for becomes unknown.
+        """
+        if self._barred.isdisjoint(ids):
+            return ids
         spelled: list[int] = []
         for token in ids:
             if token in self._silent:
                 letters = map(self._backend.token_to_id, self._backend.id_to_token(token) or "")
-                spelled.extend(self.unk if letter is None else letter for letter in letters)
+                spelled.extend(self.unk if letter is None or letter in self._barred else letter for letter in letters)
             else:
-                spelled.append(token)
+                spelled.append(token if token < self.size else self.unk)
         return spelled
 
 
@@ -274,33 +322,12 @@ def _files(folder: str | Path) -> tuple[Path, Path]:
     return Path(folder) / "tokenizer.json", Path(folder) / "tokenizer.target.json"
 
 
-def _no_text(texts: Sequence[str], start: int) -> DataError:
+def _no_text(texts: Sequence[str | tuple[str, str]], start: int) -> DataError:
     """Which text the library could not read: half of a surrogate pair, from bytes that were never UTF-8."""
-    for place, text in enumerate(texts, start):
+    for place, given in enumerate(texts, start):
+        text = given if isinstance(given, str) else "\n".join(given)
         try:
             text.encode()
         except UnicodeEncodeError:
             return DataError(f"text {place + 1}, {text[:40]!r}", "text in UTF-8", "converting the file to UTF-8")
     raise TypeError(f"encode() takes a sequence of texts, not of {type(texts[0]).__name__}")
-
-
-def _form(part: object) -> str:
-    """A part of a tokenizer as it stands in the file."""
-    return "null" if part is None else part.__getstate__().decode()  # type: ignore[attr-defined]
-
-
-def _ends(part: object, step: dict[str, object]) -> bool:
-    """Whether this is the last step of a sequence."""
-    form = json.loads(_form(part)) or {}
-    return bool((form.get("normalizers") or [None])[-1] == step)
-
-
-def _letters_of_bytes() -> dict[str, int]:
-    """How GPT-2's files write bytes: the printable ones of Latin-1 as they are, the others from U+0100 on."""
-    plain = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [byte for byte in range(256) if byte not in plain]
-    return {chr(byte): byte for byte in plain} | {chr(256 + place): byte for place, byte in enumerate(others)}
-
-
-_BYTE_OF = _letters_of_bytes()
-_VISIBLE = str.maketrans({" ": "▁", "\n": "\\n", "\r": "\\r", "\t": "\\t"})

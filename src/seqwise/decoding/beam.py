@@ -5,7 +5,7 @@ given it back in the last place. So the result never scores below greedy, which 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -13,15 +13,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
-from seqwise.decoding.rules import NEVER, forbid, likeliest, normalisers
+from seqwise.decoding.pools import Pool, pool
+from seqwise.decoding.rules import NEVER, forbid, force, likeliest, normalisers
 
 LEAVE = 8  # a batch is made smaller once at least one sentence in so many is finished
 NOWHERE = -1  # the greedy prefix has ended
-
-
-def length_penalty(length: int, alpha: float) -> float:
-    """((5 + length) / 6) ** alpha, Wu et al. 2016, eq. 14; the length counts the end token."""
-    return float(((5 + length) / 6) ** alpha)
 
 
 @dataclass(frozen=True)
@@ -51,34 +47,6 @@ class _Candidates:
     """Which of them continues the greedy prefix greedily; at most one."""
 
 
-@dataclass
-class _Pool:
-    """The finished outputs of one sentence, and whether it is done: then nothing is added, whoever still writes."""
-
-    room: int
-    found: list[Hypothesis] = field(default_factory=list)
-    closed: bool = False
-
-    def add(self, ids: list[int], score: float, length: int, alpha: float, ended: bool = True) -> None:
-        if not self.closed:
-            self.found.append(Hypothesis(tuple(ids), score / length_penalty(length, alpha), ended))
-
-    def best(self, count: int) -> list[Hypothesis]:
-        """The best so far; the empty output where every token was forbidden."""
-        ranked = sorted(self.found, key=lambda h: -(h.score or 0.0))[:count]
-        return ranked or [Hypothesis((), ended=False)]
-
-    def close(self, beams: int, likeliest: float, greedy_ended: bool, settings: Generation) -> None:
-        """Done once nothing that is still written can enter the best, or enough is finished, greedy's output too.
-
-        Prefixes only get less likely: what they can score at best is their value now at the greatest length.
-        """
-        bound = likeliest / length_penalty(self.room, settings.length_penalty)
-        best = self.best(settings.best)
-        full = len(self.found) >= settings.best and (best[-1].score or 0.0) >= bound
-        self.closed = self.closed or full or (greedy_ended and len(self.found) >= beams)
-
-
 def beam(
     model: Model,
     inputs: Int[Tensor, "B S"],
@@ -86,27 +54,30 @@ def beam(
     rooms: Sequence[int],
     settings: Generation,
     specials: Specials,
+    starts: Int[Tensor, "B"] | None = None,
 ) -> list[list[Hypothesis]]:
     """Outputs of each row, best first; at most `rooms` tokens of each, the end token included."""
     b, k = len(inputs), settings.beams
-    pools = [_Pool(room) for room in rooms]
+    pools = [pool(room, settings) for room in rooms]
     room = max(rooms)
     state = model.start(model.encode(inputs, lengths), k, room)
-    last = inputs.new_full((b * k,), specials.start)
+    last = inputs.new_full((b * k,), specials.start) if starts is None else starts.repeat_interleave(k)
     beams = _fresh(b, k, inputs.device)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
         normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay probabilities
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
-        ended, beams, parents = _choose(_candidates(logits, normaliser, beams), beams, specials.end)
+        logits = _forced(logits, normaliser, pools, beams, t, specials)
+        candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))
+        ended, beams, parents = _choose(candidates, beams, specials)
         for sentence, ids, score in ended:
-            pools[sentence].add(ids, score, t + 1, settings.length_penalty)
-        _cut_off(pools, beams, t + 1, settings)
+            pools[sentence].add(ids, score, t + 1)
+        _cut_off(pools, beams, t + 1)
         state, last = state.reorder(parents), beams.written[:, :, -1].flatten()
         beams, state, last = _leave(pools, beams, state, last, settings)
         if len(beams.sentences) == 0:
             break
-    return [pool.best(settings.best) for pool in pools]
+    return [one.best(settings.best) for one in pools]
 
 
 def _fresh(b: int, k: int, device: torch.device) -> _Beams:
@@ -118,17 +89,42 @@ def _fresh(b: int, k: int, device: torch.device) -> _Beams:
     return _Beams(scores, written, torch.zeros_like(rows), rows)
 
 
-def _candidates(logits: Float[Tensor, "R V"], normaliser: Float[Tensor, "R"], beams: _Beams) -> _Candidates:
-    """The 2K best continuations: enough for K that go on even if K others end. No log-softmax is written out:
-    within a beam the order is that of the logits, so only its normaliser is needed."""
+def _forced(
+    logits: Float[Tensor, "R V"],
+    normaliser: Float[Tensor, "R"],
+    pools: list[Pool],
+    beams: _Beams,
+    t: int,
+    specials: Specials,
+) -> Float[Tensor, "R V"]:
+    """What has to come first, and the end where no room is left; both are certain, so they cost nothing."""
+    if t == 0 and specials.forced is not None:
+        return force(logits, specials.forced, torch.ones_like(normaliser, dtype=torch.bool), normaliser)
+    if specials.forced_end:
+        full = [pools[sentence].room == t + 1 for sentence in beams.sentences.tolist()]
+        rows = torch.tensor(full, device=logits.device).repeat_interleave(beams.scores.shape[1])
+        return force(logits, specials.end, rows, normaliser)
+    return logits
+
+
+def _candidates(
+    logits: Float[Tensor, "R V"], normaliser: Float[Tensor, "R"], beams: _Beams, rescue: bool, many: int
+) -> _Candidates:
+    """The best continuations, `many` a beam: enough for K that go on even if the others end. No log-softmax is written
+    out: within a beam the order is that of the logits, so only its normaliser is needed.
+
+    rescue   give the greedy continuation the last place where it is not among them
+    """
     b, k = beams.scores.shape
-    values, tokens = likeliest(logits, 2 * k)  # (R, n)
+    values, tokens = likeliest(logits, many * k)  # (R, n)
     n = values.shape[1]
     scores = (values.float() - normaliser[:, None]).view(b, k, n) + beams.scores[:, :, None]  # (B, K, n)
     first = torch.zeros_like(scores, dtype=torch.bool)
     first[:, :, 0] = torch.arange(k, device=logits.device) == beams.greedy[:, None]  # (B, K)
-    best, places = scores.flatten(1).topk(min(2 * k, k * n), 1)  # (B, C)
-    # the greedy continuation takes the last place where it is not among them
+    best, places = scores.flatten(1).topk(min(many * k, k * n), 1)  # (B, C)
+    if not rescue:
+        nothing = torch.zeros_like(places, dtype=torch.bool)
+        return _Candidates(best, places // n, tokens.view(b, -1).gather(1, places), nothing)
     greedy = first.flatten(1).gather(1, places)  # (B, C)
     missing = (beams.greedy != NOWHERE) & ~greedy.any(1)  # (B,)
     rescued = (beams.greedy.clamp(min=0) * n)[:, None]  # its place in the flat list
@@ -139,12 +135,12 @@ def _candidates(logits: Float[Tensor, "R V"], normaliser: Float[Tensor, "R"], be
 
 
 def _choose(
-    candidates: _Candidates, beams: _Beams, end: int
+    candidates: _Candidates, beams: _Beams, specials: Specials
 ) -> tuple[list[tuple[int, list[int], float]], _Beams, Int[Tensor, "R"]]:
     """Split the candidates: outputs that end now (sentence, ids, log-probability), the K prefixes that go on, and the
     rows these continue. As usual, an end counts only among the K best candidates, or where it is greedy's."""
     b, k = beams.scores.shape
-    ends = candidates.tokens == end  # (B, C)
+    ends = specials.ending(candidates.tokens)  # (B, C)
     rank = torch.arange(ends.shape[1], device=ends.device)
     counted = ends & ((rank < k) | candidates.greedy) & (candidates.scores > NEVER)
     ended = []
@@ -166,20 +162,20 @@ def _choose(
     return ended, replace(beams, scores=scores, written=written, greedy=greedy), (first + parents).flatten()
 
 
-def _cut_off(pools: list[_Pool], beams: _Beams, length: int, settings: Generation) -> None:
+def _cut_off(pools: list[Pool], beams: _Beams, length: int) -> None:
     """Where no room is left, what is still written counts as it stands."""
     for row, sentence in enumerate(beams.sentences.tolist()):
-        pool = pools[sentence]
-        if pool.closed or pool.room > length:
+        mine = pools[sentence]
+        if mine.closed or mine.room > length:
             continue
         for ids, score in zip(beams.written[row].tolist(), beams.scores[row].tolist(), strict=True):
             if score > NEVER:
-                pool.add(ids, score, length, settings.length_penalty, ended=False)
-        pool.closed = True
+                mine.add(ids, score, length, ended=False)
+        mine.closed = True
 
 
 def _leave(
-    pools: list[_Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], settings: Generation
+    pools: list[Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], settings: Generation
 ) -> tuple[_Beams, Any, Int[Tensor, "R2"]]:
     """Take the sentences that are done out of the batch, once it is worth a copy."""
     k = settings.beams
@@ -187,7 +183,7 @@ def _leave(
     ended = (beams.greedy == NOWHERE).tolist()
     sentences = beams.sentences.tolist()
     for sentence, value, greedy in zip(sentences, likeliest_now, ended, strict=True):
-        pools[sentence].close(k, value, greedy, settings)
+        pools[sentence].close(value, beams.written.shape[2], greedy)
     going = [row for row, sentence in enumerate(sentences) if not pools[sentence].closed]
     if going and len(sentences) - len(going) <= len(sentences) // LEAVE:
         return beams, state, last

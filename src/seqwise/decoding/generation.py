@@ -1,14 +1,25 @@
 """What decoding is told and what it gives back: settings, special ids, hypotheses, and what it asks of a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Annotated, Any, Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqwise.config import Range
 from seqwise.errors import Fault
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """How beam search compares outputs of different length, and when it ends."""
+
+    by: Literal["wu", "mean"] = "wu"
+    """wu: log-probability over Wu et al.'s length penalty, and never below the greedy output. mean: over length **
+    length_penalty, ending as Hugging Face's `generate` does: for checkpoints of the hub, which are tuned for it."""
+    early: bool = False
+    """By mean only: end as soon as there are as many outputs as beams."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +30,8 @@ class Generation:
     """Hypotheses kept at each step; 1 is greedy. Cost grows with it, quality rarely after 5."""
     length_penalty: Annotated[float, Range(0.0, 5.0)] = 0.6
     """Divide the log-probability by ((5 + length) / 6) ** this (Wu et al. 2016, eq. 14). 0 prefers short output."""
+    ranking: Ranking = field(default_factory=Ranking)
+    """How beam search ranks and ends."""
     best: Annotated[int, Range(1, 64)] = 1
     """Outputs for each sentence, best first; at most `beams`, or that many samples."""
     min_length: Annotated[int, Range(0)] = 0
@@ -60,6 +73,21 @@ class Specials:
     """Of the source."""
     forbidden: tuple[int, ...] = ()
     """Never written, such as padding and start."""
+    also_end: tuple[int, ...] = ()
+    """Further tokens that end an output, as chat models have them."""
+    forced: int | None = None
+    """What every output begins with: the language to translate into, perhaps."""
+    forced_end: bool = False
+    """Whether an output that has used all its room ends with the end token, as BART was trained to."""
+    bounded: bool = True
+    """Whether the length of the source bounds that of the output, as in translation."""
+
+    def ending(self, tokens: Int[Tensor, "*B"]) -> Bool[Tensor, "*B"]:
+        """Where an output ends."""
+        ends = tokens == self.end
+        for token in self.also_end:
+            ends = ends | (tokens == token)
+        return ends
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Which tokens may come next, as pure functions on logits: each returns logits with -inf where a token may not."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Specials
@@ -18,10 +18,21 @@ def forbid(
         logits[:, token] = NEVER
     if written.shape[1] < settings.min_length:
         logits[:, specials.end] = NEVER
+        for token in specials.also_end:
+            logits[:, token] = NEVER
     if settings.no_repeat and written.shape[1] >= settings.no_repeat:
         forbid_repeats(logits, written, settings.no_repeat)
         stuck = logits.amax(1) == NEVER  # nothing is left: then the output ends
         logits[:, specials.end].masked_fill_(stuck, 0.0)
+    return logits
+
+
+def force(
+    logits: Float[Tensor, "R V"], token: int, rows: Bool[Tensor, "R"], value: Float[Tensor, "R"]
+) -> Float[Tensor, "R V"]:
+    """Only this token in these rows, with the logit `value`: its normaliser makes it certain. Changes `logits`."""
+    logits[rows] = NEVER
+    logits[rows, token] = value[rows].to(logits.dtype)
     return logits
 
 
@@ -78,6 +89,11 @@ def likeliest(logits: Float[Tensor, "R V"], n: int) -> tuple[Float[Tensor, "R n"
         return tuple(logits.topk(min(n, size), 1))  # type: ignore[return-value]
     whole = size // BLOCK * BLOCK
     blocks = torch.unflatten(logits[:, :whole], 1, (-1, BLOCK))  # (R, V/64, 64)
+    if n == 1 and whole == size:
+        best = blocks.amax(2).argmax(1, keepdim=True)  # (R, 1)
+        inside = blocks.gather(1, best[:, :, None].expand(-1, -1, BLOCK))[:, 0]  # (R, 64)
+        value, place = inside.max(1, keepdim=True)
+        return value, place.add_(best, alpha=BLOCK)
     best = blocks.amax(2).topk(n, 1).indices  # (R, n)
     inside = blocks.gather(1, best[:, :, None].expand(-1, -1, BLOCK)).flatten(1)  # (R, 64 n)
     ids = (best[:, :, None] * BLOCK + torch.arange(BLOCK)).flatten(1)  # (R, 64 n)

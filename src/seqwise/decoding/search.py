@@ -20,11 +20,15 @@ def decode(
     specials: Specials,
     device: torch.device | str = "cpu",
     generator: torch.Generator | None = None,
+    starts: Sequence[int] | None = None,
+    rooms: Sequence[int] | None = None,
 ) -> list[list[Hypothesis]]:
     """Outputs for each source, best first, in the order given.
 
-    sources     ids, each with its end token
+    sources     ids, each with its end token; of a decoder, prompts without their last token
     generator   of the sampling; a fresh one with the seed of the settings unless given
+    starts      what is fed first for each source: the last tokens of the prompts; the start token unless given
+    rooms       tokens of each output at most, besides what the settings say
     """
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     results: list[list[Hypothesis]] = [[] for _ in sources]
@@ -35,7 +39,10 @@ def decode(
         for row, i in zip(inputs, chosen, strict=True):
             row[: len(sources[i])] = torch.as_tensor(sources[i])
         lengths = torch.tensor([len(sources[i]) for i in chosen])
-        found = search(model, inputs.to(device), lengths.to(device), settings, specials, generator)
+        first_tokens = None if starts is None else torch.tensor([starts[i] for i in chosen], device=device)
+        most = None if rooms is None else torch.tensor([rooms[i] for i in chosen], device=device)
+        batch = inputs.to(device), lengths.to(device)
+        found = search(model, *batch, settings, specials, generator, first_tokens, most)
         for i, hypotheses in zip(chosen, found, strict=True):
             results[i] = hypotheses
     return results
@@ -49,14 +56,20 @@ def search(
     settings: Generation,
     specials: Specials,
     generator: torch.Generator | None = None,
+    starts: Int[Tensor, "B"] | None = None,
+    most: Int[Tensor, "B"] | None = None,
 ) -> list[list[Hypothesis]]:
     """One batch, by the method that the settings name."""
-    rooms = (RATIO * lengths + SPARE).clamp(max=settings.max_length)  # of each sentence, whoever its neighbours are
+    # each sentence by itself, whoever its neighbours are
+    rooms = RATIO * lengths + SPARE if specials.bounded else torch.full_like(lengths, settings.max_length)
+    rooms = rooms.clamp(max=settings.max_length)
+    rooms = rooms if most is None else torch.minimum(rooms, most)
     if settings.temperature == 0.0 and settings.beams > 1:
-        return beam(model, inputs, lengths, rooms.tolist(), settings, specials)
+        return beam(model, inputs, lengths, rooms.tolist(), settings, specials, starts)
     copies = settings.best if settings.temperature else 1
     rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)
-    made = one_by_one(model, inputs[rows], lengths[rows], rooms[rows], settings, specials, generator)
+    first = None if starts is None else starts[rows]
+    made = one_by_one(model, inputs[rows], lengths[rows], rooms[rows], settings, specials, generator, first)
     return [made[i : i + copies] for i in range(0, len(made), copies)]
 
 

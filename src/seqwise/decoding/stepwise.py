@@ -20,30 +20,44 @@ def one_by_one(
     settings: Generation,
     specials: Specials,
     generator: torch.Generator | None = None,
+    starts: Int[Tensor, "B"] | None = None,
 ) -> list[Hypothesis]:
-    """One output for each row; at most `rooms` tokens of it."""
+    """One output for each row; at most `rooms` tokens of it. `starts`: what is fed first, where rows differ."""
     room = int(rooms.max())
     state = model.start(model.encode(inputs, lengths), 1, room)
-    last = torch.full_like(inputs[:, 0], specials.start)
+    last = torch.full_like(lengths, specials.start) if starts is None else starts
     active = torch.arange(len(inputs), device=inputs.device)  # rows of the result that are still written
     written = torch.full((len(inputs), room), specials.end, device=inputs.device)
     done = torch.zeros_like(last, dtype=torch.bool)
     look = LOOK.get(inputs.device.type, LOOK_ELSEWHERE)
+    first_full, some = int(rooms.min()), False  # steps before any row is full; whether a row that is done is still here
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
         logits = forbid(logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials)
         last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
-        last = last.masked_fill(done, specials.end)
+        if t == 0 and specials.forced is not None:
+            last = torch.full_like(last, specials.forced)
+        ended = specials.ending(last)
+        if some:
+            ended |= done
+        full = t + 1 >= rooms[active] if t + 1 >= first_full else None
+        if full is not None and specials.forced_end:
+            ended |= full
+        if some or specials.also_end or full is not None:
+            last = last.masked_fill(ended, specials.end)
         written[active, t] = last
-        done = (last == specials.end) | (t + 1 >= rooms[active])
+        done = ended if full is None else ended | full
         if t % look:
+            some = True
             continue
-        left = int((~done).sum())
-        if left == 0:
+        gone = int(done.sum())
+        if gone == len(done):
             break
-        if len(done) - left > len(done) // LEAVE:
+        some = gone > 0
+        if gone > len(done) // LEAVE:
             rows = (~done).nonzero()[:, 0]
             state, active, last, done = state.keep(rows), active[rows], last[rows], done[rows]
+            some = False
     pairs = zip(written.tolist(), rooms.tolist(), strict=True)
     return [_until(row[:limit], specials.end) for row, limit in pairs]
 

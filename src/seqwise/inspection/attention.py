@@ -59,12 +59,12 @@ def cross_attention(
     shifted = torch.tensor([list(output)])
     with torch.inference_mode():
         if not isinstance(model, Transformer):
-            _within(layer, 1, "--layer")
-            _within(head, 1, "--head")
+            within(layer, 1, "--layer")
+            within(head, 1, "--head")
             return model.weights(inputs, lengths, shifted)[0].float()
         parts = {name: part for name, part in attentions(model).items() if name.endswith(".cross")}
-        _within(layer, len(parts), "--layer")
-        _within(head, model.settings.heads, "--head")
+        within(layer, len(parts), "--layer")
+        within(head, model.settings.heads, "--head")
         with trace(parts) as heard:
             model.hidden(inputs, lengths, shifted)
         found = torch.stack([weights(calls[0])[0] for calls in heard.calls.values()])  # (layers, H, T, S)
@@ -73,7 +73,8 @@ def cross_attention(
     return chosen.mean((0, 1))
 
 
-def _within(number: int | None, count: int, flag: str) -> None:
+def within(number: int | None, count: int, flag: str) -> None:
+    """Refuse a layer or a head that is not there."""
     if number is not None and not 0 <= number < count:
         raise ConfigError(f"{flag} {number}", f"0 to {count - 1}", f"{flag} {count - 1}")
 

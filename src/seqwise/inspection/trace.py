@@ -6,12 +6,14 @@ What is kept are queries and keys; the weights are recomputed from them where so
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from seqwise.models.attention import Kernel, Mask, MultiHeadAttention
+from seqwise.models.attention import Kernel, MultiHeadAttention
+from seqwise.models.kernels import Mask, bounded
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,7 @@ class Asked:
     key: Float[Tensor, "B G S D"]
     mask: Mask
     scale: float
+    softcap: float | None
 
 
 @dataclass(frozen=True)
@@ -44,9 +47,9 @@ def trace(parts: Mapping[str, MultiHeadAttention]) -> Iterator[Trace]:
 
 
 def _listener(calls: list[Asked]):  # type: ignore[no-untyped-def]  # torch types its hooks as Callable[..., None]
-    def listen(_kernel: Kernel | nn.Module, arguments: tuple[Tensor, Tensor, Tensor, Mask, float, float]) -> None:
-        query, key, _value, mask, scale, _drop = arguments
-        calls.append(Asked(query.detach(), key.detach(), mask, scale))
+    def listen(_kernel: Kernel | nn.Module, arguments: tuple[Any, ...]) -> None:
+        query, key, _value, mask, scale, _drop, softcap = arguments
+        calls.append(Asked(query.detach(), key.detach(), mask, scale, softcap))
 
     return listen
 
@@ -58,9 +61,10 @@ def attentions(model: nn.Module) -> dict[str, MultiHeadAttention]:
 
 @torch.inference_mode()
 def weights(asked: Asked) -> Float[Tensor, "B H T S"]:
-    """softmax(q k^T * scale + bias): the weights that the kernel used and never handed out, in fp32."""
+    """softmax(q k^T * scale + bias), scores bounded where the model bounds them: the weights that the kernel used and
+    never handed out, in fp32."""
     groups = asked.query.shape[1] // asked.key.shape[1]
     key = asked.key.repeat_interleave(groups, 1)  # (B, H, S, D)
-    scores = asked.query.float() @ key.float().transpose(-1, -2) * asked.scale  # (B, H, T, S)
+    scores = bounded(asked.query.float() @ key.float().transpose(-1, -2) * asked.scale, asked.softcap)  # (B, H, T, S)
     bias = asked.mask.dense(scores.shape[2], scores.shape[3], scores)
     return (scores if bias is None else scores + bias.float()).softmax(-1)

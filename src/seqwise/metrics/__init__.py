@@ -5,6 +5,7 @@
 A score says on how many items it rests and in what range it would lie for others.
 """
 
-from seqwise.metrics.text import Score, SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.metrics.scores import Score
+from seqwise.metrics.text import SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
 
 __all__ = ["Score", "SentenceScore", "bleu", "chrf", "looks_tokenized", "sentence_scores"]

@@ -10,62 +10,18 @@ Left out: several references of a sentence; comparing two systems, which needs p
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
-from rich.text import Text
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from seqwise.errors import ConfigError, DataError, MissingExtraError, nearest
+from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
 
-# N sentences, R resamples, C counts of a sentence, O orders of n-grams
-
-DRAWS = 1 << 22  # sentences drawn at a time: bounds the memory at some 100 MB
-TAIL = 40  # one in forty resamples lies below the 95 % interval, one above
+# N sentences, C counts of a sentence, O orders of n-grams
 
 EXTRAS = {"ja-mecab": "pip install 'sacrebleu[ja]'", "ko-mecab": "pip install 'sacrebleu[ko]'"}
-
-Counts = Float[np.ndarray, "N C"]
-Scores = Float[np.ndarray, "N"]
-
-
-@dataclass(frozen=True)
-class Score:
-    """One number for a corpus, and the range that it would lie in for other sentences of the same kind."""
-
-    name: str
-    value: float
-    """From 0 to 100."""
-    interval: tuple[float, float]
-    """95 % percentile interval of the bootstrap: of sentences drawn anew, not of models trained anew."""
-    n: int
-    """Sentences."""
-    signature: str
-    """All that the number depends on, as sacrebleu writes it; only equal signatures may be compared."""
-    resamples: int
-
-    def to_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return asdict(self)
-
-    def __str__(self) -> str:
-        low, high = self.interval
-        return f"{self.name} {self.value:.2f} [{low:.2f}, {high:.2f}], {self.n:,} sentences"
-
-    def __rich__(self) -> Text:
-        low, high = self.interval
-        told = f"{self.name:<6} {self.value:.2f}   95 % interval {low:.2f} to {high:.2f}   {self.n:,} sentences"
-        return Text(f"{told}\n       {self.signature}", overflow="fold")  # a signature that is cut is none
-
-    def _repr_html_(self) -> str:
-        low, high = self.interval
-        return (
-            f"<b>{self.name}</b> {self.value:.2f} [{low:.2f}, {high:.2f}], "
-            f"{self.n:,} sentences, <code>{self.signature}</code>"
-        )
 
 
 @dataclass(frozen=True)
@@ -137,15 +93,12 @@ def _score(
     resamples: int,
     seed: int,
 ) -> Score:
-    if resamples < 1:
-        raise ConfigError(given=f"resamples={resamples}", allowed="at least 1", mend="1000, the custom")
     counts = _counts(metric, outputs, references)
     value = float(score(counts.sum(0, keepdims=True))[0])
-    drawn = np.sort(score(_resampled(counts, resamples, seed)))
-    low, high = drawn[resamples // TAIL], drawn[resamples - 1 - resamples // TAIL]
+    low, high = interval(score(resampled(counts, resamples, seed)))
     metric.n_bootstrap, metric.seed = resamples, str(seed)  # the signature tells both
     signature = metric.get_signature().format()
-    return Score(name, value, (float(low), float(high)), len(counts), signature, resamples)
+    return Score(name, value, (low, high), len(counts), signature, resamples)
 
 
 def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[str]) -> Counts:
@@ -163,21 +116,6 @@ def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[st
     if not len(outputs):
         raise DataError(given="no sentences", allowed="at least one", mend="another test file")
     return np.array(metric._extract_corpus_statistics(outputs, [references]), dtype=np.float64)  # (N, C)
-
-
-def _resampled(counts: Counts, resamples: int, seed: int) -> Float[np.ndarray, "R C"]:
-    """Sums of the counts of as many sentences, drawn with replacement, for each resample."""
-    n = len(counts)
-    generator = np.random.default_rng(seed)
-    sums = np.empty((resamples, counts.shape[1]))  # (R, C)
-    step = max(1, DRAWS // n)
-    for begin in range(0, resamples, step):
-        rows = min(step, resamples - begin)
-        drawn = generator.integers(0, n, size=(rows, n))  # (rows, N)
-        drawn += np.arange(rows)[:, None] * n
-        times = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)  # how often each was drawn
-        sums[begin : begin + rows] = times.astype(np.float64) @ counts  # (rows, C)
-    return sums
 
 
 def _bleu_of(counts: Counts, effective: bool = False) -> Scores:

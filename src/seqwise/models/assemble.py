@@ -9,15 +9,19 @@ import torch
 from torch import nn
 
 from seqwise.errors import ConfigError, Fault
+from seqwise.models.architecture import TransformerSettings
 from seqwise.models.attention import MultiHeadAttention
+from seqwise.models.decoder import Decoder
 from seqwise.models.embeddings import Embeddings, EmbeddingSettings
-from seqwise.models.heads import NextToken
+from seqwise.models.encoder import Encoder
+from seqwise.models.heads import Labels, LabelsSettings, NextToken, TokensSettings
 from seqwise.models.lstm import LSTMSettings
 from seqwise.models.recurrent import RecurrentTranslator
-from seqwise.models.transformer import Transformer, TransformerSettings
+from seqwise.models.transformer import Transformer
 
 ModelSettings = TransformerSettings | LSTMSettings
 Translator = Transformer | RecurrentTranslator
+Pretrained = Transformer | Encoder | Decoder
 
 
 def faults(settings: ModelSettings, joint: bool) -> Iterator[Fault]:
@@ -59,15 +63,48 @@ def build(
             return RecurrentTranslator(settings, read, write, head)
 
 
+def build_pretrained(
+    settings: TransformerSettings,
+    head: TokensSettings | LabelsSettings | None,
+    source: int,
+    target: int | None = None,
+    padding: int = 0,
+) -> Pretrained:
+    """A model of any shape, whose weights are yet to be read.
+
+    source, target   sizes of the vocabularies; an encoder or a decoder has one only
+    """
+    if settings.shape == "encoder-decoder":
+        if not isinstance(head, TokensSettings):
+            raise TypeError("an encoder-decoder needs a head for tokens")
+        sizes = source, source if target is None else target
+        return Transformer(settings, *_tables(settings.embeddings, settings.width, *sizes, (padding, padding), head))
+    embed = Embeddings(source, settings.width, padding, settings.embeddings.scaled)
+    match head:
+        case TokensSettings():
+            tied = embed.weight if settings.embeddings.tied in ("all", "output") else None
+            out: NextToken | Labels | None = NextToken(source, settings.width, tied, head)
+        case LabelsSettings():
+            out = Labels(settings.width, head)
+        case None:
+            out = None
+    return Encoder(settings, embed, out) if settings.shape == "encoder" else Decoder(settings, embed, out)
+
+
 def _tables(
-    settings: EmbeddingSettings, width: int, source: int, target: int, paddings: tuple[int, int]
+    settings: EmbeddingSettings,
+    width: int,
+    source: int,
+    target: int,
+    paddings: tuple[int, int],
+    head: TokensSettings | None = None,
 ) -> tuple[Embeddings, Embeddings, NextToken]:
     """Source table, target table and output projection, shared as asked."""
     read = Embeddings(source, width, paddings[0], settings.scaled)
     shared = settings.tied in ("all", "source-target")
     write = read if shared else Embeddings(target, width, paddings[1], settings.scaled)
     weight = write.weight if settings.tied in ("all", "output") else None
-    return read, write, NextToken(target, width, weight)
+    return read, write, NextToken(target, width, weight, head)
 
 
 def initialise(model: nn.Module) -> None:

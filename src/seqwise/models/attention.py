@@ -1,8 +1,7 @@
 """Attention: each position takes a weighted average of others, and which others is computed, not wired.
 
-`attention()` is the pure function and the one place where a kernel is chosen; `MultiHeadAttention` holds the
-projections. Self-attention, masked (causal) self-attention and encoder-decoder attention are one class, told apart by
-where keys come from. Attention weights never leave this file: `inspection.trace` recomputes them, exactly.
+`kernels.attention()` is the pure function; `MultiHeadAttention` holds the projections. Self-attention, masked (causal)
+self-attention and encoder-decoder attention are one class, told apart by where keys come from.
 
 Bahdanau's and Luong's attention, for the LSTM, stand in `alignment.py`.
 """
@@ -13,18 +12,14 @@ from typing import Annotated
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
-from torch.nn import functional
 
 from seqwise.config import Range
-from seqwise.models.dropout import dropout, scaled_mask
+from seqwise.models.kernels import Mask, attention
 from seqwise.models.linear import Linear
-from seqwise.models.positions import PositionSettings, rotate
+from seqwise.models.positions import PositionSettings, turns
+from seqwise.models.rotary import Rotation
 
-# Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
-# dtype: measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is many times slower.
-UNFUSED_UP_TO = {torch.bfloat16: 512, torch.float16: 512, torch.float32: 64}
-FEW, UNFUSED_FOR_FEW = 16, 512  # the same in decoding: queries of a sentence at once, and keys that they see
+EVERYTHING = Mask()
 
 
 @dataclass(frozen=True)
@@ -38,139 +33,20 @@ class AttentionSettings:
     """Width of one head; None: width / heads."""
     bias: bool = True
     """Biases in the projections, as in Vaswani et al. 2017's own code; newer decoders leave them out."""
+    out_bias: bool | None = None
+    """A bias in the last projection; None: as `bias`. Qwen2 has biases in the others only."""
+    norm: bool = False
+    """Normalize queries and keys, head by head, before they meet (Henry et al. 2020): Qwen3, Gemma 3."""
+    scale: Annotated[float, Range(0.0)] | None = None
+    """What scores are multiplied by; None: 1 / sqrt(head width), and 1 with positions of kind t5."""
+    softcap: Annotated[float, Range(0.0)] | None = None
+    """Bound of the scores, c tanh(score / c), as in Gemma 2; None: none."""
+    window: Annotated[int, Range(0)] | None = None
+    """Greatest distance at which a token sees another; None: any. Mistral's window of 4096 is a distance of 4095."""
+    window_layers: tuple[int, ...] | None = None
+    """Layers, from 0, that see a window only; None: all, if there is a window."""
     dropout: Annotated[float, Range(0.0, 0.95)] = 0.0
     """Dropout on the attention weights; on short sentences it costs much and buys little."""
-
-
-@dataclass(frozen=True)
-class Mask:
-    """Which keys a query may see, and what is added to its scores."""
-
-    causal: bool = False
-    """A query sees no key that comes later. Queries are the last T of the S positions."""
-    bias: Float[Tensor, "#B #H #T S"] | None = None
-    """Added to the scores: -inf hides a key, anything else prefers or disfavours it."""
-
-    def dense(self, queries: int, keys: int, like: Tensor) -> Float[Tensor, "#B #H T S"] | None:
-        """Both parts as one tensor to add; None where every query sees every key."""
-        bias = None if self.bias is None else self.bias.to(like.dtype)
-        if not self.causal or queries == 1:
-            return bias
-        later = torch.full((queries, keys), float("-inf"), dtype=like.dtype, device=like.device)
-        later = later.triu(keys - queries + 1)[None, None]  # (1, 1, T, S)
-        return later if bias is None else bias + later
-
-
-EVERYTHING = Mask()
-CAUSAL = Mask(causal=True)
-
-
-def padding_bias(lengths: Int[Tensor, "B"], longest: int, dtype: torch.dtype) -> Float[Tensor, "B 1 1 S"] | None:
-    """-inf over the padding of each row; None where no row has any, which length buckets make the usual case."""
-    if bool((lengths == longest).all()):
-        return None
-    beyond = torch.arange(longest, device=lengths.device) >= lengths[:, None]  # (B, S)
-    bias = torch.zeros(beyond.shape, dtype=dtype, device=lengths.device)
-    return bias.masked_fill_(beyond, float("-inf"))[:, None, None]  # (B, 1, 1, S)
-
-
-def attention(
-    query: Float[Tensor, "B H T D"],
-    key: Float[Tensor, "B G S D"],
-    value: Float[Tensor, "B G S D"],
-    mask: Mask = EVERYTHING,
-    scale: float | None = None,
-    drop: float = 0.0,
-) -> Float[Tensor, "B H T D"]:
-    """Average the values, weighted by how well each key answers the query.
-
-    softmax(q k^T * scale + bias) v        Vaswani et al. 2017, eq. 1; scale is 1 / sqrt(D) unless given
-
-    G divides H: each key head answers H / G query heads (Ainslie et al. 2023). A query that may see no key is an error
-    of the caller and gives NaN. The choice of the kernel depends on dtype, lengths, device and whether gradients
-    are recorded, never on time, so that a resumed run takes the same one.
-    """
-    scale = query.shape[-1] ** -0.5 if scale is None else scale
-    few = query.shape[2] <= FEW and not torch.is_grad_enabled()
-    if query.device.type == "cpu" and key.shape[2] <= (UNFUSED_FOR_FEW if few else UNFUSED_UP_TO.get(query.dtype, 0)):
-        bias = mask.dense(query.shape[2], key.shape[2], query)
-        if not torch.is_grad_enabled():
-            return _two_products(query, key, value, bias, scale, drop)[0]
-        if bias is not None and bias.requires_grad:
-            return _recorded(query, key, value, bias, scale, drop)
-        result: Tensor = _TwoProducts.apply(query, key, value, bias, scale, drop)  # type: ignore[no-untyped-call]
-        return result
-    square = query.shape[2] == key.shape[2]  # otherwise torch aligns its causal mask at the wrong corner
-    bias = mask.dense(query.shape[2], key.shape[2], query) if mask.bias is not None or not square else None
-    return functional.scaled_dot_product_attention(
-        query,
-        key,
-        value,
-        attn_mask=bias,
-        is_causal=mask.causal and bias is None and query.shape[2] > 1,
-        dropout_p=drop,
-        scale=scale,
-        enable_gqa=key.shape[1] != query.shape[1],
-    )
-
-
-def _two_products(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, drop: float
-) -> tuple[Tensor, tuple[Tensor | None, ...]]:
-    """The same without the fused kernel: scores, softmax, average, each one call for all sentences and heads.
-
-    Also returns what the gradient needs: query, key and value by group, the weights, and dropout's mask.
-    """
-    (b, h, t, d), (g, s) = query.shape, key.shape[1:3]
-    rows = h // g * t  # the queries of a group share their keys, so they stand below each other
-    q, k, v = query.reshape(b * g, rows, d), key.reshape(b * g, s, d), value.reshape(b * g, s, d)
-    weights = q.new_empty(b * g, rows, s)
-    torch.baddbmm(weights, q, k.transpose(1, 2), beta=0, alpha=scale, out=weights)  # (B G, H/G T, S)
-    if bias is not None:
-        weights.view(b, h, t, s).add_(bias)
-    torch.ops.aten._softmax.out(weights, -1, False, out=weights)
-    mask = scaled_mask(weights, drop) if drop else None
-    result = torch.bmm(weights if mask is None else weights * mask, v).view(b, h, t, d)
-    return result, (q, k, v, weights, mask)
-
-
-class _TwoProducts(torch.autograd.Function):
-    """`_two_products` as one step of autograd: half the time of the same calls recorded one by one."""
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, drop: float
-    ) -> Tensor:
-        result, kept = _two_products(query, key, value, bias, scale, drop)
-        ctx.save_for_backward(*kept)  # type: ignore[arg-type]  # None may be saved
-        ctx.scale = scale  # type: ignore[attr-defined]  # the way autograd functions keep numbers
-        return result
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        q, k, v, weights, mask = ctx.saved_tensors  # type: ignore[attr-defined]
-        (b, h, t, d), s = gradients[0].shape, k.shape[1]
-        g = len(q) // b
-        up = gradients[0].reshape(q.shape)  # (B G, H/G T, D)
-        d_value = torch.bmm((weights if mask is None else weights * mask).transpose(1, 2), up)  # (B G, S, D)
-        slope = torch.bmm(up, v.transpose(1, 2))  # (B G, H/G T, S)
-        if mask is not None:
-            slope *= mask
-        slope = torch.ops.aten._softmax_backward_data(slope, weights, -1, weights.dtype)
-        slope *= ctx.scale  # type: ignore[attr-defined]
-        d_query = torch.bmm(slope, k).view(b, h, t, d)
-        d_key = torch.bmm(slope.transpose(1, 2), q).view(b, g, s, d)
-        return d_query, d_key, d_value.view(b, g, s, d), None, None, None
-
-
-def _recorded(
-    query: Tensor, key: Tensor, value: Tensor, bias: Tensor, scale: float, drop: float
-) -> Float[Tensor, "B H T D"]:
-    """The same call by call, for a bias that is learnt (T5's)."""
-    groups = query.shape[1] // key.shape[1]
-    key, value = key.repeat_interleave(groups, 1), value.repeat_interleave(groups, 1)  # (B, H, S, D)
-    weights = (query @ key.transpose(-1, -2) * scale + bias).softmax(-1)  # (B, H, T, S)
-    return dropout(weights, drop, training=True) @ value
 
 
 class Kernel(nn.Module):
@@ -184,9 +60,10 @@ class Kernel(nn.Module):
         mask: Mask,
         scale: float,
         drop: float,
+        softcap: float | None = None,
     ) -> Float[Tensor, "B H T D"]:
         """See `attention`."""
-        return attention(query, key, value, mask, scale, drop)
+        return attention(query, key, value, mask, scale, drop, softcap)
 
 
 @dataclass(frozen=True)
@@ -219,22 +96,28 @@ class MultiHeadAttention(nn.Module):
         heads: int,
         settings: AttentionSettings,
         positions: PositionSettings | None = None,
+        norms: tuple[nn.Module, nn.Module] | None = None,
         cross: bool = False,
     ) -> None:
+        """norms: of queries and keys, head by head."""
         super().__init__()
         self.heads = heads
         self.groups = settings.kv_heads or heads
         self.head_width = settings.head_width or width // heads
         self.positions = positions if positions and positions.kind == "rotary" and not cross else None
         # T5 leaves the scale to its initialisation (Raffel et al. 2020, section 2.1)
-        self.scale = 1.0 if positions and positions.kind == "t5" else self.head_width**-0.5
+        usual = 1.0 if positions and positions.kind == "t5" else self.head_width**-0.5
+        self.scale = usual if settings.scale is None else settings.scale
+        self.softcap = settings.softcap
         self.rate = settings.dropout
+        self.query_norm = norms[0] if norms else None
+        self.key_norm = norms[1] if norms else None
         asked, answered = self.heads * self.head_width, self.groups * self.head_width
         self.q = Linear(width, asked, settings.bias) if cross else None
         self.kv = Linear(width, 2 * answered, settings.bias) if cross else None
         self.qkv = None if cross else Linear(width, asked + 2 * answered, settings.bias)
         self.kernel = Kernel()
-        self.out = Linear(asked, width, settings.bias)
+        self.out = Linear(asked, width, settings.bias if settings.out_bias is None else settings.out_bias)
 
     def projections(self) -> tuple[Tensor, ...]:
         """The weights of query, key and value, each by itself, as views."""
@@ -251,18 +134,23 @@ class MultiHeadAttention(nn.Module):
         """Cut the last dimension into heads."""
         return torch.unflatten(x, -1, (heads, self.head_width)).transpose(1, 2)
 
-    def project(self, x: Float[Tensor, "B T W"], where: Int[Tensor, "#T"] | None = None) -> tuple[Tensor, Keys]:
-        """Queries (B, H, T, D) and keys of the same positions; `where` they stand, 0 to T - 1 unless given."""
+    def project(self, x: Float[Tensor, "B T W"], rotation: Rotation | None = None) -> tuple[Tensor, Keys]:
+        """Queries (B, H, T, D) and keys of the same positions; turned by `rotation`, as positions 0 to T - 1 unless
+        given, where positions are rotary."""
         if self.qkv is None:
             raise TypeError("encoder-decoder attention takes its keys from `remember`")
-        answered = self.groups * self.head_width
-        q, k, v = self.qkv(x).split((self.heads * self.head_width, answered, answered), -1)
-        query, key = self.split(q, self.heads), self.split(k, self.groups)
-        if self.positions is not None:
-            where = torch.arange(x.shape[1], device=x.device) if where is None else where
-            query = rotate(query, where, self.positions.theta, self.positions.interleaved)
-            key = rotate(key, where, self.positions.theta, self.positions.interleaved)
-        return query, Keys(key, self.split(v, self.groups))
+        heads = self.split(self.qkv(x), self.heads + 2 * self.groups)  # (B, H + 2 G, T, D)
+        value = heads[:, self.heads + self.groups :]
+        if self.positions is not None and rotation is None:
+            rotation = turns(self.positions, self.head_width, torch.arange(x.shape[1], device=x.device))
+        if rotation is not None and self.positions is not None and self.query_norm is None:
+            heads = rotation.turn(heads[:, : self.heads + self.groups])  # both at once
+        query, key = heads[:, : self.heads], heads[:, self.heads : self.heads + self.groups]
+        if self.query_norm is not None and self.key_norm is not None:
+            query, key = self.query_norm(query), self.key_norm(key)
+            if rotation is not None and self.positions is not None:
+                query, key = rotation.turn(query), rotation.turn(key)
+        return query, Keys(key, value)
 
     def ask(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "B H T D"]:
         """Queries to another sequence."""
@@ -281,8 +169,8 @@ class MultiHeadAttention(nn.Module):
         """Attend, in the type of the keys, and bring the heads together."""
         drop = self.rate if self.training else 0.0
         asked = query.to(keys.key.dtype)
-        heads = self.kernel(asked, keys.key, keys.value, mask, self.scale, drop).to(query.dtype)  # (B, H, T, D)
-        result: Tensor = self.out(heads.transpose(1, 2).flatten(2))  # (B, T, W)
+        heads = self.kernel(asked, keys.key, keys.value, mask, self.scale, drop, self.softcap)  # (B, H, T, D)
+        result: Tensor = self.out(heads.to(query.dtype).transpose(1, 2).flatten(2))  # (B, T, W)
         return result
 
     def forward(

@@ -3,6 +3,11 @@
 Beams are not copied when the search reorders them. Each sentence keeps the keys of *all* its beams side by side, K a
 step, and a table says which of them each beam descends from; that table is the mask of attention. So a reordering moves
 K x K x t numbers instead of the whole cache, and the K queries of a sentence meet their keys in one product.
+
+A decoder without encoder has read a prompt before: its keys stand first, once for all beams of a sentence. Prompts
+differ in length, so a step stands at another position in each sentence.
+
+    P  slots of the prompt, the longest of the batch        slots  P + K t
 """
 
 from dataclasses import dataclass, replace
@@ -11,7 +16,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqwise.models.attention import Keys, Mask, MultiHeadAttention
+from seqwise.models.attention import Keys, MultiHeadAttention
+from seqwise.models.kernels import Mask, padding_bias
+
+HIDDEN = float("-inf")
 
 
 def kept_type(vectors: Tensor) -> torch.dtype:
@@ -23,18 +31,26 @@ def kept_type(vectors: Tensor) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Cache:
-    """Room for the keys of one layer, allocated once: slot t K + k belongs to beam k at step t."""
+    """Room for the keys of one layer, allocated once: slot P + t K + k belongs to beam k at step t."""
 
     key: Float[Tensor, "B G slots D"]
     value: Float[Tensor, "B G slots D"]
 
     def write(self, new: Keys, at: int) -> Keys:
-        """Put the keys of step `at` (B, G, K, D) in their slots; all keys so far come back, as a view."""
-        beams = new.key.shape[2]
-        end = (at + 1) * beams
-        self.key[:, :, end - beams : end] = new.key
-        self.value[:, :, end - beams : end] = new.value
+        """Put keys (B, G, n, D) in the slots from `at` on; all keys so far come back, as a view."""
+        end = at + new.key.shape[2]
+        self.key[:, :, at:end] = new.key
+        self.value[:, :, at:end] = new.value
         return Keys(self.key[:, :, :end], self.value[:, :, :end])
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a decoder has read before it writes."""
+
+    keys: tuple[Keys, ...]
+    """Of each layer, (B, G, P, D)."""
+    lengths: Int[Tensor, "B"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +62,11 @@ class DecoderState:
     memory: tuple[Keys, ...]
     memory_mask: Mask
     descent: Float[Tensor, "B K slots"] | None
-    """0 where a beam descends from a slot, -inf elsewhere; None with one beam, which descends from all of its own."""
+    """0 where a beam descends from a slot, -inf elsewhere; None where every beam descends from all."""
     past_mask: Mask
+    lengths: Int[Tensor, "B"] | None
+    """Of the prompts; None where there are none."""
+    prompt: int
     at: int
     beams: int
 
@@ -56,32 +75,71 @@ class DecoderState:
         cls,
         attend: MultiHeadAttention,
         layers: int,
-        like: Float[Tensor, "B S W"],
+        like: Float[Tensor, "B ..."],
         beams: int,
         room: int,
         memory: tuple[Keys, ...] = (),
         memory_mask: Mask | None = None,
+        prompt: Prompt | None = None,
     ) -> "DecoderState":
         """Before the first token, with caches for `room` tokens of every beam."""
-        slots = (len(like), attend.groups, room * beams, attend.head_width)
+        read = prompt.keys[0].key.shape[2] if prompt else 0
+        slots = (len(like), attend.groups, read + room * beams, attend.head_width)
         like = like.new_empty(0, dtype=kept_type(like))
         caches = tuple(Cache(like.new_empty(slots), like.new_empty(slots)) for _ in range(layers))
-        descent = None if beams == 1 else like.new_full((slots[0], beams, room * beams), float("-inf"))
+        for cache, keys in zip(caches, prompt.keys if prompt else (), strict=False):
+            cache.write(keys, 0)
+        unread = padding_bias(prompt.lengths, read, like.dtype) if prompt else None  # (B, 1, 1, P)
+        descent = None
+        if beams > 1 or unread is not None:
+            descent = like.new_full((slots[0], beams, slots[2]), HIDDEN)
+            descent[:, :, :read] = 0.0 if unread is None else unread[:, 0]
         kept = tuple(keys.to(like.dtype) for keys in memory)
         hidden = memory_mask.bias if memory_mask else None
         mask = Mask(bias=None if hidden is None else hidden.to(like.dtype))
-        return cls(caches, kept, mask, descent, Mask(), 0, beams)
+        return cls(caches, kept, mask, descent, Mask(), prompt.lengths if prompt else None, read, 0, beams)
+
+    @property
+    def written(self) -> int:
+        """Slots in use."""
+        return self.prompt + self.at * self.beams
+
+    @property
+    def where(self) -> int | Int[Tensor, "B"]:
+        """Position of the step about to be taken, the same in all sentences or in each its own."""
+        return self.at if self.lengths is None else self.lengths + self.at
+
+    @property
+    def where_of_rows(self) -> int | Int[Tensor, "R"]:
+        """The same for each beam of each sentence."""
+        where = self.where
+        return where if isinstance(where, int) else where.repeat_interleave(self.beams)
 
     def grown(self, relations: Float[Tensor, "1 H 1 t"] | None) -> "DecoderState":
         """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are."""
         if self.descent is None:
             return replace(self, past_mask=Mask(bias=relations))
-        begin, end = self.at * self.beams, (self.at + 1) * self.beams
+        begin, end = self.written, self.written + self.beams
         self.descent[:, :, begin:end].diagonal(dim1=1, dim2=2).zero_()
         bias = self.descent[:, None, :, :end]  # (B, 1, K, slots)
         if relations is not None:
             bias = bias + relations.repeat_interleave(self.beams, -1)  # (B, H, K, slots)
         return replace(self, past_mask=Mask(bias=bias))
+
+    def near(self, window: int) -> Mask:
+        """The mask of `grown` for layers that see no further than `window`."""
+        end = self.written + self.beams
+        device = self.caches[0].key.device
+        steps = torch.arange(self.at + 1, device=device).repeat_interleave(self.beams)  # (K t,)
+        distance = (self.at - steps)[None]  # (1, K t)
+        if self.prompt and self.lengths is not None:
+            read = (self.lengths + self.at)[:, None] - torch.arange(self.prompt, device=device)  # (B, P)
+            distance = torch.cat((read, distance.expand(len(read), -1)), 1)  # (B, slots)
+        if int(distance.max()) <= window:
+            return self.past_mask
+        far = torch.zeros(len(distance), 1, 1, end, dtype=self.caches[0].key.dtype, device=device)
+        far.masked_fill_((distance > window)[:, None, None], HIDDEN)
+        return Mask(bias=far if self.past_mask.bias is None else far + self.past_mask.bias)
 
     def advanced(self) -> "DecoderState":
         """After the step."""
@@ -89,25 +147,24 @@ class DecoderState:
 
     def reorder(self, rows: Int[Tensor, "R"]) -> "DecoderState":
         """New beam r continues old beam rows[r], of the same sentence."""
-        if self.descent is None:
+        if self.descent is None or self.beams == 1:
             return self
         first = torch.arange(0, len(rows), self.beams, device=rows.device)[:, None]
         parents = rows.view(-1, self.beams) - first  # (B, K), beam within its sentence
-        end = self.at * self.beams
-        past = self.descent[:, :, :end]  # (B, K, slots)
+        past = self.descent[:, :, self.prompt : self.written]  # (B, K, K t)
         past.copy_(past.gather(1, parents[:, :, None].expand_as(past)))
         return self
 
     def keep(self, sentences: Int[Tensor, "B2"]) -> "DecoderState":
         """Only these sentences go on, with all their beams."""
-        end = self.at * self.beams
-        mask = self.memory_mask.bias
+        end, mask = self.written, self.memory_mask.bias
         return replace(
             self,
             caches=tuple(Cache(_rows(c.key, sentences, end), _rows(c.value, sentences, end)) for c in self.caches),
             memory=tuple(keys.take(sentences) for keys in self.memory),
             memory_mask=self.memory_mask if mask is None else Mask(bias=mask.index_select(0, sentences)),
             descent=None if self.descent is None else self.descent.index_select(0, sentences),
+            lengths=None if self.lengths is None else self.lengths.index_select(0, sentences),
         )
 
 

@@ -1,94 +1,69 @@
-"""The last step: from vectors to what is asked for. Here the next token; other heads come with their tasks."""
+"""The last step: from vectors to what is asked for. The next token, a masked token, a label of a text or of each token.
+
+    NextToken   (B, T, W) -> (B, T, V)      a score for each token of the vocabulary
+    Labels      (B, T, W) -> (B, L)         a score for each label, or (B, T, L) of each token
+
+Which published head has which settings is a table in `seqwise.checkpoints`.
+"""
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from seqwise.models.linear import Packed, Repackable, linear
-
-CHUNK = 16 * 2**20  # logits computed at a time: few large products, and little memory
-
-
-class _SmoothedLoss(torch.autograd.Function):
-    """Cross-entropy over a large vocabulary in chunks, so that the logits of all positions never exist at once.
-
-    Both gradients are made in the forward pass, where the logits are at hand; backward only scales them.
-    d loss / d logits = softmax - (1 - e) onehot - e / V, so one softmax in place is all that is needed.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: FunctionCtx,
-        hidden: Tensor,
-        weight: Tensor,
-        bias: Tensor | None,
-        target: Tensor,
-        smoothing: float,
-    ) -> Tensor:
-        n, v = len(hidden), len(weight)
-        rows = max(1, min(n, CHUNK // v))
-        d_hidden = torch.empty_like(hidden)  # (N, W)
-        d_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)  # (V, W)
-        d_bias = None if bias is None else torch.zeros(v, dtype=torch.float32, device=weight.device)
-        # sum of all logits, without touching them: h . (sum of the rows of the projection)
-        spread = hidden.sum(0, dtype=torch.float32) @ weight.sum(0, dtype=torch.float32)
-        if bias is not None:
-            spread += n * bias.sum(dtype=torch.float32)
-        loss = -smoothing / v * spread
-        starts = torch.arange(0, rows * v, v, device=hidden.device)
-        buffer = torch.empty(rows, v, dtype=hidden.dtype, device=hidden.device)
-        for h, y, out in zip(
-            torch.split(hidden, rows), torch.split(target, rows), torch.split(d_hidden, rows), strict=True
-        ):
-            logits = torch.mm(h, weight.t(), out=buffer[: len(h)])  # (N', V)
-            if bias is not None:
-                logits += bias
-            place = y + starts[: len(y)]  # of the targets, in the flat buffer
-            flat = buffer.view(-1)
-            right = flat[place].float()  # (N',)
-            torch.ops.aten._softmax.out(logits, 1, False, out=logits)
-            likely = flat[place]  # (N',)
-            loss += (smoothing * right - likely.float().clamp_min(1e-38).log()).sum()
-            if smoothing:
-                logits -= smoothing / v
-            flat[place] = likely - (1 - smoothing + smoothing / v)
-            torch.mm(logits, weight, out=out)
-            d_weight += torch.mm(logits.t(), h)
-            if d_bias is not None:
-                d_bias += logits.sum(0, dtype=torch.float32)
-        last = None if d_bias is None else d_bias.to(weight.dtype)
-        ctx.save_for_backward(d_hidden, d_weight.to(weight.dtype), last)  # type: ignore[arg-type]  # None may be saved
-        return loss
-
-    @staticmethod
-    def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        d_hidden, d_weight, d_bias = ctx.saved_tensors  # type: ignore[attr-defined]
-        scale = gradients[0].to(d_hidden.dtype)
-        return d_hidden * scale, d_weight * scale, None if d_bias is None else d_bias * scale, None, None
+from seqwise.config import Range
+from seqwise.models.architecture import NormSettings
+from seqwise.models.dropout import Dropout
+from seqwise.models.kernels import bounded
+from seqwise.models.layers import activate, norm
+from seqwise.models.linear import Linear, Packed, Repackable, linear
+from seqwise.models.vocabulary_loss import smoothed_loss
 
 
-def smoothed_loss(
-    hidden: Float[Tensor, "N W"],
-    weight: Float[Tensor, "V W"],
-    bias: Float[Tensor, "V"] | None,
-    target: Int[Tensor, "N"],
-    smoothing: float = 0.0,
-) -> Float[Tensor, ""]:
-    """Sum over N positions of the cross-entropy against the target, in nats, with label smoothing.
+@dataclass(frozen=True)
+class ChangeSettings:
+    """A dense layer before the scores, as BERT's heads have it."""
 
-    (1 - e) * -log p(target) + e * mean over the vocabulary of -log p        Szegedy et al. 2016, section 7
-    """
-    if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing)  # type: ignore[no-untyped-call]
-        return loss
-    total = torch.zeros((), dtype=torch.float32, device=hidden.device)
-    rows = max(1, CHUNK // len(weight))
-    for h, y in zip(torch.split(hidden, rows), torch.split(target, rows), strict=True):
-        logits = functional.linear(h, weight, bias).float()  # (N', V)
-        total += functional.cross_entropy(logits, y, reduction="sum", label_smoothing=smoothing)
-    return total
+    activation: Literal["relu", "gelu", "gelu-tanh", "silu", "tanh"] = "gelu"
+    """After the product."""
+    bias: bool = True
+    """In the product."""
+    norm: NormSettings | None = None
+    """After the activation; None: none."""
+
+
+class Change(nn.Module):
+    """norm(activation(x W^T + b))"""
+
+    def __init__(self, width: int, settings: ChangeSettings) -> None:
+        super().__init__()
+        self.activation = settings.activation
+        self.dense = Linear(width, width, settings.bias)
+        self.norm = norm(settings.norm, width) if settings.norm else nn.Identity()
+
+    def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
+        """Each position by itself."""
+        changed: Tensor = self.norm(activate(self.dense(x), self.activation))
+        return changed
+
+
+@dataclass(frozen=True)
+class TokensSettings:
+    """How vectors become scores of the vocabulary."""
+
+    kind: Literal["tokens"] = "tokens"
+    """Which head this is."""
+    bias: bool = False
+    """One number a token."""
+    scale: float = 1.0
+    """What vectors are multiplied by first: 1 / sqrt(width) in T5 where tables are shared."""
+    softcap: float | None = None
+    """Bound of the scores, c tanh(score / c), as in Gemma 2; None: none."""
+    change: ChangeSettings | None = None
+    """A dense layer first, as in BERT's masked language model; None: none."""
 
 
 class NextToken(Repackable):
@@ -97,20 +72,36 @@ class NextToken(Repackable):
     `weight` is handed in where it is shared with the embeddings.
     """
 
-    def __init__(self, vocabulary: int, width: int, weight: nn.Parameter | None = None, bias: bool = False) -> None:
+    def __init__(
+        self,
+        vocabulary: int,
+        width: int,
+        weight: nn.Parameter | None = None,
+        settings: TokensSettings | None = None,
+    ) -> None:
         super().__init__()
+        self.settings = settings = settings or TokensSettings()
         self.weight = weight if weight is not None else nn.Parameter(torch.empty(vocabulary, width))
-        self.bias = nn.Parameter(torch.zeros(vocabulary)) if bias else None
+        self.bias = nn.Parameter(torch.zeros(vocabulary)) if settings.bias else None
+        self.change = Change(width, settings.change) if settings.change else None
+        self.product: nn.Module | None = None  # instead of weight and bias, where `compact` has put them
         if weight is None:
             nn.init.normal_(self.weight, std=width**-0.5)
 
     def forward(self, hidden: Float[Tensor, "*B W"]) -> Float[Tensor, "*B V"]:
         """Logits."""
-        return linear(hidden, self.weight, self.bias, packed=self.packed)
+        x = self._changed(hidden)
+        logits = linear(x, self.weight, self.bias, packed=self.packed) if self.product is None else self.product(x)
+        return bounded(logits, self.settings.softcap)
+
+    def _changed(self, hidden: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
+        if self.change is not None:
+            hidden = self.change(hidden)
+        return hidden if self.settings.scale == 1.0 else hidden * self.settings.scale
 
     def pack(self) -> None:
         """Keep a copy of the projection in the order that the processor reads it in; see `linear`."""
-        self.packed = Packed.copy(self.weight)
+        self.packed = None if self.product is not None else Packed.copy(self.weight)
 
     def loss(
         self,
@@ -127,4 +118,61 @@ class NextToken(Repackable):
         flat = hidden.flatten(0, 1)  # (B T, W)
         if len(real) < len(flat):
             flat = flat.index_select(0, real)
-        return smoothed_loss(flat, self.weight, self.bias, targets.flatten()[real], smoothing)
+        wanted = targets.flatten()[real]
+        if self.settings.softcap is not None or self.product is not None:
+            return functional.cross_entropy(self(flat).float(), wanted, reduction="sum", label_smoothing=smoothing)
+        return smoothed_loss(self._changed(flat), self.weight, self.bias, wanted, smoothing)
+
+
+@dataclass(frozen=True)
+class LabelsSettings:
+    """How vectors become scores of labels."""
+
+    kind: Literal["labels"] = "labels"
+    """Which head this is."""
+    labels: Annotated[int, Range(1)] = 2
+    """How many there are."""
+    pool: Literal["first", "mean", "last", "each"] = "first"
+    """Which vector stands for the text: the first token's, the mean, the last real token's; or each token by itself."""
+    bias: bool = True
+    """In the last product."""
+    dropout: Annotated[float, Range(0.0, 0.95)] = 0.0
+    """Before the last product."""
+    change: ChangeSettings | None = field(default=None)
+    """A dense layer first; None: none."""
+
+
+class Labels(nn.Module):
+    """Vectors -> a score for each label, of the whole text or of each token."""
+
+    def __init__(self, width: int, settings: LabelsSettings) -> None:
+        super().__init__()
+        self.settings = settings
+        self.change = Change(width, settings.change) if settings.change else None
+        self.dropout = Dropout(settings.dropout)
+        self.out = Linear(width, settings.labels, settings.bias)
+
+    def forward(self, hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B *T L"]:
+        """Scores before softmax."""
+        x = pooled(hidden, lengths, self.settings.pool)
+        if self.change is not None:
+            x = self.change(x)
+        scores: Tensor = self.out(self.dropout(x))
+        return scores
+
+
+def pooled(
+    hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "B"], how: Literal["first", "mean", "last", "each"]
+) -> Float[Tensor, "B *T W"]:
+    """One vector for each text, or all of them."""
+    match how:
+        case "first":
+            return hidden[:, 0]
+        case "last":
+            return hidden[torch.arange(len(hidden), device=hidden.device), lengths - 1]
+        case "mean":
+            real = torch.arange(hidden.shape[1], device=hidden.device) < lengths[:, None]  # (B, T)
+            total = (hidden * real[:, :, None]).sum(1)
+            return total / lengths[:, None]
+        case _:
+            return hidden

@@ -48,7 +48,7 @@ def _state(weight: Tensor) -> tuple[int, int]:
 
 
 @cache
-def _available() -> bool:
+def instructions() -> bool:
     """Whether this torch has oneDNN with the products that its own compiler (inductor) calls, and the processor has
     the instructions that they need in bf16."""
     there: bool = torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
@@ -60,7 +60,10 @@ def _available() -> bool:
 
 def _direct(weight: Tensor) -> bool:
     return (
-        weight.dtype == torch.bfloat16 and weight.device.type == "cpu" and type(weight.data) is Tensor and _available()
+        weight.dtype == torch.bfloat16
+        and weight.device.type == "cpu"
+        and type(weight.data) is Tensor
+        and instructions()
     )
 
 

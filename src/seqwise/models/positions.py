@@ -2,25 +2,27 @@
 
     sinusoidal   added to the embeddings, nothing to learn      Vaswani et al. 2017, section 3.5
     learned      added to the embeddings, a table               Gehring et al. 2017; BERT, GPT-2
-    rotary       turns queries and keys                         Su et al. 2021 (RoFormer), section 3.2
+    rotary       turns queries and keys: `rotary.py`            Su et al. 2021 (RoFormer), section 3.2
     alibi        a slope on the distance, added to the scores   Press et al. 2022, section 3
     t5           a learned number for each bucket of distance   Raffel et al. 2020, section 2.1
 
 Pure functions first; `Positions` is the thin module that adds to the embeddings, `RelativeBias` the one that adds to
-the scores. Rotation is applied by attention itself, to each head.
+the scores. A stack works out the angles of a rotation once, `turns`; attention applies them to each head.
 """
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.nn import functional
 
 from seqwise.config import Range
 from seqwise.errors import ConfigError, Fault
+from seqwise.models.rotary import Rotation, RotationSettings, frequencies
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,18 @@ class PositionSettings:
     """Sinusoidal learns nothing and is the classic for translation; rotary and alibi stretch best to unseen lengths."""
     longest: Annotated[int, Range(1)] = 1024
     """Positions of the learned table; no sentence may be longer. Other kinds have no limit."""
+    offset: Annotated[int, Range(0)] = 0
+    """Number of the first position: BART leaves 2 rows of its table unused, RoBERTa counts from 2."""
     theta: Annotated[float, Range(1.0)] = 10_000.0
     """Base of the wavelengths of sinusoidal and rotary positions: larger reaches further, finer is lost."""
+    local_theta: Annotated[float, Range(1.0)] | None = None
+    """Base of the rotation in layers that see a window only, as in Gemma 3 and ModernBERT; None: as `theta`."""
     interleaved: bool = False
     """Sine and cosine (or the two halves of a rotation) side by side rather than half by half."""
+    spread: Literal["open", "closed"] = "open"
+    """Whether the slowest sinusoid ends a step before `theta` (open, as published) or reaches it (closed: M2M-100)."""
+    rotation: RotationSettings = field(default_factory=RotationSettings)
+    """How a rotation is stretched beyond the lengths it was trained on."""
     buckets: Annotated[int, Range(4)] = 32
     """Distances that t5 tells apart; half of them exact, the rest growing logarithmically."""
     reach: Annotated[int, Range(8)] = 128
@@ -50,43 +60,24 @@ class PositionSettings:
             )
 
 
-def wavelengths(width: int, theta: float = 10_000.0) -> Float[Tensor, "half"]:
-    """Angular frequencies theta ** (-2 i / width), one for each pair of coordinates."""
-    return theta ** (-torch.arange(0, width, 2, dtype=torch.float32) / width)
-
-
 def sinusoidal(
-    positions: Int[Tensor, "T"], width: int, theta: float = 10_000.0, interleaved: bool = False
+    positions: Int[Tensor, "T"], width: int, theta: float = 10_000.0, interleaved: bool = False, closed: bool = False
 ) -> Float[Tensor, "T W"]:
     """sin(p f_i) and cos(p f_i) for each frequency f_i. Vaswani et al. 2017, section 3.5.
 
     interleaved: sine, cosine, sine, cosine ... as in the paper; otherwise all sines, then all cosines, as in Marian.
     The two differ by a permutation of coordinates, which the first projection undoes. An odd width drops the last.
+    closed: exponents i / (half - 1), as in tensor2tensor and M2M-100, instead of i / half; then an odd width ends in 0.
     """
-    angles = positions.float()[:, None] * wavelengths(width, theta).to(positions.device)  # (T, half)
+    if closed:
+        half = width // 2
+        rates = theta ** (-torch.arange(half, dtype=torch.float32) / max(1, half - 1))
+    else:
+        rates = frequencies(width, theta)
+    angles = positions.float()[:, None] * rates.to(positions.device)  # (T, half)
     waves = (angles.sin(), angles.cos())
     table = torch.stack(waves, -1).flatten(1) if interleaved else torch.cat(waves, -1)  # (T, 2 half)
-    return table[:, :width]
-
-
-def rotate(
-    x: Float[Tensor, "B H T D"],
-    positions: Int[Tensor, "#T"],
-    theta: float = 10_000.0,
-    interleaved: bool = False,
-) -> Float[Tensor, "B H T D"]:
-    """Turn each pair of coordinates by an angle that grows with the position. Su et al. 2021, eq. 34.
-
-    Then the product of a query at p and a key at q depends on p - q only. Pairs are (i, i + D/2), or
-    (2i, 2i + 1) when interleaved. D must be even.
-    """
-    angles = positions.float()[:, None] * wavelengths(x.shape[-1], theta).to(x.device)  # (T, D/2)
-    cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
-    if interleaved:
-        even, odd = x[..., 0::2], x[..., 1::2]  # (B, H, T, D/2) each
-        return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
-    first, second = x.chunk(2, -1)  # (B, H, T, D/2) each
-    return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
+    return functional.pad(table, (0, max(0, width - table.shape[1])))[:, :width]
 
 
 def alibi_slopes(heads: int) -> Float[Tensor, "H"]:
@@ -134,29 +125,35 @@ class Positions(nn.Module):
         super().__init__()
         self.settings = settings
         self.width = width
-        self.table = nn.Embedding(settings.longest, width) if settings.kind == "learned" else None
+        rows = settings.longest + settings.offset
+        self.table = nn.Embedding(rows, width) if settings.kind == "learned" else None
         self._waves = torch.empty(0)  # grows to the longest sentence seen; no buffer, so never saved
 
-    def forward(self, x: Float[Tensor, "B T W"], first: int = 0) -> Float[Tensor, "B T W"]:
-        """x: embeddings whose first position is `first`."""
-        last = first + x.shape[1]
-        if self.table is not None:
-            if last > self.settings.longest:
-                raise ConfigError(
-                    f"a sentence of {last} tokens with --model.positions.longest {self.settings.longest}",
-                    "a table as long as the longest sentence",
-                    f"--model.positions.longest {last}, another kind of positions, or a shorter sentence",
-                )
-            return x + self.table.weight[first:last]
-        if self.settings.kind == "sinusoidal":
-            return x + self._sinusoids(last, x)[first:last]
-        return x
+    def forward(self, x: Float[Tensor, "B T W"], first: int | Int[Tensor, "B"] = 0) -> Float[Tensor, "B T W"]:
+        """x: embeddings whose first position is `first`, in all rows or in each its own."""
+        if self.table is None and self.settings.kind != "sinusoidal":
+            return x
+        last = (first if isinstance(first, int) else int(first.max())) + x.shape[1]
+        if self.table is not None and last > self.settings.longest:
+            raise ConfigError(
+                f"{last} tokens with a table of {self.settings.longest} positions (--model.positions.longest)",
+                "a table as long as the longest sentence",
+                f"a shorter text, or to train anew with --model.positions.longest {last} or another kind of positions",
+            )
+        offset = self.settings.offset
+        rows = self._sinusoids(last + offset, x) if self.table is None else self.table.weight  # (all, W)
+        if isinstance(first, int):
+            return x + rows[first + offset : last + offset]
+        where = first[:, None] + torch.arange(offset, offset + x.shape[1], device=x.device)  # (B, T)
+        return x + rows[where]
 
     def _sinusoids(self, length: int, like: Tensor) -> Float[Tensor, "T W"]:
         waves = self._waves
         if len(waves) < length or waves.dtype != like.dtype or waves.device != like.device:
+            settings = self.settings
             positions = torch.arange(max(length, 64), device=like.device)
-            waves = sinusoidal(positions, self.width, self.settings.theta, self.settings.interleaved).to(like.dtype)
+            closed = settings.spread == "closed"
+            waves = sinusoidal(positions, self.width, settings.theta, settings.interleaved, closed).to(like.dtype)
             self._waves = waves
         return waves
 
@@ -180,3 +177,18 @@ class RelativeBias(nn.Module):
         bucket = t5_bucket(distance, self.settings.buckets, self.settings.reach, self.both_sides)
         bias: Tensor = self.table(bucket)  # (T, S, H)
         return bias.permute(2, 0, 1)[None]  # (1, H, T, S)
+
+
+def turns(
+    settings: PositionSettings, head_width: int, where: Int[Tensor, "..."], local: bool = False
+) -> Rotation | None:
+    """The angles by which queries and keys at these positions are turned; None for the other kinds of positions.
+
+    local   of layers that see a window only
+    """
+    if settings.kind != "rotary":
+        return None
+    near = local and settings.local_theta is not None
+    stretched = RotationSettings() if near else settings.rotation  # a window is never longer than what was trained on
+    theta = settings.local_theta if near and settings.local_theta is not None else settings.theta
+    return Rotation.at(where, head_width, theta, settings.interleaved, stretched)

@@ -7,7 +7,7 @@ from seqwise.data.phrasebook import Phrasebook
 from seqwise.data.tokens import TokenSettings
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError
-from seqwise.models.transformer import FeedForwardSettings, TransformerSettings
+from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.tasks.settings import Train
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings

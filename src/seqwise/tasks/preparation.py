@@ -13,8 +13,8 @@ from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.data.variation import Variation
 from seqwise.errors import ConfigError, DataError
 from seqwise.models import assemble
+from seqwise.models.architecture import TransformerSettings
 from seqwise.models.embeddings import Embeddings
-from seqwise.models.transformer import TransformerSettings
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Corpus
 

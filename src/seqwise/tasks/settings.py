@@ -10,8 +10,8 @@ from seqwise.data.tokens import TokenSettings
 from seqwise.decoding import Generation
 from seqwise.errors import Fault
 from seqwise.models import assemble
+from seqwise.models.architecture import TransformerSettings
 from seqwise.models.lstm import LSTMSettings
-from seqwise.models.transformer import TransformerSettings
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings
 

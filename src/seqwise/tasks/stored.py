@@ -5,6 +5,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from seqwise import device
@@ -13,6 +14,9 @@ from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import resolve
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import CheckpointError, ConfigError, Fault
+from seqwise.models.compact import settle
+from seqwise.models.linear import instructions
+from seqwise.models.transformer import Transformer
 from seqwise.tasks.preparation import empty_model
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Translator
@@ -93,7 +97,7 @@ def open_translator(
 ) -> tuple[Translator, Train]:
     """The model of a run, or of several that vote; and the settings of the first."""
     chosen = device.pick(where)
-    dtype = device.precision(precision, chosen)
+    kept = device.resolved(precision, chosen)
     folders = [RunFolder.open(run) for run in runs]
     settings = [read_settings(folder) for folder in folders]
     vocabularies = [Vocabularies.load(folder.path) for folder in folders]
@@ -103,7 +107,9 @@ def open_translator(
     for folder, made, words in zip(folders, settings, vocabularies, strict=True):
         model = empty_model(made, words)
         _fill(model, folder)
-        models.append(model.to(chosen, dtype).eval())
+        narrow = kept == "bf16" and not (chosen.type == "cpu" and isinstance(model, Transformer) and not instructions())
+        settle(model.to(chosen, torch.bfloat16 if narrow else torch.float32).eval(), kept)
+        models.append(model)
     return Translator(models, vocabularies[0]), settings[0]
 
 

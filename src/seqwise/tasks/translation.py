@@ -13,8 +13,8 @@ from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
 from seqwise.metrics.text import bleu, chrf
 from seqwise.models import assemble
+from seqwise.models.architecture import TransformerSettings
 from seqwise.models.linear import pack
-from seqwise.models.transformer import TransformerSettings
 from seqwise.training.events import Sample
 from seqwise.training.loop import EvaluationSettings, Look, Objective
 

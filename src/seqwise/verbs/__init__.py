@@ -47,6 +47,7 @@ VERBS: tuple[Verb, ...] = (
     Verb("predict", "Put a trained model to work on text."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
     Verb("inspect", "Look at what the model attends to, token by token."),
+    Verb("export", "Hand a model to others: transformers, CTranslate2 or ONNX Runtime."),
     Verb("config", "Show every setting, as YAML or as JSON Schema."),
     Verb("doctor", "Check this machine, and tell how to mend it."),
 )

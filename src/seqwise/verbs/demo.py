@@ -11,7 +11,8 @@ from rich.text import Text
 from seqwise.checkpoints.run import RunFolder
 from seqwise.data.phrasebook import PROBE, phrasebook
 from seqwise.inspection.steps import Step, steps
-from seqwise.metrics.text import Score, bleu
+from seqwise.metrics.scores import Score
+from seqwise.metrics.text import bleu
 from seqwise.tasks.demonstration import settings, write_corpus
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator

@@ -3,11 +3,11 @@
 import queue
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, Literal
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
@@ -15,14 +15,20 @@ from seqwise.config import Range, check
 from seqwise.data.text import read_lines
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
+from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
+from seqwise.tasks.pretrained import generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import open_translator
-from seqwise.tasks.translation import Translation, Translator
+from seqwise.tasks.writing import Manner, Writer
 
-AHEAD = 1024  # lines of a file sorted by length and translated together
+AHEAD = 1024  # lines of a file sorted by length and answered together
+DECODING = ("beams", "length_penalty", "best", "min_length", "max_length", "temperature", "top_k", "top_p", "min_p",
+            "no_repeat", "seed", "batch")  # fmt: skip
+FOR_CHECKPOINTS = ("revision", "source_language", "target_language", "system", "raw", "messages", "stream", "vectors",
+                   "cut")  # fmt: skip
 
 
 def predict(
-    run: Path,
+    model: str,
     text: str | None = None,
     /,
     *,
@@ -41,23 +47,38 @@ def predict(
     no_repeat: Annotated[int, Range(0)] | None = None,
     seed: int | None = None,
     batch: Annotated[int, Range(1)] | None = None,
+    revision: str | None = None,
+    source_language: str | None = None,
+    target_language: str | None = None,
+    system: str | None = None,
+    messages: bool = False,
+    raw: bool = False,
+    stream: bool = False,
+    vectors: bool = False,
+    pool: Literal["auto", "mean", "first"] = "auto",
+    normalize: bool = True,
+    top: Annotated[int, Range(1)] = 5,
+    cut: bool = False,
+    json: bool = False,
     precision: devices.Precision = "auto",
     device: str = "auto",
 ) -> str | None:
     """Put a trained model to work on text.
 
-    Writes one line for each line it reads, in the same order; an empty line gives an empty line. Without text and
-    --input it reads standard input and answers each line as it comes. What is not given is as the run was set. In
-    Python, a text is answered by a text.
+    The model is a run of Seqwise, a folder in the hub's format, or a name on the hub. What it does is told by what it
+    was made for: translate or summarize, continue a prompt, answer a conversation, name labels of a text or of its
+    words, fill in masked words, give a vector for each sentence. Writes one line for each line it reads, in the same
+    order; an empty line gives an empty line. Without text and --input it reads standard input and answers each line as
+    it comes. What is not given is as the run or the checkpoint was set. In Python, a text is answered by a text.
 
     Args:
-        run: The run folder.
-        text: One sentence.
+        model: A run folder, a folder with config.json, or owner/name on the hub.
+        text: One sentence or prompt; two texts with a tab between them for models that compare two.
         input: A text file, a sentence a line; `.gz` is read too.
         output: Where the results go, written when all are there; standard output unless given.
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
         beams: Hypotheses kept at each step; 1 is greedy.
-        length_penalty: Divide the log-probability by ((5 + length) / 6) ** this.
+        length_penalty: Divide the log-probability by ((5 + length) / 6) ** this; by length ** this for checkpoints.
         best: Outputs for each sentence, best first: then a line is number, tab, score, tab, text.
         min_length: The end token is forbidden before this many tokens.
         max_length: Most tokens of an output.
@@ -68,33 +89,31 @@ def predict(
         no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
         seed: Of the sampling.
         batch: Sentences decoded at once.
-        precision: Of weights and products; auto takes bf16 where the processor computes in it, fp32 elsewhere.
+        revision: Branch, tag or commit of a model on the hub.
+        source_language: What the text is written in, for M2M-100 and NLLB: fr, or fra_Latn.
+        target_language: What to translate into; for Marian models with several targets too.
+        system: What a conversation begins with, where the checkpoint has a chat template.
+        messages: Each line is a conversation in JSON: a list of objects with role and content.
+        raw: Put the prompt to the model as it stands, although the checkpoint has a chat template.
+        stream: Show the text as it is written, token by token; greedy or sampled.
+        vectors: A vector for each text, whatever else the checkpoint can do.
+        pool: What a vector is: mean of all tokens or first token; auto goes by the folder, and else takes the mean.
+        normalize: Make vectors of length 1.
+        top: Labels, or words for a mask, to show.
+        cut: Cut texts that are longer than the model reads rather than refuse them, and say how many: what is lost is
+            the end of a text, the beginning of a prompt.
+        json: A JSON object a line, with all that is known.
+        precision: fp32, bf16 or int8 weights; auto takes bf16 where the processor computes in it, fp32 elsewhere.
         device: auto, cpu, cuda or cuda:N.
 
     Example:
         seqwise predict runs/demo "I love machine learning."
     """
+    flags = dict(locals())
     if text is not None and input is not None:
         raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
     devices.keep_memory()
-    translator, settings = open_translator([run, *ensemble], device, precision)
-    given = {
-        "beams": beams,
-        "length_penalty": length_penalty,
-        "best": best,
-        "min_length": min_length,
-        "max_length": max_length,
-        "temperature": temperature,
-        "top_k": top_k,
-        "top_p": top_p,
-        "min_p": min_p,
-        "no_repeat": no_repeat,
-        "seed": seed,
-        "batch": batch,
-    }
-    chosen: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    made = replace(settings.generation, **chosen)
-    check(made)
+    answer, writer, made, told = _run(flags) if is_run(model) else _checkpoint(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
     chunks: Iterable[list[str]] = _as_they_come(sys.stdin.buffer)
@@ -102,28 +121,68 @@ def predict(
         chunks = [[text]]
     elif input is not None:
         chunks = _cut(read_lines(input))
-    answers = _answers(translator, chunks, made)
-    if text is not None and output is None:
-        return "\n".join(answers)
-    _write(answers, output)
-    return None
+    if writer is not None and stream:
+        _show(writer, chunks, made, messages)
+        return None
+    answers = (line for chunk in chunks for line in answer(chunk))
+    line = "\n".join(answers) if text is not None and output is None else None
+    if line is None:
+        _write(answers, output)
+    if (note := told()) is not None:
+        print(note, file=sys.stderr)
+    return line
 
 
-def _answers(translator: Translator, chunks: Iterable[list[str]], made: Generation) -> Iterator[str]:
-    """Lines of output, in order."""
-    number = 0
-    for chunk in chunks:
-        for outputs in translator.translate(chunk, made):
-            number += 1
-            yield from (_line(number, one, made.best > 1) for one in outputs)
+def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:
+    """A run of ours, or several."""
+    for name in FOR_CHECKPOINTS:
+        if flags[name]:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
+    runs = [flags["model"], *flags["ensemble"]]
+    translator, settings = open_translator(runs, flags["device"], flags["precision"])
+    made = _made(settings.generation, flags)
+    return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
 
 
-def _line(number: int, one: Translation, several: bool) -> str:
-    """One output as one line, whatever characters the model wrote."""
-    text = " ".join(one.text.splitlines())
-    if not several:
-        return text
-    return f"{number}\t{'' if one.score is None else format(one.score, '.4f')}\t{text}"
+def _checkpoint(flags: Mapping[str, Any]) -> tuple[Answer, Writer | None, Generation, Callable[[], str | None]]:
+    """A checkpoint of the hub."""
+    if flags["ensemble"]:
+        raise ConfigError("--ensemble for a checkpoint of the hub", "it for runs only", "leaving it out")
+    opened = open_pretrained(flags["model"], flags["revision"], flags["device"], flags["precision"])
+    for note in not_applied(opened.checkpoint):
+        print(note, file=sys.stderr)
+    made = _made(generation(opened.checkpoint), flags)
+    named = ("json", "top", "pool", "normalize", "messages", "vectors")
+    wanted = Wanted(**{name: flags[name] for name in named})
+    manner = Manner(flags["raw"], flags["system"], flags["cut"])
+    languages = flags["source_language"], flags["target_language"]
+    answer, writer = of_checkpoint(opened, made, wanted, manner, languages)
+    if flags["stream"] and (writer is None or made.beams > 1 or flags["output"] is not None):
+        raise ConfigError(
+            "--stream" + (f" with --beams {made.beams}" if writer else f" for {opened.checkpoint.architecture}"),
+            "a decoder that writes to the terminal, without beams",
+            "leaving it out, or --beams 1",
+        )
+    return answer, writer, made, opened.told
+
+
+def _made(settings: Generation, flags: Mapping[str, Any]) -> Generation:
+    """The settings of the model, with what was given in their place."""
+    chosen: dict[str, Any] = {name: flags[name] for name in DECODING if flags[name] is not None}
+    made = replace(settings, **chosen)
+    check(made)
+    return made
+
+
+def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, messages: bool) -> None:
+    """Pieces of text as they are written."""
+    for text in (text for chunk in chunks for text in chunk):
+        for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
+            sys.stdout.write(piece)
+            sys.stdout.flush()
+        sys.stdout.write("\n")
+        sys.stdout.flush()
 
 
 def _write(lines: Iterable[str], output: Path | None) -> None:

@@ -1,0 +1,151 @@
+"""A conversation as one text, by the template that the model was trained with, and as its ids.
+
+    render(template, messages, ...) -> text      what transformers' apply_chat_template(tokenize=False) gives
+    encode(tokenizer, template, messages, ...)   what it gives with tokenize=True, but that no message can name a
+                                                 special token: "<|im_end|>" in a message is spelled like other text
+
+How encode keeps a message from naming a token: in every text of the messages, special tokens give way to marks,
+numbers that nobody can guess. The template puts its own special tokens around; only then are the marks replaced
+(`sealing.py`). The parts of a special token go the same way where a text begins or ends with them, lest two texts
+make one. Roles are known words, since some templates build tokens from them.
+
+How a template runs stands in `templates.py`. Left out: tokens that a file does not call special, such as <think> of
+Qwen; they count as part of a text, as they do elsewhere in this room.
+"""
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from seqwise.data.sealing import any_of
+from seqwise.data.templates import run
+from seqwise.data.tokens import Tokenizer
+from seqwise.errors import DataError, nearest
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function", "ipython", "model", "observation")
+"""Who may speak; which of them a template knows is for the template to say."""
+_REASONING = ("reasoning_content", "thinking", "reasoning")  # names for one thing, the first the usual one
+
+
+def render(
+    template: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    add_generation_prompt: bool,
+    specials: Mapping[str, str],
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> str:
+    """The conversation as a text. `specials`: "bos_token" -> "<s>", as in `Pretrained.names`."""
+    return _rendered(template, _conversation(messages), add_generation_prompt, specials, _plain(tools, "tools"))
+
+
+def encode(
+    tokenizer: Tokenizer,
+    template: str,
+    messages: Sequence[Mapping[str, Any]],
+    *,
+    add_generation_prompt: bool,
+    specials: Mapping[str, str],
+    tools: Sequence[Mapping[str, Any]] | None = None,
+) -> list[int]:
+    """The ids of the conversation. Special tokens are those that the template writes, and no others."""
+    veil = _Veil(tokenizer.special_names)
+    veiled = [
+        {key: value if key == "role" else veil.over(value) for key, value in message.items()}
+        for message in _conversation(messages)
+    ]
+    text = _rendered(template, veiled, add_generation_prompt, specials, veil.over(_plain(tools, "tools")))
+    return tokenizer.from_template(text, veil.marks)
+
+
+class _Veil:
+    """Marks in the place of whatever in a text is a special token, or could become one with what stands beside it."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self.marks: dict[str, str] = {}
+        self._whole = re.compile(any_of(names))
+        self._heads = {name[:cut] for name in names for cut in range(1, len(name))}
+        self._tails = {name[cut:] for name in names for cut in range(1, len(name))}
+        self._longest = max(map(len, names), default=0)
+
+    def over(self, value: Any) -> Any:
+        """The same value with marks in its texts."""
+        if isinstance(value, str):
+            return self._over_text(value)
+        if isinstance(value, list):
+            return [self.over(item) for item in value]
+        if isinstance(value, dict):
+            return {self.over(key): self.over(item) for key, item in value.items()}
+        return value
+
+    def _over_text(self, text: str) -> str:
+        text = self._whole.sub(lambda found: self._mark(found[0]), text)
+        # Templates trim texts, so that spaces are no wall.
+        bare = text.strip()
+        start = len(text) - len(text.lstrip())
+        end = start + len(bare)
+        longest = min(self._longest, len(bare))
+        tail = next((cut for cut in range(longest, 0, -1) if bare[:cut] in self._tails), 0)
+        bare = bare[tail:]
+        head = next((cut for cut in range(min(longest, len(bare)), 0, -1) if bare[-cut:] in self._heads), 0)
+        first, last = start + tail, end - head
+        front = self._mark(text[start:first]) if tail else ""
+        back = self._mark(text[last:end]) if head else ""
+        return f"{text[:start]}{front}{text[first:last]}{back}{text[end:]}"
+
+    def _mark(self, text: str) -> str:
+        """Digits alone: no template that writes all in capitals, or as JSON, changes them."""
+        mark = f"{secrets.randbelow(10**32):032}"
+        self.marks[mark] = text
+        return mark
+
+
+def _conversation(messages: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The messages as plain values, checked; without what is None, as templates expect it."""
+    if not messages:
+        raise DataError("a conversation without messages", "one message at least", "adding what the user says")
+    return [_message(message, f"message {place}") for place, message in enumerate(messages, 1)]
+
+
+def _message(message: Mapping[str, Any], where: str) -> dict[str, Any]:
+    plain = _plain(message, where)
+    if not isinstance(plain, dict):
+        raise DataError(f"a {type(message).__name__}", "an object with role and content", "{'role': ...}", where)
+    plain = {key: value for key, value in plain.items() if value is not None}
+    role, content = plain.get("role"), plain.get("content")
+    if not isinstance(role, str) or role not in ROLES:
+        close = nearest(str(role), ROLES) or "user"
+        given = "no role" if role is None else f"the role {role!r}"
+        raise DataError(given, f"one of {', '.join(ROLES)}", f"'role': '{close}'", where)
+    if not isinstance(content, str | list | dict) and not (content is None and plain.get("tool_calls")):
+        given = "no content" if content is None else f"content that is a {type(content).__name__}"
+        raise DataError(given, "a text, or a list of parts with texts", "'content': '...'", where)
+    reasoning = next((plain[name] for name in _REASONING if plain.get(name) is not None), None)
+    return plain if reasoning is None else {"thinking": reasoning, **plain, _REASONING[0]: reasoning}
+
+
+def _plain(value: Any, where: str) -> Any:
+    """A copy made of what JSON knows: whatever else a template reached might have methods that do harm."""
+    match value:
+        case None | bool() | int() | float():
+            return value
+        case str():
+            return str.__str__(value)
+        case Mapping():
+            return {str(key): _plain(item, where) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item, where) for item in value]
+    allowed = "texts, numbers, lists and objects, as in JSON"
+    raise DataError(f"a {type(value).__name__} in {where}", allowed, "its text instead", where)
+
+
+def _rendered(
+    template: str,
+    messages: list[dict[str, Any]],
+    add_generation_prompt: bool,
+    specials: Mapping[str, str],
+    tools: Any,
+) -> str:
+    values = {"messages": messages, "tools": tools, "documents": None, "add_generation_prompt": add_generation_prompt}
+    return run(template, {**specials, **values})

@@ -1,0 +1,60 @@
+"""Many texts read by an encoder: sorted by length, in batches filled to a token budget, put back in the order given.
+
+Next to no position is padding then, which in batches of the order given is nearly half of the work.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqwise.models.encoder import Encoder
+from seqwise.models.heads import pooled
+
+BUDGET = 2048  # positions at once: enough to fill the products, few enough that their results stay in the cache
+ALIKE = 1.1  # a batch ends where the next text is so many times as long as its first
+
+
+def batches(lengths: Sequence[int], budget: int = BUDGET, alike: float = ALIKE) -> Iterator[list[int]]:
+    """Places of the texts that are read together, shortest first; at most `budget` positions with padding, or one text.
+
+    alike   how much longer than its first the last text of a batch may be
+    """
+    batch: list[int] = []
+    for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        longest = lengths[place]
+        if batch and (longest * (len(batch) + 1) > budget or longest > alike * lengths[batch[0]] + 1):
+            yield batch
+            batch = []
+        batch.append(place)
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def read_all(
+    model: Encoder,
+    rows: Sequence[Sequence[int]],
+    pool: Literal["first", "mean", "last"] | None = "mean",
+    padding: int = 0,
+    budget: int = BUDGET,
+) -> Float[Tensor, "N _"]:
+    """One row of numbers for each text, in the order given and in fp32 on the processor.
+
+    rows      ids of each text, special tokens included; none may be empty
+    pool      which vector stands for a text; None: what the model's head for labels says of it
+    padding   the id behind shorter texts
+    """
+    device = next(model.parameters()).device
+    found: Tensor | None = None
+    for places in batches([len(row) for row in rows], budget):
+        longest = len(rows[places[-1]])
+        ids = torch.tensor([[*rows[i], *[padding] * (longest - len(rows[i]))] for i in places], device=device)  # (B, T)
+        lengths = torch.tensor([len(rows[i]) for i in places], device=device)
+        told = model(ids, lengths) if pool is None else pooled(model.hidden(ids, lengths), lengths, pool)  # (B, _)
+        if found is None:
+            found = torch.empty(len(rows), told.shape[-1])
+        found[torch.tensor(places)] = told.float().cpu()
+    return torch.empty(0, model.settings.width) if found is None else found

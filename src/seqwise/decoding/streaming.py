@@ -1,0 +1,37 @@
+"""One output, token by token as it is written: for whoever reads along."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+
+from seqwise.decoding.generation import Generation, Model, Specials
+from seqwise.decoding.rules import draw, forbid, likeliest
+
+
+def stream(
+    model: Model,
+    prompt: Sequence[int],
+    settings: Generation,
+    specials: Specials,
+    device: torch.device | str = "cpu",
+    generator: torch.Generator | None = None,
+) -> Iterator[int]:
+    """The tokens that follow a prompt, the end token left out; greedy, or sampled where the settings say so.
+
+    prompt   ids; the last one is fed to the first step
+    """
+    with torch.inference_mode():
+        inputs = torch.tensor([prompt[:-1]], dtype=torch.int64, device=device)
+        lengths = torch.tensor([len(prompt) - 1], device=device)
+        state = model.start(model.encode(inputs, lengths), 1, settings.max_length)
+    last = torch.tensor([prompt[-1]], device=device)
+    written = last.new_empty(1, 0)
+    for _ in range(settings.max_length):
+        with torch.inference_mode():  # entered anew each time: whoever reads along may compute in between
+            logits, state = model.step(last, state)
+            logits = forbid(logits, written, settings, specials)
+            last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
+            if bool(specials.ending(last)[0]):
+                return
+            written = torch.cat((written, last[:, None]), 1)
+        yield int(last[0])

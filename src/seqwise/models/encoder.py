@@ -1,0 +1,50 @@
+"""The encoder: reads a text whole, from both sides, and says something about it. Devlin et al. 2019 and its heirs."""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqwise.models.architecture import TransformerSettings
+from seqwise.models.heads import Labels, NextToken
+from seqwise.models.kernels import padding_bias
+from seqwise.models.transformer import Stack
+
+
+class Encoder(nn.Module):
+    """A stack that sees all positions, with a head: a masked token, or labels of the text or of each token."""
+
+    def __init__(self, settings: TransformerSettings, embed: nn.Module, head: NextToken | Labels | None) -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = Stack(settings, embed, causal=False, cross=False)
+        self.head = head
+
+    def hidden(
+        self,
+        inputs: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "B"],
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B T W"]:
+        """A vector for each position; those of the padding mean nothing.
+
+        segments   0 for tokens of the first text, 1 for those of the second; all 0 unless given
+        """
+        padding = padding_bias(lengths, inputs.shape[1], self.encoder.dtype)
+        vectors: Tensor = self.encoder(inputs, padding, segments=segments)
+        return vectors
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "B"] | None = None,
+        segments: Int[Tensor, "B T"] | None = None,
+    ) -> Float[Tensor, "B *T V"]:
+        """What the head says; the vectors themselves where there is none. `lengths`: real tokens of each row."""
+        if lengths is None:
+            lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+        hidden = self.hidden(inputs, lengths, segments)
+        if isinstance(self.head, Labels):
+            labelled: Tensor = self.head(hidden, lengths)
+            return labelled
+        logits: Tensor = hidden if self.head is None else self.head(hidden)
+        return logits

@@ -1,0 +1,180 @@
+"""What a model says, as lines: one or more for each text, in its order. Plain for people, JSON for programs.
+
+What a checkpoint of the hub is for is told by its head; a run of Seqwise's own translates.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Protocol
+
+from seqwise.decoding import Generation
+from seqwise.errors import ConfigError, DataError
+from seqwise.models.decoder import Decoder
+from seqwise.models.encoder import Encoder
+from seqwise.models.heads import Labels, NextToken
+from seqwise.models.transformer import Transformer
+from seqwise.tasks.pretrained import Opened
+from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored, pair
+from seqwise.tasks.translation import Translation
+from seqwise.tasks.writing import Manner, Rewriter, Writer
+
+Answer = Callable[[Sequence[str]], Iterator[str]]
+
+
+class Writes(Protocol):
+    """A model that writes: a run's translator, or a checkpoint's writer or rewriter."""
+
+    def translate(self, texts: Sequence[Any], settings: Generation) -> list[list[Translation]]:
+        """Outputs of each text, best first."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the user wants of the answer."""
+
+    json: bool = False
+    """An object a line, with all that is known."""
+    top: int = 5
+    """Labels or words shown for each."""
+    pool: Pool = "auto"
+    normalize: bool = True
+    messages: bool = False
+    """Whether each text is a conversation, in JSON."""
+    vectors: bool = False
+    """Vectors, whatever the head."""
+
+
+def written(model: Writes, settings: Generation, wanted: Wanted) -> Answer:
+    """Lines of what a model writes: the text; with several outputs number, score, text."""
+    number = 0
+
+    def answer(texts: Sequence[str]) -> Iterator[str]:
+        nonlocal number
+        asked = [conversation(text) if text.strip() else "" for text in texts] if wanted.messages else texts
+        for outputs in model.translate(asked, settings):
+            number += 1
+            for one in outputs:
+                yield _written(number, one, settings.best > 1, wanted.json)
+
+    return answer
+
+
+def _written(number: int, one: Translation, several: bool, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({"item": number, **asdict(one)}, ensure_ascii=False)
+    text = " ".join(one.text.splitlines())  # one line, whatever characters the model wrote
+    return f"{number}\t{'' if one.score is None else format(one.score, '.4f')}\t{text}" if several else text
+
+
+def conversation(line: str) -> list[dict[str, Any]]:
+    """Messages in JSON: a list of them, or an object that holds it as `messages`."""
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(
+            f"{line[:40]!r}, which is no JSON ({error})",
+            'a conversation such as [{"role": "user", "content": "Hello"}]',
+            "leaving --messages out, for plain prompts",
+        ) from None
+    found = found.get("messages") if isinstance(found, dict) else found
+    if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
+        raise DataError(
+            f"{line[:40]!r}",
+            'a list of messages such as [{"role": "user", "content": "Hello"}]',
+            "leaving --messages out, for plain prompts",
+        )
+    return found
+
+
+def _scored(found: Sequence[Scored]) -> list[dict[str, object]]:
+    return [asdict(one) for one in found]
+
+
+def labelled(model: Classifier, wanted: Wanted) -> Answer:
+    """Lines of labels: the likeliest and its probability, and the next ones behind it."""
+
+    def answer(texts: Sequence[str]) -> Iterator[str]:
+        full = [text for text in texts if text.strip()]
+        found = iter(model.classify([pair(text) for text in full]))
+        for text in texts:
+            ranked = next(found)[: wanted.top] if text.strip() else []
+            if wanted.json:
+                yield json.dumps({"text": text, "labels": _scored(ranked)}, ensure_ascii=False)
+            else:
+                yield "\t".join(f"{one.name}\t{one.probability:.4f}" for one in ranked)
+
+    return answer
+
+
+def words_labelled(model: Classifier, wanted: Wanted) -> Answer:
+    """Lines of words, each with a slash and its label."""
+
+    def answer(texts: Sequence[str]) -> Iterator[str]:
+        for text, words in zip(texts, model.label_words(list(texts)), strict=True):
+            if wanted.json:
+                yield json.dumps({"text": text, "words": [asdict(word) for word in words]}, ensure_ascii=False)
+            else:
+                yield " ".join(f"{word.word}/{word.label.name}" for word in words)
+
+    return answer
+
+
+def filled(model: Filler, wanted: Wanted) -> Answer:
+    """Lines of what may stand behind each mask, likeliest first; masks are parted by a bar."""
+
+    def answer(texts: Sequence[str]) -> Iterator[str]:
+        for text, masks in zip(texts, model.fill(list(texts), wanted.top), strict=True):
+            if wanted.json:
+                yield json.dumps({"text": text, "masks": [_scored(one) for one in masks]}, ensure_ascii=False)
+            else:
+                rows = ("  ".join(f"{one.name.strip('▁')} {one.probability:.3f}" for one in row) for row in masks)
+                yield " | ".join(rows)
+
+    return answer
+
+
+def embedded(model: Embedder, wanted: Wanted) -> Answer:
+    """Lines of numbers."""
+
+    def answer(texts: Sequence[str]) -> Iterator[str]:
+        full = [text for text in texts if text.strip()]
+        rows = iter(model.vectors(full, wanted.pool, wanted.normalize).tolist())
+        for text in texts:
+            numbers = [round(value, 7) for value in next(rows)] if text.strip() else []
+            told = json.dumps({"text": text, "vector": numbers}, ensure_ascii=False)
+            yield told if wanted.json else " ".join(map(str, numbers))
+
+    return answer
+
+
+def of_checkpoint(
+    opened: Opened, settings: Generation, wanted: Wanted, manner: Manner, languages: tuple[str | None, str | None]
+) -> tuple[Answer, Writer | None]:
+    """What the checkpoint does with texts, by its head; and the writer, where it can be listened to."""
+    _only_where_meant(opened, wanted, languages)
+    head, task = opened.model.head, opened.checkpoint.head.task
+    if isinstance(opened.model, Transformer):
+        return written(Rewriter(opened, *languages, manner.cut), settings, wanted), None
+    if wanted.vectors or head is None:
+        return embedded(Embedder(opened, manner.cut), wanted), None
+    if isinstance(head, Labels):
+        classifier = Classifier(opened, manner.cut)
+        return (words_labelled if task == "token labels" else labelled)(classifier, wanted), None
+    if task == "masked" and isinstance(head, NextToken):
+        return filled(Filler(opened), wanted), None
+    writer = Writer(opened, manner)
+    return written(writer, settings, wanted), writer
+
+
+def _only_where_meant(opened: Opened, wanted: Wanted, languages: tuple[str | None, str | None]) -> None:
+    """Flags that mean nothing to this kind of model."""
+    for flag, value in zip(("--source-language", "--target-language"), languages, strict=True):
+        if value is not None and not isinstance(opened.model, Transformer):
+            raise ConfigError(
+                f"{flag} for {opened.checkpoint.architecture}", "a model that translates", "leaving it out"
+            )
+    if wanted.vectors and not isinstance(opened.model, Encoder):
+        raise ConfigError(f"--vectors for {opened.checkpoint.architecture}", "an encoder", "leaving it out")
+    if wanted.messages and not (isinstance(opened.model, Decoder) and opened.checkpoint.head.task == "tokens"):
+        raise ConfigError(f"--messages for {opened.checkpoint.architecture}", "a model that writes", "leaving it out")

@@ -1,0 +1,202 @@
+"""Texts in, something about them out: labels, labels of each word, hidden words, vectors. By a checkpoint's encoder."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from seqwise.checkpoints import sentence_pooling
+from seqwise.data.tokens import Tokenizer
+from seqwise.decoding.reading import batches
+from seqwise.errors import ConfigError, DataError
+from seqwise.models.encoder import Encoder
+from seqwise.models.heads import NextToken, pooled
+from seqwise.tasks.pretrained import Opened, fitting
+
+Text = str | tuple[str, str]
+Pool = Literal["auto", "mean", "first"]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A label, or a token, and how likely it is."""
+
+    name: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class WordLabel:
+    """A word of a text and its label."""
+
+    word: str
+    label: Scored
+
+
+@dataclass(frozen=True)
+class Row:
+    """A text as the model reads it."""
+
+    ids: list[int]
+    segments: list[int]
+
+
+class Reader:
+    """A checkpoint that reads: what it makes of texts."""
+
+    def __init__(self, opened: Opened, cut: bool = False) -> None:
+        self.opened = opened
+        self.tokenizer: Tokenizer = opened.words.source
+        self.may_cut = cut
+
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """Ids with the special tokens of the checkpoint around them."""
+        found = []
+        for text, framed in zip(texts, self.tokenizer.framed(texts), strict=True):
+            what = "a text" if isinstance(text, str) else "a pair of texts"
+            ids = fitting(framed.ids, self.opened, self.may_cut, what)
+            segments = [*framed.segments[: len(ids) - 1], framed.segments[-1]] if ids else []
+            found.append(Row(ids, segments))
+        return found
+
+    @torch.inference_mode()
+    def read(self, rows: Sequence[Row], head: bool = True) -> Iterator[tuple[int, Float[Tensor, "*T V"]]]:
+        """What the model says of each row, and which row it is, in the order of their lengths.
+
+        head   what the head says, (V,) or (T, V); otherwise the vectors (T, W)
+        """
+        model, device = self.opened.model, self.opened.device
+        full = [i for i, row in enumerate(rows) if row.ids]
+        for places in batches([len(rows[i].ids) for i in full]):
+            chosen = [full[place] for place in places]
+            longest = max(len(rows[i].ids) for i in chosen)
+            inputs = torch.full((len(chosen), longest), self.tokenizer.pad)
+            segments = torch.zeros_like(inputs)
+            for place, i in enumerate(chosen):
+                inputs[place, : len(rows[i].ids)] = torch.tensor(rows[i].ids)
+                segments[place, : len(rows[i].ids)] = torch.tensor(rows[i].segments)
+            lengths = torch.tensor([len(rows[i].ids) for i in chosen], device=device)
+            inputs = inputs.to(device)
+            kinds = segments.to(device) if bool(segments.any()) else None
+            if isinstance(model, Encoder):
+                found = model(inputs, lengths, kinds) if head else model.hidden(inputs, lengths, kinds)
+            else:
+                found = model(inputs, lengths)
+            for place, i in enumerate(chosen):
+                one = found[place]
+                yield i, one[: len(rows[i].ids)] if one.ndim == 2 else one
+
+
+class Classifier(Reader):
+    """Labels of texts, or of pairs of texts, as the checkpoint names them."""
+
+    def classify(self, texts: Sequence[Text]) -> list[list[Scored]]:
+        """All labels of each text, the likeliest first. Where the checkpoint allows several, each by itself; where it
+        gives a number instead, that number."""
+        names = self.opened.checkpoint.labels
+        several = self.opened.checkpoint.config.get("problem_type") == "multi_label_classification"
+        results: list[list[Scored]] = [[] for _ in texts]
+        for i, scores in self.read(self.rows(texts)):
+            values = scores.float()
+            if len(values) > 1:
+                values = values.sigmoid() if several else values.softmax(0)
+            ranked = values.argsort(descending=True).tolist()
+            results[i] = [Scored(names[place], float(values[place])) for place in ranked]
+        return results
+
+    def label_words(self, texts: Sequence[str]) -> list[list[WordLabel]]:
+        """The label of each word, which is that of its first token, as is usual for names and parts of speech. What a
+        word is, the tokenizer says: most count punctuation by itself."""
+        names = self.opened.checkpoint.labels
+        results: list[list[WordLabel]] = [[] for _ in texts]
+        before, behind = map(len, frame(self.tokenizer))
+        groups = list(self.tokenizer.grouped(texts))
+        for i, scores in self.read(self.rows(texts)):
+            values, places = scores.float().softmax(-1).max(-1)  # (T,)
+            pieces = self.tokenizer.words(texts[i])
+            first = 0
+            for group in groups[i]:
+                t, last = before + first, first + len(group)
+                if t >= len(values) - behind or last > len(pieces):
+                    break  # the text was cut
+                word = texts[i][pieces[first].start : pieces[last - 1].end].strip()
+                if word:
+                    results[i].append(WordLabel(word, Scored(names[int(places[t])], float(values[t]))))
+                first = last
+        return results
+
+
+def pair(text: str) -> str | tuple[str, str]:
+    """Two texts with a tab between them, as in a TSV of premises and hypotheses."""
+    first, tab, second = text.partition("\t")
+    return (first, second) if tab else text
+
+
+def frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
+    """What the checkpoint puts before and behind a text."""
+    (framed,), (bare,) = tokenizer.framed(["a"]), tokenizer.encode(["a"])
+    for start in range(len(framed.ids) - len(bare) + 1):
+        if framed.ids[start : start + len(bare)] == bare:
+            return framed.ids[:start], framed.ids[start + len(bare) :]
+    return [], []
+
+
+class Filler(Reader):
+    """What stands behind the mask: a checkpoint of a masked language model."""
+
+    @property
+    def mask(self) -> str:
+        """How the mask is written."""
+        number = self.opened.words.mask
+        if number is None or not isinstance(self.opened.model.head, NextToken):
+            raise ConfigError(
+                f"{self.opened.checkpoint.folder.name}, whose tokenizer has no mask",
+                "a masked language model",
+                "a checkpoint such as BertForMaskedLM",
+            )
+        return next(name for name, token in self.tokenizer.vocabulary().items() if token == number)
+
+    def fill(self, texts: Sequence[str], shown: int) -> list[list[list[Scored]]]:
+        """For each mask of each text, the likeliest tokens."""
+        mask, number = self.mask, self.opened.words.mask
+        first, last = frame(self.tokenizer)
+        rows = []
+        for text in texts:
+            if text.strip() and mask not in text:
+                raise DataError(f"{text[:40]!r} without {mask}", "a text with at least one", f"writing {mask} in it")
+            ids = [*first, *self.tokenizer.from_template(text), *last]
+            ids = fitting(ids, self.opened, False, "a text", "a shorter text; its masks must stay")
+            rows.append(Row(ids, [0] * len(ids)) if text.strip() else Row([], []))
+        results: list[list[list[Scored]]] = [[] for _ in texts]
+        for i, scores in self.read(rows):
+            masked = torch.tensor(rows[i].ids, device=scores.device) == number
+            values, tokens = scores[masked].float().softmax(-1).topk(min(shown, scores.shape[-1]), -1)
+            for chances, row in zip(values.tolist(), tokens.tolist(), strict=True):
+                named = self.tokenizer.pieces(row)
+                results[i].append([Scored(*pair) for pair in zip(named, chances, strict=True)])
+        return results
+
+
+class Embedder(Reader):
+    """A vector for each text."""
+
+    def vectors(self, texts: Sequence[str], pool: Pool = "auto", normalize: bool = True) -> Float[Tensor, "N W"]:
+        """The mean of the tokens' vectors, or the first one's; of length 1 unless told otherwise. An empty text has
+        the vector of nothing but its special tokens; zeros where there are none.
+
+        pool   auto: as the folder says (1_Pooling of sentence-transformers), else mean
+        """
+        if not isinstance(self.opened.model, Encoder):
+            raise ConfigError(
+                f"{self.opened.checkpoint.architecture} for vectors of sentences", "an encoder", "a BERT or its kin"
+            )
+        how = sentence_pooling.read(self.opened.checkpoint.folder) if pool == "auto" else pool
+        rows = self.rows(texts)
+        made = torch.zeros(len(texts), self.opened.model.settings.width)
+        for i, hidden in self.read(rows, head=False):
+            lengths = torch.tensor([len(hidden)], device=hidden.device)
+            made[i] = pooled(hidden[None].float(), lengths, how)[0].cpu()
+        return torch.nn.functional.normalize(made, dim=1) if normalize else made

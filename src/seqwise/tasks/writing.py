@@ -1,0 +1,194 @@
+"""Prompts and conversations in, what the model writes out; and texts rewritten by an encoder-decoder of the hub."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from seqwise.data import chat
+from seqwise.decoding import Generation, Specials, decode
+from seqwise.decoding.streaming import stream
+from seqwise.errors import ConfigError
+from seqwise.models.decoder import Decoder
+from seqwise.models.transformer import Transformer
+from seqwise.tasks.pretrained import Opened, fitting, generation, specials
+from seqwise.tasks.translation import Translation
+
+Messages = Sequence[Mapping[str, Any]]
+_MARIAN = re.compile(r">>(.+)<<")
+
+
+@dataclass(frozen=True)
+class Manner:
+    """How prompts are put to a model."""
+
+    raw: bool = False
+    """As they stand, although the checkpoint has a chat template."""
+    system: str | None = None
+    """What a conversation begins with."""
+    cut: bool = False
+    """Cut prompts that are too long, rather than refuse them."""
+
+
+class Writer:
+    """A decoder with its tokenizer: prompts in, continuations out."""
+
+    def __init__(self, opened: Opened, manner: Manner | None = None) -> None:
+        if not isinstance(opened.model, Decoder):
+            raise TypeError("a writer needs a decoder")
+        self.opened, self.model = opened, opened.model
+        self.manner = manner or Manner()
+        self.tokenizer = opened.words.target
+        self.settings = generation(opened.checkpoint)
+        self.generator: torch.Generator | None = None
+        if self.manner.system is not None and (self.manner.raw or not opened.words.template):
+            raise ConfigError(
+                "--system" + (" with --raw" if self.manner.raw else f" for {opened.checkpoint.folder.name}"),
+                "a checkpoint with a chat template, which says where it goes",
+                "writing it into the prompt",
+            )
+
+    def prompt(self, asked: str | Messages) -> list[int]:
+        """The ids of a prompt. A text is what the user says where the checkpoint has a chat template, unless raw."""
+        words = self.opened.words
+        if isinstance(asked, str) and (self.manner.raw or not words.template):
+            ids = self.tokenizer.framed([asked])[0].ids
+        else:
+            if not words.template:
+                raise ConfigError(
+                    f"messages for {self.opened.checkpoint.folder.name}, which has no chat template",
+                    "a checkpoint with one",
+                    "a plain text as the prompt",
+                )
+            said = [{"role": "user", "content": asked}] if isinstance(asked, str) else [*asked]
+            if self.manner.system is not None:
+                said = [{"role": "system", "content": self.manner.system}, *said]
+            ids = chat.encode(self.tokenizer, words.template, said, add_generation_prompt=True, specials=words.names)
+        ids = ids or [self.tokenizer.bos]
+        most = self.opened.readable
+        if self.manner.cut and len(ids) > most:  # the end is what is answered
+            self.opened.cut_off()
+            return ids[-most:]
+        return fitting(ids, self.opened, False, "a prompt")
+
+    def translate(self, texts: Sequence[str | Messages], settings: Generation) -> list[list[Translation]]:
+        """Continuations of each prompt, best first, in the order given. An empty text gives one empty output."""
+        results = [[Translation("", (), None)] for _ in texts]
+        full = [i for i, text in enumerate(texts) if not isinstance(text, str) or text.strip()]
+        prompts = [self.prompt(texts[i]) for i in full]
+        if not prompts:
+            return results
+        rooms = [max(1, self.opened.longest - len(ids)) for ids in prompts]
+        self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
+        sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
+        steering = specials(self.opened)
+        found = decode(self.model, sources, settings, steering, self.opened.device, self.generator, starts, rooms)
+        for i, hypotheses in zip(full, found, strict=True):
+            told = self.tokenizer.decode([h.ids for h in hypotheses])
+            results[i] = [Translation(text, h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)]
+        return results
+
+    def stream(self, asked: str | Messages, settings: Generation) -> Iterator[str]:
+        """A continuation, piece by piece as it is written; greedy or sampled, since a beam may change its mind."""
+        ids = self.prompt(asked)
+        room = max(1, self.opened.longest - len(ids))
+        made = replace(settings, max_length=min(settings.max_length, room))
+        self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
+        tokens = stream(self.model, ids, made, specials(self.opened), self.opened.device, self.generator)
+        yield from as_text(tokens, self.tokenizer.decode)
+
+
+def as_text(tokens: Iterator[int], decode_rows: Any) -> Iterator[str]:
+    """Text of tokens that arrive one by one: a piece is given out once no later token can change it.
+
+    Only the tokens since the last piece but one are decoded again, since spaces and letters of several bytes depend on
+    the token before.
+    """
+    ids: list[int] = []
+    kept, told = 0, 0  # first token of the last piece, and the first one not given out
+    for token in tokens:
+        ids.append(token)
+        before, now = decode_rows([ids[kept:told], ids[kept:]])
+        if len(now) > len(before) and not now.endswith("\ufffd"):
+            yield now[len(before) :]
+            kept, told = told, len(ids)
+    if told < len(ids):
+        before, now = decode_rows([ids[kept:told], ids[kept:]])
+        yield now[len(before) :]
+
+
+class Rewriter:
+    """An encoder-decoder of the hub: texts in, translations or summaries out."""
+
+    def __init__(self, opened: Opened, source: str | None = None, target: str | None = None, cut: bool = False) -> None:
+        """source, target: languages, for the families that know several."""
+        if not isinstance(opened.model, Transformer):
+            raise TypeError("a rewriter needs an encoder-decoder")
+        self.opened, self.model = opened, opened.model
+        self.cut = cut
+        self.settings = generation(opened.checkpoint)
+        self.generator: torch.Generator | None = None
+        words = opened.words
+        self.front = ""
+        self.specials: Specials = specials(opened)
+        self.language: int | None = None
+        if words.languages:
+            framed = words.source.framed(["a"])[0].ids
+            usual = next((token for token in framed if token in words.languages.values()), None)
+            self.language = usual if source is None else words.language(source)
+            if self.language is None:
+                raise _no_language("--source-language", words.languages)
+            if target is None and self.specials.forced not in words.languages.values():
+                raise _no_language("--target-language", words.languages)
+            if target is not None:
+                self.specials = specials(opened, words.language(target))
+        elif target is not None or source is not None:
+            self.front = self._code(source, target)
+
+    def _code(self, source: str | None, target: str | None) -> str:
+        """Marian's way to name a language: the first word of the text."""
+        known = sorted(match[1] for name in self.opened.words.source.vocabulary() if (match := _MARIAN.fullmatch(name)))
+        if source is not None or target not in known:
+            given = f"--source-language {source}" if source is not None else f"--target-language {target}"
+            allowed = "one of " + ", ".join(known[:20]) if known and source is None else "no such flag here"
+            raise ConfigError(f"{given} for {self.opened.checkpoint.folder.name}", allowed, "leaving it out")
+        return f">>{target}<< "
+
+    def rows(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids with the special tokens and the language of the checkpoint around them."""
+        codes = set(self.opened.words.languages.values())
+        found = []
+        for framed in self.opened.words.source.framed([self.front + text for text in texts]):
+            ids = framed.ids
+            if self.language is not None:
+                there = any(token in codes for token in ids)
+                ids = [self.language if token in codes else token for token in ids]
+                ids = ids if there else [self.language, *ids]
+            found.append(fitting(ids, self.opened, self.cut, "a text"))
+        return found
+
+    def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:
+        """Outputs of each text, best first, in the order given. An empty text gives one empty output."""
+        results = [[Translation("", (), None)] for _ in texts]
+        full = [i for i, text in enumerate(texts) if text.strip()]
+        if not full:
+            return results
+        made = replace(settings, max_length=min(settings.max_length, self.opened.longest))
+        self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
+        rows = self.rows([texts[i] for i in full])
+        found = decode(self.model, rows, made, self.specials, self.opened.device, self.generator)
+        for i, hypotheses in zip(full, found, strict=True):
+            told = self.opened.words.target.decode([h.ids for h in hypotheses])
+            results[i] = [
+                Translation(text.strip(), h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)
+            ]
+        return results
+
+
+def _no_language(flag: str, known: Mapping[str, int]) -> ConfigError:
+    some = ", ".join(sorted(known)[:12])
+    return ConfigError(
+        f"no {flag}", f"one of {len(known)}: {some} ...", f"{flag} {'fr' if 'fr' in known else some[:8]}"
+    )

@@ -1,0 +1,208 @@
+"""export: a model as others read it: for transformers, for CTranslate2, for ONNX Runtime."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import torch
+from rich.text import Text
+
+from seqwise.checkpoints import export as hubs
+from seqwise.checkpoints import hub
+from seqwise.checkpoints.download import locate
+from seqwise.checkpoints.export_ctranslate2 import Words, named, to_ctranslate2
+from seqwise.checkpoints.export_onnx import to_onnx
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import Range
+from seqwise.data import pretrained
+from seqwise.data.tokens import Vocabularies
+from seqwise.decoding import Generation
+from seqwise.errors import CheckpointError, ConfigError
+from seqwise.models.assemble import Pretrained
+from seqwise.models.transformer import Transformer
+from seqwise.tasks.stored import open_translator
+from seqwise.tasks.translation import specials
+
+Format = Literal["hf", "ctranslate2", "onnx"]
+Numbers = Literal["as-is", "fp32", "bf16", "fp16", "int8"]
+TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
+ALLOWED: dict[Format, tuple[Numbers, ...]] = {
+    "hf": ("as-is", "fp32", "bf16", "fp16"),
+    "ctranslate2": ("as-is", "fp32", "bf16", "fp16", "int8"),
+    "onnx": ("as-is", "fp32"),
+}
+OPENS: dict[Format, str] = {"hf": "transformers", "ctranslate2": "CTranslate2", "onnx": "ONNX Runtime"}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    out: str
+    format: Format
+    family: str
+    """Of the hub, such as marian; empty where the format has no families."""
+    precision: str
+    size: int
+    """Bytes of all files."""
+    notes: tuple[str, ...]
+    """Where answers may differ, and what to know."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return {**vars(self), "notes": list(self.notes)}
+
+    def __rich__(self) -> Text:
+        kind = f" as {self.family}" if self.family else ""
+        first = f"{self.out} for {OPENS[self.format]}{kind}: {self.precision}, {self.size / 1e6:,.1f} MB"
+        return Text("\n".join([first, *self.notes]))
+
+
+def export(
+    model: Path,
+    /,
+    *,
+    to: Format,
+    out: Path,
+    overwrite: bool = False,
+    precision: Numbers = "as-is",
+    shard: Annotated[float, Range(0.001)] = 5.0,
+) -> Exported:
+    """Hand a model to others: transformers, CTranslate2 or ONNX Runtime.
+
+    hf writes a folder that transformers opens; a run becomes the family that its settings are like. ctranslate2 writes
+    what decodes fast, on CPU too: translators and decoders. onnx writes classifiers and encoders as one graph. The
+    tokenizer goes along. Nothing stands in the folder before all of it is written.
+
+    Args:
+        model: A run folder, a folder in the hub's format, or owner/name on the hub.
+        to: hf, ctranslate2 or onnx.
+        out: The folder to write, new or empty.
+        overwrite: Replace an earlier export there.
+        precision: Of the numbers written; int8 is for ctranslate2 only, and onnx is fp32.
+        shard: GB from which the weights of hf are spread over several files.
+
+    Example:
+        seqwise export runs/en-fr --to hf --out en-fr-hf
+    """
+    if precision not in ALLOWED[to]:
+        raise ConfigError(
+            f"--precision {precision} with --to {to}", "one of " + ", ".join(ALLOWED[to]), "--to ctranslate2, or as-is"
+        )
+    run = RunFolder(model) if (model / "config.yaml").is_file() else None
+    place = model if run else locate(str(model))
+    with hubs.fresh_folder(out, place, overwrite) as folder:
+        done = _run(place, folder, to, precision, shard) if run else _hub(place, folder, to, precision, shard)
+        size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return Exported(str(out), to, done.family, str(done.dtype).removeprefix("torch."), size, done.notes)
+
+
+@dataclass(frozen=True)
+class _Done:
+    dtype: torch.dtype
+    family: str = ""
+    notes: tuple[str, ...] = ()
+
+
+def _hub(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
+    """A checkpoint of the hub."""
+    checkpoint = hub.open_checkpoint(place)
+    dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
+    loaded = hub.load(checkpoint, checkpoint.dtype if dtype == torch.int8 else dtype)
+    notes: tuple[str, ...] = ()
+    match to:
+        case "hf":
+            hubs.write_weights(folder, loaded, checkpoint, largest=int(shard * hubs.GIGABYTE))
+            hubs.write_config(folder, checkpoint, dtype)
+        case "ctranslate2":
+            notes = to_ctranslate2(loaded, _words(checkpoint, loaded), folder, dtype)
+        case "onnx":
+            to_onnx(loaded, folder)
+            hubs.write_config(folder, checkpoint, dtype)
+    hubs.copy_files(place, folder)
+    return _Done(dtype, checkpoint.family.name, notes)
+
+
+def _words(checkpoint: hub.Checkpoint, model: Pretrained) -> Words:
+    """The tokens of a checkpoint as CTranslate2 wants them."""
+    told = {**checkpoint.config, **checkpoint.generation}
+    words = pretrained.load(checkpoint.folder, told)
+    rows, target_rows = checkpoint.sizes
+    never = [ids[0] for ids in told.get("bad_words_ids") or [] if len(ids) == 1] + list(
+        told.get("suppress_tokens") or []
+    )
+    sides = Vocabularies(words.source, words.target)
+    return _named(sides, rows, target_rows or rows, tuple(never), isinstance(model, Transformer))
+
+
+def _named(words: Vocabularies, rows: int, target_rows: int, never: tuple[int, ...], starts: bool) -> Words:
+    source, target = named(words.source, rows), named(words.target, target_rows)
+    roles = {"unk_token": words.target.unk, "bos_token": words.target.bos, "eos_token": words.target.eos}
+    roles |= {"decoder_start_token": words.target.bos} if starts else {}
+    return Words(source, target, {role: target[token] for role, token in roles.items()}, never)
+
+
+def _run(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
+    """A run of ours."""
+    translator, settings = open_translator([place], "cpu", "fp32")
+    model, words = translator.models[0], translator.vocabularies
+    if not isinstance(model, Transformer):
+        raise CheckpointError(f"{place}, which is an LSTM", "a Transformer", "seqwise train --model.kind transformer")
+    dtype, family = TYPES.get(precision, torch.float32), ""
+    notes: tuple[str, ...] = ()
+    match to:
+        case "hf":
+            written = hubs.to_hub(model, _ids(words))
+            family, notes = written.family.name, tuple(_differences(settings.generation, words))
+            written = replace(written, generation=_generation(settings.generation, model, words))
+            hubs.write_weights(folder, model, written, dtype, int(shard * hubs.GIGABYTE))
+            hubs.write_config(folder, written, dtype)
+        case "ctranslate2":
+            rows = words.source.size, words.target.size
+            notes = to_ctranslate2(model, _named(words, *rows, specials(words).forbidden, True), folder, dtype)
+        case "onnx":
+            to_onnx(model, folder)
+    longest = model.settings.positions.longest
+    hubs.write_tokenizer(folder, words.source, longest)
+    if not words.joint:
+        hubs.write_tokenizer(folder / "target", words.target, longest)
+    return _Done(dtype, family, notes)
+
+
+def _ids(words: Vocabularies) -> dict[str, Any]:
+    """Special tokens under the names of config.json."""
+    target = words.target
+    return {
+        "pad_token_id": target.pad,
+        "bos_token_id": target.bos,
+        "eos_token_id": target.eos,
+        "decoder_start_token_id": target.bos,
+        "forced_eos_token_id": None,
+    }
+
+
+def _generation(made: Generation, model: Transformer, words: Vocabularies) -> dict[str, Any]:
+    """How the run writes, in the words of generation_config.json."""
+    told = _ids(words) | {
+        "suppress_tokens": sorted(specials(words).forbidden),
+        "max_new_tokens": min(made.max_length, model.settings.positions.longest - 1),
+        "num_beams": made.beams,
+    }
+    if made.beams > 1:
+        told |= {"length_penalty": made.length_penalty, "early_stopping": made.ranking.early}
+    if made.min_length:
+        told["min_new_tokens"] = made.min_length
+    if made.no_repeat:
+        told["no_repeat_ngram_size"] = made.no_repeat
+    return told
+
+
+def _differences(made: Generation, words: Vocabularies) -> Iterator[str]:
+    if made.beams > 1 and made.ranking.by == "wu":
+        yield (
+            "transformers ranks beams by log p / length ** length_penalty, Seqwise by Wu et al. 2016: outputs of beam "
+            "search may differ where lengths do"
+        )
+    if not words.joint:
+        yield "the tokenizer of the target lies in the folder target"

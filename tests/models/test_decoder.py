@@ -1,0 +1,110 @@
+import pytest
+import torch
+
+from seqwise.models.architecture import FeedForwardSettings, NormSettings, TransformerSettings
+from seqwise.models.assemble import build_pretrained
+from seqwise.models.attention import AttentionSettings
+from seqwise.models.heads import LabelsSettings, TokensSettings
+from seqwise.models.positions import PositionSettings
+
+KINDS = {
+    "rotary": {"positions": PositionSettings("rotary")},
+    "learned": {"positions": PositionSettings("learned", longest=40)},
+    "sinusoidal": {"positions": PositionSettings("sinusoidal")},
+    "grouped": {"positions": PositionSettings("rotary"), "attention": AttentionSettings(kv_heads=2, head_width=10)},
+    "windows": {
+        "positions": PositionSettings("rotary", local_theta=500.0),
+        "attention": AttentionSettings(window=4, window_layers=(0, 2)),
+    },
+    "narrow": {"positions": PositionSettings("rotary"), "attention": AttentionSettings(window=1)},
+    "capped": {
+        "positions": PositionSettings("rotary"),
+        "attention": AttentionSettings(softcap=2.0, norm=True, window=3, window_layers=(1,)),
+        "norm": NormSettings("rms-offset", "both"),
+    },
+}
+
+
+def model(kind, head=None):
+    """Three layers, random weights large enough to tell errors apart."""
+    settings = TransformerSettings(
+        shape="decoder",
+        width=24,
+        layers=3,
+        heads=4,
+        dropout=0.0,
+        feed_forward=FeedForwardSettings(width=40),
+        **KINDS[kind],
+    )
+    made = build_pretrained(settings, head or TokensSettings(), 50).eval()
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.normal_(std=0.2)
+    return made
+
+
+def padded(texts):
+    rows = torch.zeros(len(texts), max(map(len, texts)), dtype=torch.int64)
+    for row, text in zip(rows, texts, strict=True):
+        row[: len(text)] = torch.tensor(text)
+    return rows, torch.tensor([len(text) for text in texts])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_beams_that_are_reordered_and_leave_equal_the_whole_text(kind):
+    """Prompts of unlike lengths, one of them empty; beams that fork and die, a sentence that goes: every step."""
+    made, drawn, beams = model(kind), torch.Generator().manual_seed(3), 3
+    prompts = [torch.randint(1, 50, (n,), generator=drawn).tolist() for n in (9, 0, 4, 13)]
+    state = made.start(made.encode(*padded(prompts)), beams, 8)
+    texts = [list(prompt) for prompt in prompts for _ in range(beams)]
+    for t in range(8):
+        ids = torch.randint(1, 50, (len(texts),), generator=drawn)
+        logits, state = made.step(ids, state)
+        for row, (text, token) in enumerate(zip(texts, ids.tolist(), strict=True)):
+            text.append(token)
+            whole = made(torch.tensor([text]))[0, -1]
+            torch.testing.assert_close(logits[row], whole, atol=1e-4, rtol=1e-4)
+        parents = torch.randint(0, beams, (len(texts) // beams, beams), generator=drawn)
+        rows = (parents + torch.arange(0, len(texts), beams)[:, None]).flatten()
+        state, texts = state.reorder(rows), [list(texts[row]) for row in rows.tolist()]
+        if t in (2, 5):  # the first sentence goes
+            kept = torch.arange(1, len(texts) // beams)
+            state, texts = state.keep(kept), texts[beams:]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_later_tokens_change_nothing_before_them(kind):
+    made = model(kind)
+    ids = torch.randint(1, 50, (2, 12))
+    other = ids.clone()
+    other[:, 7:] = 3
+    assert torch.equal(made(ids)[:, :7], made(other)[:, :7])
+
+
+def test_a_window_hides_what_is_further_away():
+    """One layer that sees two tokens back: the last token's answer depends on three tokens."""
+    settings = TransformerSettings(
+        shape="decoder", width=24, layers=1, positions=PositionSettings("rotary"), attention=AttentionSettings(window=2)
+    )
+    made = build_pretrained(settings, None, 50).eval()
+    ids = torch.randint(1, 50, (1, 9))
+    other = ids.clone()
+    other[:, :6] = 3
+    torch.testing.assert_close(made(ids)[:, -1], made(other)[:, -1])
+    other[:, 6] = ids[:, 6] % 49 + 1
+    assert not torch.allclose(made(ids)[:, -1], made(other)[:, -1])
+
+
+def test_labels_are_read_from_the_last_real_token():
+    made = model("rotary", LabelsSettings(labels=3, pool="last"))
+    texts, lengths = padded([[4, 5, 6], [7, 8, 9, 10, 11]])
+    alone = made(torch.tensor([[4, 5, 6]]))
+    torch.testing.assert_close(made(texts, lengths)[:1], alone)
+
+
+def test_a_decoder_without_a_head_for_tokens_cannot_write():
+    made = model("rotary", LabelsSettings(pool="last"))
+    state = made.start(made.encode(*padded([[4, 5]])), 1, 2)
+    with pytest.raises(TypeError, match="cannot write"):
+        made.step(torch.tensor([3]), state)
