@@ -338,3 +338,21 @@ def test_old_files_without_architectures_are_known_by_their_family(made, tmp_pat
     del config["architectures"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert hub.open_checkpoint(tmp_path).architecture == "GPT2LMHeadModel"
+
+
+def test_who_loads_may_make_the_parameters(tmp_path):
+    """`store` gets each weight once, whole, and what it makes stands in every place of a shared one."""
+    tiny.make("bert-mlm", tmp_path)
+    seen = {}
+
+    def store(name, weight):
+        seen[name] = weight.clone()
+        return torch.nn.Parameter(weight * 2)
+
+    found = hub.open_checkpoint(tmp_path)
+    plain, made = hub.load(found), hub.load(found, store=store)
+    assert seen.keys() == dict(plain.named_parameters()).keys()
+    for name, weight in plain.named_parameters():
+        assert torch.equal(seen[name], weight)
+        assert torch.equal(made.get_parameter(name), 2 * weight)
+    assert made.head.weight is made.encoder.embed.weight

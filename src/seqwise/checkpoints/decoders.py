@@ -147,8 +147,6 @@ def _llama(base: float = 10_000.0, groups: int | None = None, head: int | None =
 
 
 _BUFFERS = r".*rotary_emb\.inv_freq$|lm_head\.weight$"
-_NO_WINDOW: Callable[[Config, int], bool] = lambda config, i: False  # noqa: E731
-_EVERY: Callable[[Config, int], bool] = lambda config, i: True  # noqa: E731
 
 
 def _in_all_layers(value: tuple[int, ...] | None, config: dict[str, Any]) -> None:
@@ -182,7 +180,7 @@ MISTRAL = Family(
         **_llama(groups=8),
         "attention.bias": Always(False),
         "attention.window": window(),
-        "attention.window_layers": Worked(window_layers(_EVERY).read, _in_all_layers),
+        "attention.window_layers": Worked(window_layers(lambda config, i: True).read, _in_all_layers),
     },
     _LLAMA_WEIGHTS,
     "model.",

@@ -144,6 +144,12 @@ def _fairseq_stack(side: str) -> dict[str, Theirs]:
 
 
 _STACKS = {**_fairseq_stack("encoder"), **_fairseq_stack("decoder")}
+_PRE_NORM: dict[str, Theirs] = {
+    "encoder.embed": "shared|encoder.embed_tokens|decoder.embed_tokens",
+    "encoder.last_norm": "encoder.layer_norm",
+    "decoder.last_norm": "decoder.layer_norm",
+    **_STACKS,
+}
 _TABLES = r"model\.(encoder|decoder)\.(embed_tokens|embed_positions)\.weights?$|lm_head\.weight$|model\.shared\.weight$"
 
 
@@ -256,12 +262,7 @@ PEGASUS = Family(
         "positions.interleaved": Always(False),
         "positions.spread": Always("open"),
     },
-    {
-        "encoder.embed": "shared|encoder.embed_tokens|decoder.embed_tokens",
-        "encoder.last_norm": "encoder.layer_norm",
-        "decoder.last_norm": "decoder.layer_norm",
-        **_STACKS,
-    },
+    _PRE_NORM,
     "model.",
     {"PegasusForConditionalGeneration": Head("tokens", _BIASED, _BIASED_NAMES)},
     leftovers=_TABLES,
@@ -284,12 +285,7 @@ M2M100 = Family(
         "positions.spread": Always("closed"),
         "positions.offset": Worked(_after_padding, lambda value, config: config.update(pad_token_id=value - 1)),
     },
-    {
-        "encoder.embed": "shared|encoder.embed_tokens|decoder.embed_tokens",
-        "encoder.last_norm": "encoder.layer_norm",
-        "decoder.last_norm": "decoder.layer_norm",
-        **_STACKS,
-    },
+    _PRE_NORM,
     "model.",
     {"M2M100ForConditionalGeneration": Head("tokens", {}, {"head": "lm_head"})},
     leftovers=_TABLES,

@@ -63,6 +63,10 @@ class Checkpoint:
         count = int(self.config.get("num_labels") or len(named) or 2)
         return tuple(str(named.get(str(i), named.get(i, f"LABEL_{i}"))) for i in range(max(count, len(named))))
 
+    def check(self) -> None:
+        """Refuse sizes and a type that cannot be read, before anything is built of them."""
+        _ = self.sizes, self.dtype
+
     @property
     def sizes(self) -> tuple[int, int | None]:
         """Tokens of the vocabulary; and of the target's, where it may differ."""
@@ -108,7 +112,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
         raise _unknown(named, str(config.get("model_type", "")))
     family, head = ARCHITECTURES[named]
     found = Checkpoint(folder, config, generation, named, family, head)
-    found.dtype, found.sizes  # noqa: B018  # both refuse what they cannot read
+    found.check()
     soundness.settings(folder, config, family)
     soundness.head(folder, config, head)
     return found

@@ -10,10 +10,10 @@ from torch import Tensor
 
 from seqwise.checkpoints import sentence_pooling
 from seqwise.data.tokens import Tokenizer
-from seqwise.decoding.reading import batches
+from seqwise.decoding.reading import batches, read_all
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.encoder import Encoder
-from seqwise.models.heads import NextToken, pooled
+from seqwise.models.heads import NextToken
 from seqwise.tasks.pretrained import Opened, fitting
 
 Text = str | tuple[str, str]
@@ -63,11 +63,8 @@ class Reader:
         return found
 
     @torch.inference_mode()
-    def read(self, rows: Sequence[Row], head: bool = True) -> Iterator[tuple[int, Float[Tensor, "*T V"]]]:
-        """What the model says of each row, and which row it is, in the order of their lengths.
-
-        head   what the head says, (V,) or (T, V); otherwise the vectors (T, W)
-        """
+    def read(self, rows: Sequence[Row]) -> Iterator[tuple[int, Float[Tensor, "*T V"]]]:
+        """What the head says of each row, (V,) or (T, V), and which row it is, in the order of their lengths."""
         model, device = self.opened.model, self.opened.device
         full = [i for i, row in enumerate(rows) if row.ids]
         for places in batches([len(rows[i].ids) for i in full]):
@@ -81,10 +78,7 @@ class Reader:
             lengths = torch.tensor([len(rows[i].ids) for i in chosen], device=device)
             inputs = inputs.to(device)
             kinds = segments.to(device) if bool(segments.any()) else None
-            if isinstance(model, Encoder):
-                found = model(inputs, lengths, kinds) if head else model.hidden(inputs, lengths, kinds)
-            else:
-                found = model(inputs, lengths)
+            found = model(inputs, lengths, kinds) if isinstance(model, Encoder) else model(inputs, lengths)
             for place, i in enumerate(chosen):
                 one = found[place]
                 yield i, one[: len(rows[i].ids)] if one.ndim == 2 else one
@@ -194,9 +188,8 @@ class Embedder(Reader):
                 f"{self.opened.checkpoint.architecture} for vectors of sentences", "an encoder", "a BERT or its kin"
             )
         how = sentence_pooling.read(self.opened.checkpoint.folder) if pool == "auto" else pool
-        rows = self.rows(texts)
+        rows = [row.ids for row in self.rows(texts)]
+        full = [i for i, ids in enumerate(rows) if ids]
         made = torch.zeros(len(texts), self.opened.model.settings.width)
-        for i, hidden in self.read(rows, head=False):
-            lengths = torch.tensor([len(hidden)], device=hidden.device)
-            made[i] = pooled(hidden[None].float(), lengths, how)[0].cpu()
+        made[full] = read_all(self.opened.model, [rows[i] for i in full], how, self.tokenizer.pad)
         return torch.nn.functional.normalize(made, dim=1) if normalize else made

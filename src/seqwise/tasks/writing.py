@@ -41,7 +41,6 @@ class Writer:
         self.opened, self.model = opened, opened.model
         self.manner = manner or Manner()
         self.tokenizer = opened.words.target
-        self.settings = generation(opened.checkpoint)
         self.generator: torch.Generator | None = None
         if self.manner.system is not None and (self.manner.raw or not opened.words.template):
             raise ConfigError(
