@@ -16,10 +16,12 @@ CHECKED = [
     "models",
     "data.batch",
     "data.loader",
+    "data.examples",
     "metrics",
     "checkpoints.wordvectors",
     "inspection",
     "training.loop",
+    "training.objectives",
     "decoding",
 ]
 TOWER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"

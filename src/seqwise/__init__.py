@@ -31,6 +31,8 @@ from seqwise.errors import (
 )
 
 if TYPE_CHECKING:
+    from seqwise.verbs.blend import blend
+    from seqwise.verbs.check import check
     from seqwise.verbs.demo import demo
     from seqwise.verbs.doctor import doctor
     from seqwise.verbs.evaluate import evaluate
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from seqwise.verbs.inspect import inspect
     from seqwise.verbs.predict import predict
     from seqwise.verbs.train import train
+    from seqwise.verbs.tune import tune
 
 __all__ = [
     "CheckpointError",
@@ -47,6 +50,8 @@ __all__ = [
     "SeqwiseError",
     "TrainingError",
     "__version__",
+    "blend",
+    "check",
     "demo",
     "doctor",
     "evaluate",
@@ -54,10 +59,11 @@ __all__ = [
     "inspect",
     "predict",
     "train",
+    "tune",
 ]
 
 _LATE = {
-    verb: f"seqwise.verbs.{verb}" for verb in ("demo", "doctor", "evaluate", "export", "inspect", "predict", "train")
+    verb: f"seqwise.verbs.{verb}" for verb in ("blend", "check", "demo", "doctor", "evaluate", "export", "inspect", "predict", "train", "tune")
 }
 """Where the names stand that are imported when first used."""
 

@@ -149,6 +149,11 @@ def facts(path: Path = Path()) -> Facts:
     )
 
 
+def available() -> int:
+    """Bytes of memory that are free or can be freed, within the limits of the container; 0 where nobody tells."""
+    return _memory()[1]
+
+
 def _multiplies_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))

@@ -197,11 +197,38 @@ def test_a_bad_csv_row_leaves_the_next_ones_alone():
     assert [fault.where for fault in pairs.skipped] == ["a.csv:2", "a.csv:4"]
 
 
+# --- lists of texts ---
+
+
+def test_a_list_is_a_text_of_several_sentences_and_a_list_of_targets_all_that_may_be_written():
+    rows = [{"source": ["One.", "Two."], "target": [" a ", "b"]}, {"source": "Three.", "target": ["c"]}]
+    names = put(a__jsonl="".join(json.dumps(row) + "\n" for row in rows))
+    pairs = read_pairs(names, TextSettings())
+    assert both(pairs) == [("One. Two.", "a"), ("Three.", "c")]
+    assert pairs.references == (("a", "b"), ("c",))
+    assert pairs.select([1]).references == (("c",),)
+    polars.DataFrame({"source": [["One.", "Two."]], "target": [["a", "b"]]}).write_parquet("a.parquet")
+    table = read_pairs(["a.parquet"], TextSettings())
+    assert both(table) == [("One. Two.", "a")]
+    assert table.references == (("a", "b"),)
+
+
+def test_an_empty_list_is_a_bad_row():
+    names = put(a__jsonl='{"source": "one", "target": []}\n')
+    assert "needs text in quotes" in told(lambda: read_pairs(names, TextSettings()))
+    polars.DataFrame({"source": ["one", "two"], "target": [["a"], [None]]}).write_parquet("a.parquet")
+    assert 'a.parquet:2: no value in "target"' in told(lambda: read_pairs(["a.parquet"], TextSettings()))
+
+
+def test_where_nothing_has_several_targets_there_are_no_lists():
+    assert read_pairs(put(a__jsonl='{"source": "one", "target": ["un"]}\n'), TextSettings()).references == ()
+
+
 # --- Parquet ---
 
 
 def test_parquet_names_columns_and_rows():
-    polars.DataFrame({"source": ["one", None], "n": [1, 2], "many": [["a"], ["b"]]}).write_parquet("a.parquet")
+    polars.DataFrame({"source": ["one", None], "n": [1, 2], "many": [[1], [2]]}).write_parquet("a.parquet")
 
     def message(**chosen: str) -> str:
         return told(lambda: read_pairs(["a.parquet"], TextSettings(**chosen)))
@@ -213,7 +240,7 @@ def test_parquet_names_columns_and_rows():
     assert message(target="n") == (
         'a.parquet: column "n" of Int64: needs a column of text. Try --data.target with another.'
     )
-    assert message(target="many").startswith('a.parquet: column "many" of List(String): needs a column of text.')
+    assert message(target="many").startswith('a.parquet: column "many" of List(Int64): needs a column of text.')
     assert message(target="source") == (
         'a.parquet:2: no value in "source": needs a value in every row. Try mending it, or --on-bad-row skip.'
     )

@@ -100,6 +100,48 @@ def test_labels_may_stand_in_a_file_of_their_own():
     assert (found.texts, found.labels) == (("good", "bad"), ("1", "0"))
 
 
+# --- groups ----------------------------------------------------------------------------------------------------
+
+
+def test_a_further_column_comes_along_and_stays_aligned_where_rows_are_bad():
+    skip = TextSettings(on_bad_row="skip")
+    names = put(
+        a__tsv="author\ttext\tlabel\nAnn\tgood\t1\nBob\t\t0\nBob\tbad\t0\n",
+        b__csv="text,label,author\ngood,1,Ann\nbad\nbad,0, Bob \n",
+        c__jsonl='{"text": "good", "label": 1, "author": "Ann"}\n{"text": 5}\n'
+        '{"text": "bad", "label": 0, "author": "Bob"}\n',
+    )
+    polars.DataFrame(
+        {"text": ["good", None, "bad"], "label": [1, 0, 0], "author": ["Ann", "Bob", "Bob"]}
+    ).write_parquet("d.parquet")
+    for name in [*names, "d.parquet"]:
+        found = read_labelled([name], skip, group_by="author")
+        assert (found.texts, found.groups, len(found.skipped)) == (("good", "bad"), ("Ann", "Bob"), 1), name
+        assert found.select([1]).groups == ("Bob",)
+        assert read_labelled([name], skip, group_by=None).groups == ()
+    pairs = read_pairs(put(e__jsonl='{"source": ["a", "b"], "target": ["x", "y"], "n": 7}\n'), skip, group_by="n")
+    assert (pairs.sources, pairs.references, pairs.groups) == (("a b",), (("x", "y"),), ("7",))
+    assert pairs.select([0]).groups == ("7",)
+
+
+def test_groups_are_counted_where_there_is_no_header():
+    name = put(a__tsv="good\t1\tAnn\nbad\t0\tBob\n")
+    assert read_labelled(name, TextSettings(), group_by="3").groups == ("Ann", "Bob")
+    chosen = TextSettings(text="1", label="2")
+    assert read_labelled(name, chosen, group_by="3").groups == ("Ann", "Bob")
+    assert told(lambda: read_labelled(name, TextSettings(), group_by="author")).count('no column "') == 3
+    assert "--data.group-by" in told(lambda: read_labelled(name, TextSettings(), group_by=""))
+
+
+def test_what_has_no_columns_has_no_groups():
+    files = put(a__en="one\n", a__fr="un\n")
+    assert told(lambda: read_pairs(files, TextSettings(), group_by="author")) == (
+        "a.en: --data.group-by author for plain files: needs a table with columns. Try leaving it out."
+    )
+    tmx = '<tmx version="1.4"><body></body></tmx>'
+    assert "for a translation memory" in told(lambda: read_pairs(put(a__tmx=tmx), TextSettings(), group_by="x"))
+
+
 # --- what is wrong, in one line --------------------------------------------------------------------------------
 
 GZIP = gzip.compress(b"one\tun\n" * 1000)
@@ -177,9 +219,9 @@ FAULTS: dict[str, tuple[dict[str, bytes | str], dict[str, object], str]] = {
         f'needs "translaton.en" in every row. Try --data.source translation.en, {SKIP}.',
     ),
     "JSON of another type": (
-        {"a__jsonl": '{"source": "one", "target": ["un"]}\n'},
+        {"a__jsonl": '{"source": "one", "target": [1]}\n'},
         {},
-        f'a.jsonl:1: "target": \'["un"]\': needs text in quotes. Try mending it, {SKIP}.',
+        f"a.jsonl:1: \"target\": '[1]': needs text in quotes. Try mending it, {SKIP}.",
     ),
     "half of a surrogate pair": (
         {"a__jsonl": '{"source": "one", "target": "\\ud83d"}\n'},

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
 from seqwise.training.console import Console, printable
-from seqwise.training.events import Evaluated, Finished, Sample, Saved, Stepped
+from seqwise.training.events import Evaluated, Finished, Noted, Sample, Saved, Stepped
 
 
 def stepped(step: int, loss: float = 2.0, total: int | None = 1000, seconds: float = 0.1) -> Stepped:
@@ -110,6 +110,12 @@ def test_saving_and_the_end_are_told():
         "finished at step 50 (time limit); best at step 40: bleu 30",
         "finished at step 5 (signal)",
     ]
+
+
+def test_facts_are_told_on_a_line_numbers_to_four_digits():
+    console, out = plain()
+    console.tell(Noted(40, "replay", {"wanted": 0.05, "actual": 0.0512345, "examples": 12345.0, "file": "a\x1b.tsv"}))
+    assert out.getvalue() == "replay: wanted 0.05  actual 0.05123  examples 12,345  file a\\x1b.tsv\n"
 
 
 def test_plain_output_never_holds_a_control_character():

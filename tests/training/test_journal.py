@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqwise.errors import CheckpointError, MissingExtraError
-from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
+from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
 from seqwise.training.journal import Journal, TensorBoard, follow, read
 
 floats = st.floats(allow_nan=False)
@@ -27,6 +27,7 @@ events = st.lists(
             st.lists(st.builds(Sample, anything, anything, anything), max_size=3).map(tuple),
         ),
         st.builds(Saved, steps, anything, anything),
+        st.builds(Noted, steps, anything, st.dictionaries(anything, st.one_of(floats, anything))),
         st.builds(Finished, steps, anything, steps, st.dictionaries(anything, floats)),
     ),
     max_size=5,
@@ -247,6 +248,7 @@ def test_tensorboard_gets_curves_scores_and_samples(tmp_path):
     board.tell(stepped(1, 3.0))
     board.tell(stepped(2, 2.5))
     board.tell(Evaluated(2, {"bleu": 12.5}, True, (Sample("a <b>", "c", "d"),)))
+    board.tell(Noted(2, "plan", {"seconds": 90.0, "device": "cpu"}))
     board.tell(Finished(2, "steps", 2, {}))
     board.close()
     found = accumulator.EventAccumulator(str(tmp_path))
@@ -256,6 +258,8 @@ def test_tensorboard_gets_curves_scores_and_samples(tmp_path):
     assert [(e.step, e.value) for e in found.Scalars("valid/bleu")] == [(2, 12.5)]
     text = found.Tensors("sample/1/text_summary")[0].tensor_proto.string_val[0].decode()
     assert text == "    source: a <b>\n    reference: c\n    output: d"
+    text = found.Tensors("plan/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert text == "    seconds: 90\n    device: cpu"
 
 
 def test_tensorboard_hides_the_steps_that_are_done_again(tmp_path):

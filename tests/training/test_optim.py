@@ -9,6 +9,7 @@ from torch import nn
 
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
+from seqwise.models.nf4 import NF4Linear, quantize
 from seqwise.training.optim import OptimizerSettings, Weights, adamw, decays, rate_at
 
 
@@ -101,3 +102,63 @@ def test_clipping_shortens_to_the_limit_and_tells_the_length_before():
     assert float(weights.clip(1.0)) == pytest.approx(before)
     assert torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item() == pytest.approx(1.0, rel=1e-4)
     assert float(weights.clip(0.0)) == pytest.approx(1.0, rel=1e-4)
+
+
+def partly(dtype=torch.bfloat16):
+    """A model of which the first layer is frozen."""
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 4), nn.LSTM(4, 4))
+    model[0].requires_grad_(False)
+    return model, Weights(model, dtype)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_only_what_is_trained_has_masters(dtype):
+    model, weights = partly(dtype)
+    assert weights.names == [name for name, p in model.named_parameters() if p.requires_grad]
+    assert all(master.dtype == torch.float32 and master.requires_grad for master in weights.master)
+    assert all(p.dtype == dtype for p in model.parameters())
+    assert not model[0].weight.requires_grad
+    x = torch.randn(2, 3, 4, dtype=dtype)
+    before = model[0].weight.clone()
+    model(x)[0].float().square().sum().backward()
+    weights.gather_gradients()
+    assert all(master.grad is not None and master.grad.dtype == torch.float32 for master in weights.master)
+    with torch.no_grad():
+        for master in weights.master:
+            master += 1.0
+    weights.spread()
+    assert torch.equal(model[0].weight, before)
+    assert torch.equal(model[1].weight, weights.master[0].to(dtype))
+
+
+def test_a_frozen_model_in_bf16_is_brought_to_fp32_where_that_is_asked_for():
+    model = nn.Linear(4, 4).to(torch.bfloat16)
+    model.weight.requires_grad_(False)
+    weights = Weights(model, torch.float32)
+    assert {p.dtype for p in model.parameters()} == {torch.float32}
+    assert weights.master[0] is model.bias
+
+
+def test_masters_of_a_model_in_bf16_are_fp32_of_their_own():
+    model = nn.Linear(4, 4).to(torch.bfloat16)
+    weights = Weights(model, torch.bfloat16)
+    assert all(master.dtype == torch.float32 for master in weights.master)
+    assert torch.equal(weights.master[0].detach(), model.weight.detach().float())
+
+
+def test_weights_in_four_bits_are_left_alone():
+    """What they multiply by is what it was, to bf16; their bytes are the same."""
+    model = small()
+    quantize(model)
+    layers = [part for part in model.modules() if isinstance(part, NF4Linear)]
+    before = [layer.dequantized(torch.float32) for layer in layers]
+    numbers = [layer.packed.clone() for layer in layers]
+    for parameter in model.parameters():
+        parameter.requires_grad_(False)
+    model.encoder.embed.weight.requires_grad_(True)
+    weights = Weights(model, torch.bfloat16)
+    assert weights.names == ["encoder.embed.weight"]
+    for layer, old, bytes_ in zip(layers, before, numbers, strict=True):
+        assert torch.equal(layer.packed, bytes_)
+        assert torch.equal(layer.dequantized(torch.float32), old)
+        assert layer.dtype == torch.bfloat16

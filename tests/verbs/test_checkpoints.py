@@ -11,7 +11,7 @@ import transformers
 from folders import bert, llama, m2m
 
 from seqwise.cli import main
-from seqwise.errors import SeqwiseError
+from seqwise.errors import ConfigError, SeqwiseError
 from seqwise.tasks.pretrained import open_pretrained
 from seqwise.tasks.reading import Embedder
 from seqwise.tasks.writing import Writer, as_text
@@ -255,7 +255,7 @@ def test_perplexity_is_that_of_transformers(made, tmp_path):
         ids = torch.tensor([tokenizer(folder)(line)["input_ids"]])
         nats += float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
         tokens += ids.shape[1] - 1
-    found = evaluate(folder, test=(str(tmp_path / "text.txt"),), resamples=20)
+    found = evaluate(folder, test=(str(tmp_path / "text.txt"),), resamples=20, precision="fp32")
     assert found.scores[0].value == pytest.approx(math.exp(nats / tokens), rel=1e-4)
     size = sum(len(line) for line in lines)
     assert found.scores[1].value == pytest.approx(nats / math.log(2) / size, rel=1e-4)
@@ -271,6 +271,20 @@ def test_labels_are_scored(made, tmp_path):
     scores = evaluate(folder, test=(str(tmp_path / "test.tsv"),), scores=tmp_path / "each.tsv", resamples=20)
     assert scores.scores[0].value == 75.0
     assert (tmp_path / "each.tsv").read_text().count("\n") == 5
+
+
+def test_a_model_that_writes_is_scored_by_rouge_where_asked(made, tmp_path):
+    folder, _ = made["plain"]
+    (tmp_path / "test.jsonl").write_text('{"source": "The cat sat", "target": ["one", "two three"]}\n')
+    place = tmp_path / "each.tsv"
+    found = evaluate(folder, test=(str(tmp_path / "test.jsonl"),), rouge=True, scores=place, resamples=5)
+    assert [score.name for score in found.scores] == ["ROUGE-1", "ROUGE-2", "ROUGE-L"]
+    assert found.worst[0]["reference"] == "one ||| two three"
+    assert place.read_text().startswith("item\trougeL\trouge2\trouge1\tsource\treference\toutput\n")
+    with pytest.raises(ConfigError, match="--source-language for"):
+        evaluate(folder, test=(str(tmp_path / "test.jsonl"),), rouge=True, source_language="en")
+    with pytest.raises(ConfigError, match="--rouge for"):
+        evaluate(made["labels"][0], test=(str(tmp_path / "test.jsonl"),), rouge=True)
 
 
 def test_translation_is_scored(made, tmp_path):

@@ -215,8 +215,8 @@ def _shared_out(tensors: Mapping[str, Tensor], largest: int) -> list[dict[str, T
 
 def handed_on(model: Pretrained, checkpoint: Checkpoint) -> dict[str, Tensor]:
     """Tensors of the checkpoint that we do not compute with and that belong to it, such as the pooler of BERT."""
-    if checkpoint.folder == Path():
-        return {}
+    if checkpoint.folder == Path() or not any(checkpoint.folder.glob("*.safetensors*")):
+        return {}  # a tuned run keeps the small files of its base only
     shards = hub.renamed(Shards.open(checkpoint.folder))
     prefix = checkpoint.family.prefix
     bare = not any(name.startswith(prefix) for name in shards)

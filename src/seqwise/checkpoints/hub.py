@@ -2,6 +2,7 @@
 
     found = open_checkpoint("name or folder")     what it is; nothing of the weights is read yet
     model = load(found, torch.bfloat16)           one copy of the weights, read shard by shard
+    model = load(found, quantize="nf4")           products in four bits, one after the other while they are read
     save(model, found, folder)                    the same format, for everyone who reads it
 
 Which families there are stands in the tables. Refused, with what to do instead: pickled weights, remote code,
@@ -15,13 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
-from seqwise.checkpoints import soundness
+from seqwise.checkpoints import quantized, soundness
 from seqwise.checkpoints.decoders import DECODERS
 from seqwise.checkpoints.encoder_decoders import ENCODER_DECODERS
 from seqwise.checkpoints.encoders import ENCODERS
@@ -29,7 +30,9 @@ from seqwise.checkpoints.families import Family, Head
 from seqwise.checkpoints.names import Piece, pieces
 from seqwise.checkpoints.shards import Shards
 from seqwise.errors import CheckpointError, nearest
+from seqwise.models import nf4
 from seqwise.models.assemble import Pretrained, build_pretrained
+from seqwise.models.nf4_codec import Quantized
 
 FAMILIES: dict[str, Family] = {family.name: family for family in (*ENCODERS, *DECODERS, *ENCODER_DECODERS)}
 ARCHITECTURES: dict[str, tuple[Family, Head]] = {
@@ -113,6 +116,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     family, head = ARCHITECTURES[named]
     found = Checkpoint(folder, config, generation, named, family, head)
     found.check()
+    quantized.check(folder, config)
     soundness.settings(folder, config, family)
     soundness.head(folder, config, head)
     return found
@@ -167,10 +171,12 @@ def load(
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
     store: Store | None = None,
+    quantize: Literal["nf4", "none"] | None = None,
 ) -> Pretrained:
     """The model, with its weights, in `dtype`, or the type that the checkpoint names. Peak: the weights.
 
-    store   makes each parameter; plain ones unless given
+    store      makes each parameter; plain ones unless given
+    quantize   nf4: products of the stacks in four bits; none: nothing, whatever the files; None: what the files have so
     """
     kept = checkpoint.dtype if dtype is None else dtype
     model = empty(checkpoint)
@@ -179,19 +185,28 @@ def load(
     wanted = pieces(checkpoint.family, checkpoint.head, model, prefix)
     _must_fit(checkpoint, model, shards, wanted)
     owners = _owners(model)
+    four = quantized.chosen(model, wanted, shards, quantize)
 
-    def weight_of(name: str) -> Tensor:
+    def weight_of(name: str) -> Tensor | tuple[Quantized, ...]:
         with torch.no_grad():  # of this thread
-            return _weight(model.get_parameter(name).shape, kept, wanted[name], shards)
+            shape, parts = model.get_parameter(name).shape, wanted[name]
+            if name not in four:
+                return _weight(shape, kept, parts, shards)
+            return quantized.codes(parts, shards, lambda one: _weight((one.rows, shape[1]), kept, (one,), shards))
 
-    with ThreadPoolExecutor(torch.get_num_threads()) as pool:
+    layers: dict[str, nf4.NF4Linear] = {}
+    with ThreadPoolExecutor(1 if four else torch.get_num_threads()) as pool:  # one at a time, or memory holds several
         for name, weight in zip(wanted, pool.map(weight_of, wanted), strict=True):
+            if isinstance(weight, tuple):
+                layers[name.removesuffix(".weight")] = nf4.NF4Linear(weight, None, kept).to(device)
+                continue
             made = nn.Parameter(weight.to(device)) if store is None else store(name, weight)
             for module, leaf in owners[name]:
                 setattr(module, leaf, made)
     for module in model.modules():  # buffers hold no numbers that were read: made anew where they belong
         for leaf, buffer in module.named_buffers(recurse=False):
             setattr(module, leaf, torch.zeros(buffer.shape, dtype=buffer.dtype, device=device))
+    nf4.replace(model, layers)
     return model.eval()
 
 
@@ -224,7 +239,7 @@ def renamed(shards: Shards) -> Shards:
         for old, new in _OLD_NAMES:
             name = old.sub(new, name)
         places[name] = place
-    return Shards(places)
+    return quantized.unfolded(Shards(places))
 
 
 def _prefix(checkpoint: Checkpoint, shards: Shards) -> str:
@@ -244,11 +259,11 @@ def _owners(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
     return owners
 
 
-def _weight(shape: torch.Size, dtype: torch.dtype, parts: tuple[Piece, ...], shards: Shards) -> Tensor:
+def _weight(shape: tuple[int, ...], dtype: torch.dtype, parts: tuple[Piece, ...], shards: Shards) -> Tensor:
     """A weight as it lies in the file, where it lies there as it is used; else a copy, put together of its parts."""
     if len(parts) == 1 and not parts[0].transposed:
         name = next((one for one in parts[0].names if one in shards), None)
-        if name is not None and shards.places[name].dtype == dtype and shards.places[name].shape == tuple(shape):
+        if name is not None and shards.places[name].dtype == dtype and shards.places[name].shape == shape:
             return shards.mapped(name)
     weight = torch.empty(shape, dtype=dtype)
     for part in parts:
@@ -285,7 +300,7 @@ def _must_fit(
                 )
             used.update(one for one in part.names if one in shards)
             shape = tuple(part.of(model.get_parameter(name)).shape)
-            shape = shape[::-1] if part.transposed else shape
+            shape = shape[::-1] if part.transposed and not quantized.is_stored(shards, found) else shape
             given = shards.places[found].shape
             if given != shape and given != (1, *shape):
                 raise CheckpointError(
@@ -304,14 +319,23 @@ def _must_fit(
         )
 
 
-def state(model: nn.Module, checkpoint: Checkpoint) -> dict[str, Tensor]:
-    """The weights under their names, as transformers saves them: shared ones once."""
+def state(model: nn.Module, checkpoint: Checkpoint, packed: bool = False) -> dict[str, Tensor]:
+    """The weights under their names, as transformers saves them: shared ones once.
+
+    packed   those in four bits as they are, in bitsandbytes' layout; in full unless asked for
+    """
     prefix = "" if checkpoint.head.task == "vectors" else checkpoint.family.prefix
+    four = {f"{name}.weight": part for name, part in model.named_modules() if isinstance(part, nf4.NF4Linear)}
     weights = dict(model.named_parameters())
     told: dict[str, Tensor] = {}
-    for name, parts in pieces(checkpoint.family, checkpoint.head, model, prefix).items():
+    for name, parts in pieces(checkpoint.family, checkpoint.head, empty(checkpoint) if four else model, prefix).items():
+        if packed and name in four:
+            for part, codes in zip(parts, four[name].parts, strict=True):
+                told |= quantized.tensors(part.written[0], codes, four[name].dtype)
+            continue
+        weight = four[name].dequantized(four[name].dtype) if name in four else weights[name]
         for part in parts:
-            piece = part.of(weights[name])
+            piece = part.of(weight)
             piece = piece.t() if part.transposed else piece
             for written in part.written:
                 shaped = piece[None] if written == "final_logits_bias" else piece
@@ -322,5 +346,5 @@ def state(model: nn.Module, checkpoint: Checkpoint) -> dict[str, Tensor]:
 def retyped(checkpoint: Checkpoint, dtype: torch.dtype) -> Checkpoint:
     """The same, told to be of another type."""
     name = str(dtype).removeprefix("torch.")
-    kept = {key: value for key, value in checkpoint.config.items() if key != "torch_dtype"}
+    kept = {key: value for key, value in checkpoint.config.items() if key not in ("torch_dtype", quantized.KEY)}
     return replace(checkpoint, config={**kept, "dtype": name, "architectures": [checkpoint.architecture]})

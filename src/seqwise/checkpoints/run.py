@@ -2,7 +2,7 @@
 
     config.yaml            every setting, defaults filled in
     model.safetensors      the best weights
-    tokenizer.json         and whatever else the task needs to read its input
+    tokenizer.json         and whatever else the task needs to read its input, such as labels.json
     journal.jsonl          what happened, line by line (training.journal)
     signature.json         versions, seed, data hashes, hardware (checkpoints.provenance)
     state/                 what training needs to go on, and weights to be averaged (checkpoints.states)
@@ -42,8 +42,8 @@ MARKS = (SIGNATURE, JOURNAL, LOCK)
 """Beside `config.yaml`, one of these tells a run from any other folder with settings in it."""
 
 OURS = re.compile(
-    r"config\.yaml|model\.safetensors|(tokenizer|standardizer)[.\w]*\.json|journal\.jsonl|signature\.json"
-    r"|report\.html|state|tensorboard|test-scores\.tsv"
+    r"config\.yaml|model\.safetensors|(tokenizer|standardizer|labels)[.\w]*\.json|journal\.jsonl|signature\.json"
+    r"|report\.html|state|tensorboard|test-scores\.tsv|base|base\.json|adapter|before\.json|outcome\.json"
 )
 """What overwriting deletes. Anything else in the folder is the user's and stays."""
 

@@ -57,7 +57,7 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
                 name=verb.name,
                 help=text,
                 help_epilogue=example,
-                usage=f"seqwise {verb.name} [FILE.yaml] [FLAGS]" if takes_settings(function) else None,
+                usage=_usage(verb.name, function) if takes_settings(function) else None,
                 version_flags=[],
                 sort_key=order,
             )
@@ -65,6 +65,12 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
             app.command(f"{verb.module}:{verb.function}", name=verb.name, help=verb.summary, sort_key=order)
     app.register_install_completion_command(help="Teach your shell to complete seqwise commands and flags.")
     return app
+
+
+def _usage(name: str, function: Function) -> str:
+    """How a verb of settings is called."""
+    first = "[MODEL] " if hasattr(get_type_hints(function)[SETTINGS], "FIRST_WORD") else ""
+    return f"seqwise {name} {first}[FILE.yaml] [FLAGS]"
 
 
 def load(verb: Verb) -> Function:
@@ -76,13 +82,22 @@ def load(verb: Verb) -> Function:
 def call(function: Function, verb: str, words: Sequence[str], app: App) -> object:
     """Read the words and call the verb. What it returns is the caller's to print."""
     if takes_settings(function) and not any(word in _HELP for word in words):
+        kind = get_type_hints(function)[SETTINGS]
         file, rest = take_file(words)
-        return function(resolve(get_type_hints(function)[SETTINGS], file, rest))
+        return function(resolve(kind, file, _first_word(kind, rest)))
     command, bound, _ = app.parse_args([verb, *words])
     for value in bound.arguments.values():
         if is_dataclass(value) and not isinstance(value, type):
             check(value)
     return command(*bound.args, **bound.kwargs)
+
+
+def _first_word(kind: type, words: Sequence[str]) -> list[str]:
+    """The words as flags: a first one that is none is the setting that the settings name as such."""
+    setting = getattr(kind, "FIRST_WORD", None)
+    if setting is None or not words or words[0].startswith("-"):
+        return list(words)
+    return [f"--{setting}", *words]
 
 
 def takes_settings(function: Function) -> bool:

@@ -8,6 +8,7 @@
     phrasebook     a corpus that needs no file
     tokens         text to ids and back; how a vocabulary is learnt (subwords), what is special (specials)
     loader         ids to batches
+    examples       the same for any task: labels, the next token, another text; packed, or mixed from two sources
     batch          the batch
     pretrained     the tokenizer of a checkpoint, from whichever files it has: families (how each lays out its ids),
                    neighbours (the small files beside them), sentencepiece, pieces, conversion, sealing

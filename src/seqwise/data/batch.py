@@ -1,4 +1,4 @@
-"""Batch: what leaves the data room. Padded tensors and the items they came from.
+"""Batch: what leaves the data room. Padded or packed tensors and the items they came from.
 
 No file and no model is known here.
 
@@ -15,23 +15,43 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# N rows of K tokens in all (N1 = N + 1); of them B in a batch, padded to S source and T target positions
+# N rows of K tokens in all (N1 = N + 1); of them D in a batch: padded to B = D rows of S source and T target positions,
+# or end to end in B = 1 row. R rows of targets: B, or D where each document has targets of its own
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Sentence pairs side by side, padded at the right."""
+    """Examples side by side, padded at the right; or packed: end to end in one row, without padding.
+
+    what is learnt    inputs            targets and weights
+    another text      (B, S)            (B, T)     the target with its end token, the start token not
+    next token        (B, T)            (B, T)     what follows each position
+                      (1, K) packed     (1, K)
+    labels            (B, S)            (B, 1)
+                      (1, K) packed     (D, 1)
+
+    It is packed where there are more lengths than rows of inputs; a single document is both at once.
+    """
 
     inputs: Int[Tensor, "B S"]
-    """Source ids, the end token included."""
-    lengths: Int[Tensor, "B"]
-    """Real source positions of each row."""
-    targets: Int[Tensor, "B T"]
-    """Target ids, the end token included, the start token not."""
-    weights: Float[Tensor, "B T"]
-    """What each target counts in the loss: 1 for a real one, 0 for padding."""
-    items: Int[Tensor, "B"]
-    """Which pair of the corpus each row is."""
+    """What is read: ids, special tokens included."""
+    lengths: Int[Tensor, "D"]
+    """Real tokens of each document."""
+    targets: Int[Tensor, "R T"]
+    """What is foreseen."""
+    weights: Float[Tensor, "R T"]
+    """What each target counts in the loss: 1, or 0 for padding and for what is not to be learnt."""
+    items: Int[Tensor, "D"]
+    """Which example of the corpus each document is."""
+
+    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What an objective is called with: inputs, lengths, targets, weights."""
+        return self.inputs, self.lengths, self.targets, self.weights
+
+    @property
+    def packed(self) -> bool:
+        """Whether several documents stand in one row."""
+        return len(self.lengths) != len(self.inputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +83,12 @@ class Rows:
         """Tokens in each row."""
         return np.diff(self.starts)
 
+    def select(self, items: Int[np.ndarray, "D"]) -> "Rows":
+        """These rows, in this order."""
+        lengths = self.lengths[items]
+        flat = self.joined(items)[0].numpy().astype(self.flat.dtype)
+        return Rows(flat, np.concatenate([[0], np.cumsum(lengths)]))
+
     def padded(self, items: Int[np.ndarray, "B"], fill: int) -> tuple[Int[Tensor, "B S"], Int[Tensor, "B"]]:
         """These rows as one matrix, shorter ones filled up at the right, and their lengths."""
         starts = self.starts[items]  # (B,)
@@ -72,6 +98,14 @@ class Rows:
         matrix = np.full(real.shape, fill, np.int64)
         matrix[real] = self.flat[(starts[:, None] + columns)[real]]
         return torch.from_numpy(matrix), torch.from_numpy(lengths)
+
+    def joined(self, items: Int[np.ndarray, "D"]) -> tuple[Int[Tensor, "K"], Int[Tensor, "D"]]:
+        """These rows end to end, and their lengths."""
+        starts = self.starts[items]  # (D,)
+        lengths = self.starts[items + 1] - starts
+        shifts = np.repeat(starts - np.cumsum(lengths) + lengths, lengths)  # (K,)
+        ids = self.flat[shifts + np.arange(len(shifts))].astype(np.int64)
+        return torch.from_numpy(ids), torch.from_numpy(lengths)
 
 
 def gather(sources: Rows, targets: Rows, items: Int[np.ndarray, "B"], fill: int, source_fill: int) -> Batch:

@@ -66,12 +66,7 @@ class TextSettings:
 
     def faults(self) -> Iterator[Fault]:
         """What contradicts itself, or is no name of an encoding."""
-        if not _is_encoding(self.encoding):
-            yield Fault(
-                given=f"--data.encoding {self.encoding}",
-                allowed="an encoding that Python knows",
-                mend=f"--data.encoding {nearest(self.encoding, _USUAL_ENCODINGS) or 'utf-8'}",
-            )
+        yield from encoding_faults(self.encoding)
         yield from _half_numbered("source", self.source, "target", self.target)
         yield from _half_numbered("text", self.text, "label", self.label)
         if self.languages and (len(self.languages), len({*map(str.lower, self.languages)})) != (2, 2):
@@ -96,6 +91,10 @@ class Pairs:
     """The line, from 1, where each pair begins; in Parquet the row."""
     skipped: tuple[Fault, ...] = ()
     """The bad rows that were left out."""
+    references: tuple[tuple[str, ...], ...] = ()
+    """All that may be written for each pair, where files list several; `targets` has the first. Empty where none do."""
+    groups: tuple[str, ...] = ()
+    """What each belongs to, where a column was named for that; else empty."""
 
     @classmethod
     def of(cls, sources: Iterable[str], targets: Iterable[str], name: str = "memory") -> "Pairs":
@@ -122,6 +121,8 @@ class Pairs:
             tuple([targets[item] for item in items]),
             tuple([files[item] for item in items]),
             tuple([lines[item] for item in items]),
+            references=tuple([self.references[item] for item in items]) if self.references else (),
+            groups=tuple([self.groups[item] for item in items]) if self.groups else (),
         )
 
 
@@ -139,6 +140,14 @@ class Labelled:
     """The line, from 1, where each row begins; in Parquet the row."""
     skipped: tuple[Fault, ...] = ()
     """The bad rows that were left out."""
+    groups: tuple[str, ...] = ()
+    """What each belongs to, where a column was named for that; else empty."""
+
+    @classmethod
+    def of(cls, texts: Iterable[str], labels: Iterable[str], name: str = "memory") -> "Labelled":
+        """Texts that come from no file; `name` stands for it."""
+        kept, judged = tuple(texts), tuple(labels)
+        return cls(kept, judged, (name,) * len(kept), tuple(range(1, len(kept) + 1)))
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -146,6 +155,26 @@ class Labelled:
     def where(self, item: int) -> str:
         """`file:line` of one text."""
         return f"{self.files[item]}:{self.lines[item]}"
+
+    def select(self, items: Sequence[int]) -> "Labelled":
+        """These texts, in this order, without a memory of bad rows."""
+        return Labelled(
+            tuple([self.texts[item] for item in items]),
+            tuple([self.labels[item] for item in items]),
+            tuple([self.files[item] for item in items]),
+            tuple([self.lines[item] for item in items]),
+            groups=tuple([self.groups[item] for item in items]) if self.groups else (),
+        )
+
+
+def encoding_faults(name: str) -> Iterator[Fault]:
+    """Whether it is the name of an encoding."""
+    if not _is_encoding(name):
+        yield Fault(
+            given=f"--data.encoding {name}",
+            allowed="an encoding that Python knows",
+            mend=f"--data.encoding {nearest(name, _USUAL_ENCODINGS) or 'utf-8'}",
+        )
 
 
 def _is_encoding(name: str) -> bool:

@@ -94,7 +94,7 @@ def split_off(pairs: Pairs, count: int, seed: int) -> tuple[Pairs, Pairs]:
         raise DataError(f"{count:,} pairs to set aside", allowed, f"{max(1, len(pairs) // 20):,}")
     groups: dict[str, list[int]] = {}
     for item, source in enumerate(pairs.sources):
-        groups.setdefault(_key(source), []).append(item)
+        groups.setdefault(key(source), []).append(item)
     shuffled = list(groups.values())
     random.Random(seed).shuffle(shuffled)
     aside: list[int] = []
@@ -116,8 +116,8 @@ class _Sieve:
         self.max_length = settings.max_length or float("inf")
         self.max_ratio = settings.max_ratio or float("inf")
         self.seen: set[tuple[str, str]] | None = set() if settings.drop_duplicates else None
-        self.sources: Container[str] = {_key(text) for pairs in held_out for text in pairs.sources}
-        self.targets: Container[str] = {_key(text) for pairs in held_out for text in pairs.targets}
+        self.sources: Container[str] = {key(text) for pairs in held_out for text in pairs.sources}
+        self.targets: Container[str] = {key(text) for pairs in held_out for text in pairs.targets}
         self.guarded = bool(held_out)
 
     def reason(self, source: str, target: str) -> str:
@@ -134,12 +134,12 @@ class _Sieve:
             if pair in self.seen:
                 return "duplicates"
             self.seen.add(pair)
-        if self.guarded and (_key(source) in self.sources or _key(target) in self.targets):
+        if self.guarded and (key(source) in self.sources or key(target) in self.targets):
             return "leaked"
         return ""
 
 
-def _key(text: str) -> str:
+def key(text: str) -> str:
     """What two texts share that a reader calls the same: "Va !" and "va!"."""
     return "".join(unicodedata.normalize("NFKC", text).casefold().split())
 

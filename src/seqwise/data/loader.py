@@ -10,9 +10,12 @@ Left out: workers in the background. To gather a batch costs a fraction of a mil
 hundreds.
 """
 
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -21,7 +24,7 @@ from jaxtyping import Int
 from seqwise.data.batch import Batch, Rows, gather
 from seqwise.errors import ConfigError, DataError
 
-# N pairs in the corpus, M batches in an epoch (M1 = M + 1), B pairs in a batch
+# N examples in the corpus, pairs in most of this file; M batches in an epoch (M1 = M + 1), B examples in a batch
 
 
 @dataclass(frozen=True)
@@ -34,21 +37,48 @@ class Place:
     """Batches of this pass that are done."""
 
 
+@runtime_checkable
+class Batches(Protocol):
+    """What a run is trained on: batches without end, which begin again anywhere from a `Place`."""
+
+    @property
+    def place(self) -> Place:
+        """Where the next batch comes from."""
+
+    def seek(self, place: Place) -> None:
+        """Go on from here."""
+
+    def batches_in_epoch(self, epoch: int) -> int:
+        """How many batches this epoch has."""
+
+    def batches(self, epochs: int) -> int:
+        """How many the first so many epochs have together, or nearly so where that would cost time to know."""
+
+    def __next__(self) -> Batch:
+        """The batch of this process."""
+
+
 @dataclass(frozen=True, eq=False)
 class Plan:
     """The batches of one epoch."""
 
     order: Int[np.ndarray, "N"]
-    """The pairs, batch after batch as they were cut."""
+    """The examples, batch after batch as they were cut."""
     cuts: Int[np.ndarray, "M1"]
     """Where in `order` each batch begins, and where the last one ends."""
     turns: Int[np.ndarray, "M"]
     """Which batch comes first, second and so on."""
 
     def items(self, batch: int) -> Int[np.ndarray, "B"]:
-        """The pairs of one batch."""
+        """The examples of one batch."""
         turn = self.turns[batch]
         return self.order[self.cuts[turn] : self.cuts[turn + 1]]
+
+    @property
+    def sizes(self) -> Int[np.ndarray, "M"]:
+        """Examples of each batch, the first batch first."""
+        sizes: Int[np.ndarray, "M"] = np.diff(self.cuts)[self.turns]
+        return sizes
 
 
 def plan_epoch(
@@ -62,12 +92,12 @@ def plan_epoch(
     """
     random = np.random.default_rng((seed, epoch))
     order = random.permutation(len(sources))
-    order = order[_by_length(sources[order], targets[order])]
-    cuts = _fill(np.maximum(sources, targets)[order], batch_tokens)
+    order = order[by_length(sources[order], targets[order])]
+    cuts = fill(np.maximum(sources, targets)[order], batch_tokens)
     return Plan(order, cuts, random.permutation(len(cuts) - 1))
 
 
-def _by_length(sources: Int[np.ndarray, "N"], targets: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
+def by_length(sources: Int[np.ndarray, "N"], targets: Int[np.ndarray, "N"]) -> Int[np.ndarray, "N"]:
     """Sort by the longer side, then by how much longer the target is, up and down in turn.
 
     The turns keep both lengths close where one longest side ends and the next begins. On 29,000 picture
@@ -80,13 +110,16 @@ def _by_length(sources: Int[np.ndarray, "N"], targets: Int[np.ndarray, "N"]) -> 
     return np.argsort(longer * (2 * span + 1) + swept, kind="stable")
 
 
-def _fill(longest: Int[np.ndarray, "N"], budget: int) -> Int[np.ndarray, "M1"]:
-    """Cut wherever one row more, padded to the longest, would go over the budget; a row alone may go over."""
+def fill(longest: Int[np.ndarray, "N"], budget: float, most: float = math.inf) -> Int[np.ndarray, "M1"]:
+    """Cut wherever one row more, padded to the longest, would go over the budget; a row alone may go over.
+
+    most   rows of a batch at most
+    """
     cuts, rows, widest = [0], 0, 0
     for place, length in enumerate(longest.tolist()):
         widest = max(widest, length)
         rows += 1
-        if rows > 1 and rows * widest > budget:
+        if rows > 1 and (rows * widest > budget or rows > most):
             cuts.append(place)
             rows, widest = 1, length
     cuts.append(len(longest))
@@ -98,13 +131,84 @@ def _fill(longest: Int[np.ndarray, "N"], budget: int) -> Int[np.ndarray, "M1"]:
     return np.array(cuts)
 
 
-class Loader:
-    """Batches without end, epoch after epoch, from rows of ids that have no end token yet.
+class Turns(ABC):
+    """Batches without end, epoch after epoch, each as a plan has it. `Loader` and `ExampleLoader` are of this kind.
 
-    Every process of a run makes the same plan and takes every `world`-th row of each batch, so all of them
-    see as many batches, and together they see what one process would. Where a batch has fewer rows than there
-    are processes, those who are left without one get its first row with all weights 0: something to compute
-    that counts for nothing. So sum the loss and divide by the weights of all processes together.
+    Every process of a run makes the same plan and takes its share of each batch, so all of them see as many batches,
+    and together they see what one process would. Where a batch has fewer examples than there are processes, those who
+    are left without one get its first with all weights 0: something to compute that counts for nothing. So sum the
+    loss and divide by the weights of all processes together.
+    """
+
+    def __init__(self, rank: int, world: int) -> None:
+        self._rank, self._world = rank, world
+        self._place = Place()
+        self._epoch, self._plan = 0, self._planned(0)
+
+    @abstractmethod
+    def _planned(self, epoch: int) -> Plan:
+        """The batches of an epoch, the same in every process."""
+
+    @abstractmethod
+    def _gathered(self, items: Int[np.ndarray, "B"]) -> Batch:
+        """These examples as a batch."""
+
+    @abstractmethod
+    def _shared(self, items: Int[np.ndarray, "B"]) -> Int[np.ndarray, "B2"]:
+        """This process's share of a batch, perhaps nothing."""
+
+    @abstractmethod
+    def batches(self, epochs: int) -> int:
+        """How many the first so many epochs have together, or nearly so where that would cost time to know."""
+
+    @property
+    def place(self) -> Place:
+        """Where the next batch comes from; what a checkpoint keeps."""
+        return self._place
+
+    def seek(self, place: Place) -> None:
+        """Go on from here: the batches that follow are those that followed when the place was read."""
+        self._place = settled(place, self.batches_in_epoch(max(place.epoch, 0)))
+
+    def batches_in_epoch(self, epoch: int) -> int:
+        """How many batches this epoch has: as many as every other, unless rows vary or documents are packed."""
+        return len(self._turn(epoch).turns)
+
+    def sizes(self, epoch: int) -> Int[np.ndarray, "M"]:
+        """Examples in each batch of an epoch, of all processes."""
+        return self._turn(epoch).sizes
+
+    def __iter__(self) -> Iterator[Batch]:
+        return self
+
+    def __next__(self) -> Batch:
+        plan = self._turn(self._place.epoch)
+        items = plan.items(self._place.batch)
+        ours = self._shared(items)
+        batch = self._gathered(ours if len(ours) else items[:1])
+        self.seek(replace(self._place, batch=self._place.batch + 1))
+        return batch if len(ours) else replace(batch, weights=torch.zeros_like(batch.weights))
+
+    def _turn(self, epoch: int) -> Plan:
+        """The plan of this epoch, kept until another is asked for."""
+        if epoch != self._epoch:
+            self._epoch, self._plan = epoch, self._planned(epoch)
+        return self._plan
+
+
+def settled(place: Place, batches: int) -> Place:
+    """The place within its epoch of so many batches, or the beginning of the next."""
+    if place.epoch < 0 or not 0 <= place.batch <= batches:
+        raise DataError(
+            given=f"batch {place.batch} of epoch {place.epoch} to go on from",
+            allowed=f"a place within epochs of {batches} batches",
+            mend="the data and the batch size that the run began with",
+        )
+    return Place(place.epoch + 1) if place.batch == batches else place
+
+
+class Loader(Turns):
+    """Batches of pairs from rows of ids that have no end token yet.
 
     A pair that is longer than the budget gets a batch of its own; `oversized` counts them, in the
     first epoch where rows vary.
@@ -133,49 +237,14 @@ class Loader:
             given = f"a batch of {batch_tokens} tokens"
             raise ConfigError(given, "at least 1", "--training.batch-tokens 4096")
         self._budget, self._seed = batch_tokens, seed
-        self._rank, self._world = rank, world
         self._varied = varied
-        self._place = Place()
-        self._epoch, self._plan = 0, self._planned(0)
+        super().__init__(rank, world)
         lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
         self.oversized = int((np.maximum(*lengths) > batch_tokens).sum())
 
-    @property
-    def place(self) -> Place:
-        """Where the next batch comes from; what a checkpoint keeps."""
-        return self._place
-
-    def seek(self, place: Place) -> None:
-        """Go on from here: the batches that follow are those that followed when the place was read."""
-        batches = self.batches_in_epoch(max(place.epoch, 0))
-        if place.epoch < 0 or not 0 <= place.batch <= batches:
-            raise DataError(
-                given=f"batch {place.batch} of epoch {place.epoch} to go on from",
-                allowed=f"a place within epochs of {batches} batches",
-                mend="the data and the batch size that the run began with",
-            )
-        self._place = Place(place.epoch + 1) if place.batch == batches else place
-
-    def batches_in_epoch(self, epoch: int) -> int:
-        """How many batches this epoch has: as many as every other, unless the rows vary."""
-        return len(self._turn(epoch).turns)
-
-    def __iter__(self) -> Iterator[Batch]:
-        return self
-
-    def __next__(self) -> Batch:
-        plan = self._turn(self._place.epoch)
-        items = plan.items(self._place.batch)
-        ours = items[self._rank :: self._world]
-        batch = self._corpus.batch(ours if len(ours) else items[:1])
-        self.seek(replace(self._place, batch=self._place.batch + 1))
-        return batch if len(ours) else replace(batch, weights=torch.zeros_like(batch.weights))
-
-    def _turn(self, epoch: int) -> Plan:
-        """The plan of this epoch, kept until another is asked for."""
-        if epoch != self._epoch:
-            self._epoch, self._plan = epoch, self._planned(epoch)
-        return self._plan
+    def batches(self, epochs: int) -> int:
+        """Of so many epochs; where rows vary, later ones have a few more or less than is told here."""
+        return epochs * self.batches_in_epoch(0)
 
     def _planned(self, epoch: int) -> Plan:
         if self._varied is not None:
@@ -183,6 +252,12 @@ class Loader:
             self._corpus = replace(self._corpus, sources=sources, targets=targets)
         lengths = self._corpus.sources.lengths, self._corpus.targets.lengths
         return plan_epoch(*lengths, self._budget, self._seed, epoch)
+
+    def _gathered(self, items: Int[np.ndarray, "B"]) -> Batch:
+        return self._corpus.batch(items)
+
+    def _shared(self, items: Int[np.ndarray, "B"]) -> Int[np.ndarray, "B2"]:
+        return items[self._rank :: self._world]
 
 
 def ordered_batches(
@@ -201,8 +276,8 @@ def ordered_batches(
     """
     corpus = _Corpus.of(sources, targets, eos, pad, source_eos, source_pad)
     lengths = corpus.sources.lengths, corpus.targets.lengths
-    order = _by_length(*lengths)[::-1].copy()
-    cuts = _fill(np.maximum(*lengths)[order], batch_tokens)
+    order = by_length(*lengths)[::-1].copy()
+    cuts = fill(np.maximum(*lengths)[order], batch_tokens)
     for start, end in pairwise(cuts.tolist()):
         yield corpus.batch(order[start:end])
 

@@ -6,8 +6,9 @@
     jsonl                    an object a line
     parquet                  columns, by polars
 
-A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file. What
-becomes of faults, of spaces around a text and of empty texts is decided in `text.py`.
+A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file, perhaps with
+more that belongs to it. What becomes of faults, of spaces around a text and of empty texts is decided in `text.py`.
+In JSONL and Parquet a text may be a list of sentences; a list of targets holds several that are equally right.
 
 TSV and CSV may have a header. It is used if the first row names the wanted columns; otherwise all rows count.
 """
@@ -18,17 +19,21 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
-from typing import Any
+from typing import Any, TypeGuard
 
 from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
 from seqwise.errors import DataError, Fault, nearest
 
-Row = tuple[int, str, str]
+Second = str | tuple[str, ...]
+Row = tuple[int, str, Second] | tuple[int, str, Second, str]
+"""A line, a first text and a second one, or what may stand for the second: several summaries of a text; then the
+group, where a column was named for it."""
 Rows = Generator[Row | Fault, None, None]
 Note = Callable[[str], None]
 
 _LISTED = 12  # names of columns in a message, at most
-_ABSENT = object()
+ABSENT = object()
+"""What `value_at` finds where there is nothing."""
 
 
 @dataclass(frozen=True)
@@ -41,15 +46,31 @@ class Columns:
     """Their names where the user gives none, which are also the names of the flags."""
     labelled: bool = False
     """Whether the second is a label, so that a whole number or true and false will do."""
+    group: str | None = None
+    """A third one, whose value says what belongs together."""
 
     @property
-    def names(self) -> tuple[str, str]:
-        """What to look for."""
+    def texts(self) -> tuple[str, str]:
+        """The names of the two."""
         return self.given[0] or self.usual[0], self.given[1] or self.usual[1]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What to look for."""
+        return self.texts if self.group is None else (*self.texts, self.group)
 
     def flag(self, name: str) -> str:
         """The flag that names this column."""
-        return f"--data.{self.usual[self.names.index(name)]}"
+        return f"--data.{(*self.usual, 'group-by')[self.names.index(name)]}"
+
+    def loose(self, place: int) -> bool:
+        """Whether this column may hold whole numbers, and true and false."""
+        return place == 2 or (self.labelled and place == 1)
+
+    def row(self, number: int, texts: Sequence[str], several: tuple[str, ...] = ()) -> Row:
+        """A row of these columns; `several` may stand for the second."""
+        second = several or texts[1]
+        return (number, texts[0], second) if self.group is None else (number, texts[0], second, texts[2].strip())
 
 
 def aligned(first: str, second: str, encoding: str) -> Rows:
@@ -114,8 +135,7 @@ def jsonl(path: str, encoding: str, columns: Columns) -> Rows:
         if isinstance(line, Undecoded):
             yield line.fault
         elif line.strip():
-            found = _parsed(path, number, line, columns)
-            yield found if isinstance(found, Fault) else (number, *found)
+            yield _parsed(path, number, line, columns)
 
 
 def parquet(path: str, columns: Columns) -> Rows:
@@ -128,17 +148,18 @@ def parquet(path: str, columns: Columns) -> Rows:
         try:
             table = polars.scan_parquet(io.BytesIO(stream.read()))
             schema = dict(table.collect_schema())
-            wanted = [_column(path, schema, name, columns) for name in columns.names]
-            frame = table.select(first=wanted[0], second=wanted[1]).collect()
+            wanted = [_column(path, schema, place, columns).alias(str(place)) for place in range(len(columns.names))]
+            frame = table.select(wanted).collect()
         except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:  # on damaged bytes
             given = f"no readable Parquet ({shown(str(error).partition(chr(10))[0], 60)})"
             raise DataError(given, "a whole Parquet file", "writing it again", path) from None
     for number, texts in enumerate(frame.iter_rows(), 1):
-        if None in texts:
-            name = columns.names[texts.index(None)]
+        empty_ones = [text is None or (isinstance(text, list) and (not text or None in text)) for text in texts]
+        if True in empty_ones:
+            name = columns.names[empty_ones.index(True)]
             yield bad_row(path, number, f'no value in "{name}"', "a value in every row")
         else:
-            yield number, texts[0], texts[1]
+            yield columns.row(number, texts, tuple(texts[1]) if isinstance(texts[1], list) else ())
 
 
 class _Table:
@@ -146,7 +167,7 @@ class _Table:
 
     def __init__(self, path: str, columns: Columns, note: Note, between: str) -> None:
         self.path, self.columns, self.note, self.between = path, columns, note, between
-        self.places: tuple[int, int] | None = None
+        self.places: tuple[int, ...] | None = None
         self.width = 0
 
     def row(self, number: int, cells: list[str]) -> Rows:
@@ -159,23 +180,24 @@ class _Table:
         if len(cells) < self.width:
             yield self._short(number, cells)
         else:
-            yield number, cells[self.places[0]], cells[self.places[1]]
+            yield self.columns.row(number, [cells[place] for place in self.places])
 
-    def _find(self, cells: list[str], number: int) -> tuple[tuple[int, int], bool]:
-        """Where the two columns stand, and whether this first row is a header."""
-        names = self.columns.names
+    def _find(self, cells: list[str], number: int) -> tuple[tuple[int, ...], bool]:
+        """Where the columns stand, and whether this first row is a header."""
+        names, group = self.columns.names, self.columns.group
         if all(name.isdecimal() for name in names):
-            return (int(names[0]) - 1, int(names[1]) - 1), False
+            return tuple(int(name) - 1 for name in names), False
         missing = [name for name in names if name not in cells]
         if not missing:
-            return (cells.index(names[0]), cells.index(names[1])), True
-        if len(missing) < 2 or self.columns.given != (None, None):
+            return tuple(map(cells.index, names)), True
+        counted = group is not None and group.isdecimal() and group != "0"
+        if len(missing) < len(names) or self.columns.given != (None, None) or (group is not None and not counted):
             where = f"{self.path}:{number}"
             raise DataError.of([self._unknown(name, cells, where) for name in missing])
         if len(cells) > 1:
             told = f"columns 1 and 2 of {len(cells)}, without a header: {shown(cells[0])}, {shown(cells[1])}"
             self.note(f"{self.path}: {told}")
-        return (0, 1), False
+        return ((0, 1) if group is None else (0, 1, int(group) - 1)), False
 
     def _unknown(self, name: str, cells: list[str], where: str) -> Fault:
         usual, others = self.columns.usual, [cell for cell in cells if cell not in self.columns.names]
@@ -221,8 +243,9 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown(name, 24)[1:-1] for name in names[:_LISTED]) + more
 
 
-def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, str] | Fault:
-    """The two texts of a line of JSON."""
+def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
+    """The two texts of a line of JSON. A list of texts is read as one text, sentence by sentence; in place of the
+    second one, as all that may be written."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -234,10 +257,13 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, s
     if not isinstance(row, dict):
         return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line")
     texts: list[str] = []
-    for name in columns.names:
-        value = _value(row, name)
-        loose = columns.labelled and len(texts) == 1
-        if value is _ABSENT:
+    several: tuple[str, ...] = ()
+    for place, name in enumerate(columns.names):
+        value, loose = value_at(row, name), columns.loose(place)
+        if not columns.labelled and place < 2 and _is_texts(value):
+            several = tuple(value) if place == 1 and len(value) > 1 else ()
+            value = value[0] if place == 1 else " ".join(value)
+        if value is ABSENT:
             given, near = f'no "{name}" among {listed(_names(row))}', nearest(name, _names(row))
             mend = f"{columns.flag(name)} {near}" if near else f"{columns.flag(name)} with one of them"
             return bad_row(path, number, given, f'"{name}" in every row', mend)
@@ -248,17 +274,21 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> tuple[str, s
             )
             return bad_row(path, number, given, allowed)
         texts.append(value if isinstance(value, str) else json.dumps(value))
-    if "\\u" in line and any("\ud800" <= letter <= "\udfff" for text in texts for letter in text):
+    if "\\u" in line and any("\ud800" <= letter <= "\udfff" for text in (*texts, *several) for letter in text):
         return bad_row(path, number, "half of a surrogate pair", "both halves, as in \\ud83d\\ude00")
-    return texts[0], texts[1]
+    return columns.row(number, texts, several)
 
 
-def _value(row: dict[str, Any], name: str) -> object:
+def _is_texts(value: object) -> TypeGuard[list[str]]:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+
+
+def value_at(row: dict[str, Any], name: str) -> object:
     """What a name leads to; "translation.en" is the entry "en" of the entry "translation"."""
     found: Any = row
     for part in [name] if name in row else name.split("."):
         if not isinstance(found, dict) or part not in found:
-            return _ABSENT
+            return ABSENT
         found = found[part]
     return found
 
@@ -272,10 +302,11 @@ def _names(row: dict[str, Any]) -> list[str]:
     ]
 
 
-def _column(path: str, schema: dict[str, Any], name: str, columns: Columns) -> Any:
+def _column(path: str, schema: dict[str, Any], place: int, columns: Columns) -> Any:
     """The polars expression of a column that holds text, or a label."""
     import polars
 
+    name, loose = columns.names[place], columns.loose(place)
     kind, found = schema.get(name), polars.col(name)
     if kind is None:
         head, *rest = name.split(".")
@@ -287,7 +318,8 @@ def _column(path: str, schema: dict[str, Any], name: str, columns: Columns) -> A
         names = _columns_of(schema)
         mend = f"{columns.flag(name)} {nearest(name, names) or 'with one of them'}"
         raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
-    loose = columns.labelled and name == columns.names[1]
+    if kind == polars.List(polars.String) and not columns.labelled and place < 2:  # sentences; or several to choose
+        return found.list.join(" ") if place == 0 else found
     counted = loose and (kind == polars.Boolean or kind.is_integer())
     if not counted and kind not in (polars.String, polars.Categorical, polars.Enum):
         allowed = "a column of text" + " or whole numbers" * loose

@@ -53,16 +53,25 @@ _ENDINGS: dict[str, Format] = {
 }
 
 
-def read_pairs(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Pairs:
-    """Read sentence pairs; `on_note` is told what was assumed and how many bad rows were skipped."""
-    columns = Columns((settings.source, settings.target), ("source", "target"))
-    return Pairs(*_read(paths, settings, columns, on_note).columns())
+def read_pairs(
+    paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None, group_by: str | None = None
+) -> Pairs:
+    """Read sentence pairs; `on_note` is told what was assumed and how many bad rows were skipped.
+
+    `group_by`: a further column, whose values come along as `groups`.
+    """
+    columns = Columns((settings.source, settings.target), ("source", "target"), group=group_by)
+    found = _read(paths, settings, columns, on_note)
+    return Pairs(*found.columns(), references=found.references(), groups=tuple(found.groups))
 
 
-def read_labelled(paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None) -> Labelled:
+def read_labelled(
+    paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None, group_by: str | None = None
+) -> Labelled:
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
-    columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True)
-    return Labelled(*_read(paths, settings, columns, on_note).columns())
+    columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
+    found = _read(paths, settings, columns, on_note)
+    return Labelled(*found.columns(), groups=tuple(found.groups))
 
 
 def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
@@ -85,6 +94,8 @@ class _Found:
     files: list[str] = field(default_factory=list)
     lines: list[int] = field(default_factory=list)
     skipped: list[Fault] = field(default_factory=list)
+    several: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    groups: list[str] = field(default_factory=list)
 
     def take(self, path: str, rows: Rows, columns: Columns, stop: bool) -> None:
         """Add the good rows of a file, stripped, and the bad ones; or raise the first bad one."""
@@ -101,14 +112,23 @@ class _Found:
         firsts, seconds, files = tuple(self.firsts), tuple(self.seconds), tuple(self.files)
         return firsts, seconds, files, tuple(self.lines), tuple(self.skipped)
 
+    def references(self) -> tuple[tuple[str, ...], ...]:
+        """All second texts of each row, where any row has several."""
+        return tuple([self.several.get(i, (text,)) for i, text in enumerate(self.seconds)]) if self.several else ()
+
     def _keep(self, path: str, row: Row, columns: Columns) -> Fault | None:
         """Add a row, or tell what every format can hold and no text should."""
-        number, first, second = row[0], row[1].strip(), row[2].strip()
-        if "\0" in first or "\0" in second:
+        several = () if isinstance(row[2], str) else tuple(text.strip() for text in row[2])
+        number, first, second = row[0], row[1].strip(), several[0] if several else str(row[2]).strip()
+        if "\0" in first or "\0" in second or any("\0" in text for text in several):
             return bad_row(path, number, "a NUL byte", "text", f"tr -d '\\000' < {path}")
         if columns.labelled and not (first and second):
             name = columns.usual[bool(first)]
             return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+        if several:
+            self.several[len(self.firsts)] = several
+        if len(row) == 4:
+            self.groups.append(row[3])
         self.lines.append(number)
         self.firsts.append(first)
         self.seconds.append(second)
@@ -137,10 +157,13 @@ def _opened(
     """Each table with its rows, or the one pair of aligned files."""
     names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     check_paths(names)
+    if columns.group is not None and not columns.group.strip():
+        raise DataError('--data.group-by ""', "the name of a column", "leaving it out")
     formats = [settings.format if settings.format != "auto" else _ending(name) for name in names]
     if "lines" in formats or not names:
         if formats != ["lines", "lines"]:
             raise _not_two(names, formats, settings)
+        _ungrouped(columns, "plain files", names[0])
         yield names[0], aligned(names[0], names[1], settings.encoding)
         return
     for name, form in zip(names, formats, strict=True):
@@ -159,7 +182,13 @@ def _rows(path: str, form: Format, settings: TextSettings, columns: Columns, not
             return parquet(path, columns)
     if columns.labelled:
         raise DataError("a translation memory", "texts with labels", "a TSV, CSV, JSONL or Parquet file", path)
+    _ungrouped(columns, "a translation memory", path)
     return tmx(path, settings.languages, note)
+
+
+def _ungrouped(columns: Columns, what: str, path: str) -> None:
+    if columns.group is not None:
+        raise DataError(f"--data.group-by {columns.group} for {what}", "a table with columns", "leaving it out", path)
 
 
 def _ending(path: str) -> Format:

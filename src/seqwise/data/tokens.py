@@ -27,7 +27,7 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 
-from tokenizers import Encoding
+from tokenizers import Encoding, processors
 from tokenizers import Tokenizer as Backend
 
 from seqwise.data import specials
@@ -112,6 +112,13 @@ class Tokenizer:
             for text, body, encoding in zip(chunk, bodies, found, strict=True):
                 framed.append(self._framed(text, body, encoding))
         return framed
+
+    def frame(self, front: bool, behind: bool) -> None:
+        """From now on, and in the file: `framed` puts the start token in front of a text, the end token behind it."""
+        start, end = (self._backend.id_to_token(token) for token in (self.bos, self.eos))
+        one = [start] * front + ["$A"] + [end] * behind
+        both = [(start, self.bos), (end, self.eos)]
+        self._backend.post_processor = processors.TemplateProcessing(one, [*one, "$B", *[end] * behind], both)
 
     def from_template(self, text: str, marks: Mapping[str, str] | None = None) -> list[int]:
         """Ids of a text that a chat template made, in which special tokens are special, and none added.

@@ -33,6 +33,20 @@ def batches(lengths: Sequence[int], budget: int = BUDGET, alike: float = ALIKE) 
         yield batch
 
 
+def unpadded(lengths: Sequence[int], budget: int = BUDGET) -> Iterator[list[int]]:
+    """Places of the texts that are read together, shortest first; at most `budget` positions, or one text."""
+    batch: list[int] = []
+    filled = 0
+    for place in sorted(range(len(lengths)), key=lambda i: lengths[i]):
+        if batch and filled + lengths[place] > budget:
+            yield batch
+            batch, filled = [], 0
+        batch.append(place)
+        filled += lengths[place]
+    if batch:
+        yield batch
+
+
 @torch.inference_mode()
 def read_all(
     model: Encoder,
@@ -49,9 +63,8 @@ def read_all(
     """
     device = next(model.parameters()).device
     found: Tensor | None = None
-    for places in batches([len(row) for row in rows], budget):
-        longest = len(rows[places[-1]])
-        ids = torch.tensor([[*rows[i], *[padding] * (longest - len(rows[i]))] for i in places], device=device)  # (B, T)
+    for places in unpadded([len(row) for row in rows], budget):
+        ids = torch.tensor([[id_ for i in places for id_ in rows[i]]], device=device)  # (1, K)
         lengths = torch.tensor([len(rows[i]) for i in places], device=device)
         told = model(ids, lengths) if pool is None else pooled(model.hidden(ids, lengths), lengths, pool)  # (B, _)
         if found is None:

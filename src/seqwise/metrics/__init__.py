@@ -1,6 +1,13 @@
 """Predictions against references: one score of the whole, one score per item. Knows no model and no file.
 
-    text    BLEU and chrF of sentences, with their uncertainty
+    scores         a score, its interval, and the bootstrap that gives it
+    text           BLEU and chrF of sentences
+    rouge          ROUGE of summaries
+    labels         accuracy and macro-F1
+    confusion      what is taken for what
+    calibration    whether chances are true, and accuracy against coverage
+    likelihood     perplexity and bits a byte
+    comparison     two systems on the same items: which is better, and how sure that is
 
 A score says on how many items it rests and in what range it would lie for others.
 """

@@ -1,6 +1,7 @@
 """How good labels are: accuracy, and macro-F1 where classes differ in size. With 95 % intervals over items.
 
-Left out here: calibration, and comparing two models, which needs pairs.
+Left out here: how right its chances are (`calibration.py`), what is taken for what (`confusion.py`), and comparing two
+models, which needs pairs (`comparison.py`).
 """
 
 import math
@@ -9,9 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqwise.errors import DataError
-from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
-
-NORMAL = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
+from seqwise.metrics.scores import NORMAL, Counts, Score, Scores, interval, resampled
 
 
 def accuracy(found: Sequence[str], true: Sequence[str]) -> Score:

@@ -16,6 +16,7 @@ from seqwise.errors import ConfigError
 # N items, R resamples, C counts of an item
 
 DRAWS = 1 << 22  # items drawn at a time: bounds the memory at some 100 MB
+NORMAL = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 TAIL = 40  # one in forty resamples lies below the 95 % interval, one above
 
 Counts = Float[np.ndarray, "N C"]

@@ -6,11 +6,13 @@ scores each resample in Python; here one matrix product sums the counts of all r
 scores them. The draws are those of sacrebleu for the same seed, so that the signature is true and the
 intervals agree.
 
-Left out: several references of a sentence; comparing two systems, which needs paired draws.
+A sentence may have several references: an n-gram of any of them is a hit for BLEU, the best one counts for chrF.
+Left out: comparing two systems, which needs paired draws (`comparison.py`).
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
@@ -21,7 +23,18 @@ from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
 
 # N sentences, C counts of a sentence, O orders of n-grams
 
+References = Sequence[str] | Sequence[Sequence[str]]
+
 EXTRAS = {"ja-mecab": "pip install 'sacrebleu[ja]'", "ko-mecab": "pip install 'sacrebleu[ko]'"}
+
+
+@dataclass(frozen=True)
+class Counted:
+    """What a score rests on: counts of each sentence, and the score of each row of sums."""
+
+    name: str
+    counts: Counts
+    score: Callable[[Counts], Scores]
 
 
 @dataclass(frozen=True)
@@ -38,7 +51,7 @@ class SentenceScore:
 
 def bleu(
     outputs: Sequence[str],
-    references: Sequence[str],
+    references: References,
     tokenize: str = "13a",
     lowercase: bool = False,
     resamples: int = 1000,
@@ -55,7 +68,7 @@ def bleu(
 
 def chrf(
     outputs: Sequence[str],
-    references: Sequence[str],
+    references: References,
     words: int = 0,
     lowercase: bool = False,
     resamples: int = 1000,
@@ -67,13 +80,26 @@ def chrf(
 
 
 def sentence_scores(
-    outputs: Sequence[str], references: Sequence[str], tokenize: str = "13a", lowercase: bool = False
+    outputs: Sequence[str], references: References, tokenize: str = "13a", lowercase: bool = False
 ) -> list[SentenceScore]:
     """Both scores for each sentence, in order."""
     words = _counts(_bleu(tokenize, lowercase), outputs, references)
     characters = _counts(CHRF(lowercase=lowercase), outputs, references)
     both = zip(_bleu_of(words, effective=True).tolist(), _chrf_of(characters).tolist(), strict=True)
     return [SentenceScore(item, b, c) for item, (b, c) in enumerate(both)]
+
+
+def counted(
+    metric: Literal["bleu", "chrf"],
+    outputs: Sequence[str],
+    references: References,
+    tokenize: str = "13a",
+    lowercase: bool = False,
+) -> Counted:
+    """The counts of BLEU or chrF, for those who draw them in another way."""
+    if metric == "bleu":
+        return Counted("BLEU", _counts(_bleu(tokenize, lowercase), outputs, references), _bleu_of)
+    return Counted("chrF2", _counts(CHRF(lowercase=lowercase), outputs, references), _chrf_of)
 
 
 def looks_tokenized(texts: Sequence[str]) -> bool:
@@ -88,7 +114,7 @@ def _score(
     name: str,
     metric: BLEU | CHRF,
     outputs: Sequence[str],
-    references: Sequence[str],
+    references: References,
     score: Callable[[Counts], Scores],
     resamples: int,
     seed: int,
@@ -101,7 +127,7 @@ def _score(
     return Score(name, value, (low, high), len(counts), signature, resamples)
 
 
-def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[str]) -> Counts:
+def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: References) -> Counts:
     """What sacrebleu counts in each sentence, before anything is added up."""
     if isinstance(outputs, str) or isinstance(references, str):
         raise DataError(
@@ -115,7 +141,17 @@ def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: Sequence[st
         )
     if not len(outputs):
         raise DataError(given="no sentences", allowed="at least one", mend="another test file")
-    return np.array(metric._extract_corpus_statistics(outputs, [references]), dtype=np.float64)  # (N, C)
+    streams: Any = _streams(references)  # sacrebleu takes None for a reference that is not there, its types do not
+    return np.array(metric._extract_corpus_statistics(outputs, streams), dtype=np.float64)  # (N, C)
+
+
+def _streams(references: References) -> list[list[str | None]]:
+    """First references, second ones, and so on, as sacrebleu wants them; None where a sentence has fewer."""
+    rows = [[row] if isinstance(row, str) else list(row) for row in references]
+    empty = next((i for i, row in enumerate(rows) if not row), None)
+    if empty is not None:
+        raise DataError(f"sentence {empty} without a reference", "at least one for each", "leaving that sentence out")
+    return [[row[i] if i < len(row) else None for row in rows] for i in range(max(map(len, rows)))]
 
 
 def _bleu_of(counts: Counts, effective: bool = False) -> Scores:

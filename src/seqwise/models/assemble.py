@@ -4,6 +4,7 @@ Also the place where tables are shared, since only here are all parts in one han
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import torch
 from torch import nn
@@ -16,12 +17,14 @@ from seqwise.models.embeddings import Embeddings, EmbeddingSettings
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, LabelsSettings, NextToken, TokensSettings
 from seqwise.models.lstm import LSTMSettings
-from seqwise.models.recurrent import RecurrentTranslator
-from seqwise.models.transformer import Transformer
+from seqwise.models.recurrent import Gathering, RecurrentClassifier, RecurrentTranslator
+from seqwise.models.transformer import Stack, Transformer
 
 ModelSettings = TransformerSettings | LSTMSettings
 Translator = Transformer | RecurrentTranslator
+Classifier = Encoder | RecurrentClassifier
 Pretrained = Transformer | Encoder | Decoder
+Model = Translator | Classifier | Decoder
 
 
 def faults(settings: ModelSettings, joint: bool) -> Iterator[Fault]:
@@ -61,6 +64,36 @@ def build(
             return model
         case LSTMSettings():
             return RecurrentTranslator(settings, read, write, head)
+
+
+def build_classifier(
+    settings: ModelSettings, head: LabelsSettings, vocabulary: int, padding: int = 0, gathering: Gathering = "max"
+) -> Classifier:
+    """A fresh model that reads texts and names a label of each: the encoder of the settings, the decoder's left out.
+
+    head        how many labels, and of a Transformer, which vector stands for a text
+    gathering   of an LSTM, what stands for a text
+    """
+    embeddings = settings.embeddings
+    match settings:
+        case TransformerSettings():
+            embed = Embeddings(vocabulary, settings.width, padding, embeddings.scaled)
+            model = Encoder(replace(settings, shape="encoder"), embed, Labels(settings.width, head))
+            initialise(model)
+            return model
+        case LSTMSettings():
+            embed = Embeddings(vocabulary, settings.token_width, padding, embeddings.scaled)
+            width = settings.width * (2 if settings.bidirectional else 1)
+            return RecurrentClassifier(settings, embed, Labels(width, replace(head, pool="first")), gathering)
+
+
+def build_decoder(settings: TransformerSettings, vocabulary: int, padding: int = 0) -> Decoder:
+    """A fresh model that writes on what it is given."""
+    embed = Embeddings(vocabulary, settings.width, padding, settings.embeddings.scaled)
+    tied = embed.weight if settings.embeddings.tied in ("all", "output") else None
+    model = Decoder(replace(settings, shape="decoder"), embed, NextToken(vocabulary, settings.width, tied))
+    initialise(model)
+    return model
 
 
 def build_pretrained(
@@ -137,8 +170,6 @@ def count(settings: ModelSettings, source: int, target: int, joint: bool = True)
     return sum(p.numel() for p in model.parameters())
 
 
-def units(model: Translator) -> list[nn.Module]:
+def units(model: nn.Module) -> list[nn.Module]:
     """The parts that FSDP2 gathers one after the other; what is left is gathered as a whole."""
-    if isinstance(model, Transformer):
-        return [*model.encoder.layers, *model.decoder.layers]
-    return []
+    return [layer for part in model.modules() if isinstance(part, Stack) for layer in part.layers]

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqwise.config import Range
+from seqwise.models.jointly import Jointly, Shape, attend
 from seqwise.models.kernels import Mask, attention
 from seqwise.models.linear import Linear
 from seqwise.models.positions import PositionSettings, turns
@@ -171,6 +172,14 @@ class MultiHeadAttention(nn.Module):
         asked = query.to(keys.key.dtype)
         heads = self.kernel(asked, keys.key, keys.value, mask, self.scale, drop, self.softcap)  # (B, H, T, D)
         result: Tensor = self.out(heads.to(query.dtype).transpose(1, 2).flatten(2))  # (B, T, W)
+        return result
+
+    def jointly(self, x: Float[Tensor, "1 K W"], documents: Jointly) -> Float[Tensor, "1 K W"]:
+        """Each of many documents attends to itself: `project` and `answer` with fewer steps to record."""
+        if self.qkv is None:
+            raise TypeError("encoder-decoder attention has no documents")
+        shape = Shape(self.heads, self.groups, self.scale, self.rate if self.training else 0.0)
+        result: Tensor = self.out(attend(self.qkv(x), documents, shape))
         return result
 
     def forward(

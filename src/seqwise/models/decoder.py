@@ -12,6 +12,7 @@ from seqwise.models.architecture import TransformerSettings
 from seqwise.models.attention import Keys
 from seqwise.models.cache import DecoderState, Prompt
 from seqwise.models.heads import Labels, NextToken
+from seqwise.models.packed import packed
 from seqwise.models.transformer import Stack
 
 
@@ -24,17 +25,20 @@ class Decoder(nn.Module):
         self.decoder = Stack(settings, embed, causal=True, cross=False)
         self.head = head
 
-    def hidden(self, inputs: Int[Tensor, "B T"]) -> Float[Tensor, "B T W"]:
-        """What the head reads, at every position."""
-        vectors: Tensor = self.decoder(inputs)
+    def hidden(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None = None) -> Float[Tensor, "B T W"]:
+        """What the head reads, at every position.
+
+        lengths   of the texts; where there are more or fewer than rows, they stand end to end in one
+        """
+        vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths))
         return vectors
 
-    def forward(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B *T V"]:
+    def forward(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None = None) -> Float[Tensor, "_ *T V"]:
         """Logits at every position, or of the labels; the vectors themselves where there is no head.
 
-        lengths   real tokens of each row, the padding behind them; all unless given
+        lengths   real tokens of each text, the padding behind them; all unless given
         """
-        hidden = self.hidden(inputs)
+        hidden = self.hidden(inputs, lengths)
         if isinstance(self.head, Labels):
             if lengths is None:
                 lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)

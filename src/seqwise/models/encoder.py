@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.heads import Labels, NextToken
 from seqwise.models.kernels import padding_bias
+from seqwise.models.packed import packed
 from seqwise.models.transformer import Stack
 
 
@@ -22,24 +23,26 @@ class Encoder(nn.Module):
     def hidden(
         self,
         inputs: Int[Tensor, "B T"],
-        lengths: Int[Tensor, "B"],
+        lengths: Int[Tensor, "D"],
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T W"]:
         """A vector for each position; those of the padding mean nothing.
 
+        lengths    of the texts; where there are more or fewer than rows, they stand end to end in one
         segments   0 for tokens of the first text, 1 for those of the second; all 0 unless given
         """
-        padding = padding_bias(lengths, inputs.shape[1], self.encoder.dtype)
-        vectors: Tensor = self.encoder(inputs, padding, segments=segments)
+        documents = packed(inputs, lengths)
+        padding = None if documents else padding_bias(lengths, inputs.shape[1], self.encoder.dtype)
+        vectors: Tensor = self.encoder(inputs, padding, segments=segments, documents=documents)
         return vectors
 
     def forward(
         self,
         inputs: Int[Tensor, "B T"],
-        lengths: Int[Tensor, "B"] | None = None,
+        lengths: Int[Tensor, "D"] | None = None,
         segments: Int[Tensor, "B T"] | None = None,
-    ) -> Float[Tensor, "B *T V"]:
-        """What the head says; the vectors themselves where there is none. `lengths`: real tokens of each row."""
+    ) -> Float[Tensor, "_ *T V"]:
+        """What the head says; the vectors themselves where there is none. `lengths`: real tokens of each text."""
         if lengths is None:
             lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
         hidden = self.hidden(inputs, lengths, segments)

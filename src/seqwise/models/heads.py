@@ -119,9 +119,9 @@ class NextToken(Repackable):
         if len(real) < len(flat):
             flat = flat.index_select(0, real)
         wanted = targets.flatten()[real]
-        if self.settings.softcap is not None or self.product is not None:
+        if self.product is not None:
             return functional.cross_entropy(self(flat).float(), wanted, reduction="sum", label_smoothing=smoothing)
-        return smoothed_loss(self._changed(flat), self.weight, self.bias, wanted, smoothing)
+        return smoothed_loss(self._changed(flat), self.weight, self.bias, wanted, smoothing, self.settings.softcap)
 
 
 @dataclass(frozen=True)
@@ -152,7 +152,7 @@ class Labels(nn.Module):
         self.dropout = Dropout(settings.dropout)
         self.out = Linear(width, settings.labels, settings.bias)
 
-    def forward(self, hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B *T L"]:
+    def forward(self, hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "D"]) -> Float[Tensor, "_ *T L"]:
         """Scores before softmax."""
         x = pooled(hidden, lengths, self.settings.pool)
         if self.change is not None:
@@ -162,9 +162,11 @@ class Labels(nn.Module):
 
 
 def pooled(
-    hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "B"], how: Literal["first", "mean", "last", "each"]
-) -> Float[Tensor, "B *T W"]:
-    """One vector for each text, or all of them."""
+    hidden: Float[Tensor, "B T W"], lengths: Int[Tensor, "D"], how: Literal["first", "mean", "last", "each"]
+) -> Float[Tensor, "_ *T W"]:
+    """One vector for each text, or all of them; the texts have a row each, or stand end to end in one."""
+    if how != "each" and len(lengths) != len(hidden):
+        return _of_packed(hidden[0], lengths, how)
     match how:
         case "first":
             return hidden[:, 0]
@@ -176,3 +178,15 @@ def pooled(
             return total / lengths[:, None]
         case _:
             return hidden
+
+
+def _of_packed(
+    flat: Float[Tensor, "K W"], lengths: Int[Tensor, "D"], how: Literal["first", "mean", "last"]
+) -> Float[Tensor, "D W"]:
+    """One vector for each text of those that stand end to end."""
+    ends = lengths.cumsum(0)
+    if how != "mean":
+        return flat.index_select(0, ends - 1 if how == "last" else ends - lengths)
+    where = torch.arange(len(flat), device=flat.device)
+    own = ((where < ends[:, None]) & (where >= (ends - lengths)[:, None])).to(flat.dtype)  # (D, K)
+    return own @ flat / lengths[:, None]

@@ -3,7 +3,7 @@
 Attention weights never leave this file: `inspection.trace` recomputes them, exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +12,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 from seqwise.models.dropout import dropout, scaled_mask
+from seqwise.models.packed import Documents
 
 # Longest keys for which two batched products and a softmax beat the fused kernel on a CPU, forward and backward, by
 # dtype: measured by bench/attention.py, figures in docs/benchmarks.md. The fused bf16 backward is many times slower.
@@ -29,6 +30,10 @@ class Mask:
     """Added to the scores: -inf hides a key, anything else prefers or disfavours it."""
     window: int | None = None
     """Greatest distance between a query and a key that it sees."""
+    documents: Documents | None = None
+    """Texts that stand end to end in one row and see nothing of each other; None: a row is a text."""
+    groups: tuple["Mask", ...] = ()
+    """What each group of the documents may see."""
 
     def dense(self, queries: int, keys: int, like: Tensor) -> Float[Tensor, "#B #H T S"] | None:
         """Both parts as one tensor to add; None where every query sees every key."""
@@ -58,6 +63,18 @@ class Mask:
         if bias is not None and self.bias is not None:  # padding further from all that is real than a window sees all
             bias = bias.masked_fill((bias == float("-inf")).all(-1, keepdim=True), 0.0)
         return Mask(bias=bias)
+
+    def apart(self, documents: Documents, like: Tensor) -> "Mask":
+        """The same for each of the documents; the bias is that of the longest one."""
+        groups = []
+        for group in documents.groups:
+            bias = None if self.bias is None else self.bias[..., : group.longest, : group.longest]
+            # what is padded comes later, which a causal mask hides already
+            padding = None if self.causal else padding_bias(group.lengths, group.longest, like.dtype)
+            if padding is not None:
+                bias = padding if bias is None else bias + padding
+            groups.append(replace(self, bias=bias).settled(group.longest, like))
+        return replace(self, documents=documents, groups=tuple(groups))
 
 
 EVERYTHING = Mask()
@@ -93,6 +110,9 @@ def attention(
     are recorded, never on time, so that a resumed run takes the same one.
     """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
+    if mask.documents is not None:
+        groups = zip(*(mask.documents.take(x) for x in (query, key, value)), mask.groups, strict=True)
+        return mask.documents.put([attention(q, k, v, seen, scale, drop, softcap) for q, k, v, seen in groups])
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         return _recorded(query, key, value, bias, scale, drop, softcap)

@@ -15,8 +15,10 @@ from seqwise.models.architecture import FeedForwardSettings, NormSettings, Trans
 from seqwise.models.attention import Keys, MultiHeadAttention
 from seqwise.models.cache import Cache, DecoderState
 from seqwise.models.dropout import Dropout
+from seqwise.models.jointly import Jointly
 from seqwise.models.kernels import Mask
 from seqwise.models.linear import Linear
+from seqwise.models.pointwise import GATES, gated, rms
 from seqwise.models.rotary import Rotation
 
 
@@ -46,6 +48,8 @@ class OffsetRMSNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
         """Any shape in, the same shape out."""
         scale = self.weight.float() + 1.0
+        if x.device.type == "cpu":
+            return rms(x, scale, self.epsilon)
         return functional.rms_norm(x.float(), scale.shape, scale, self.epsilon).to(x.dtype)
 
 
@@ -58,10 +62,12 @@ class RMSNorm(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
-        """Any shape in, the same shape out. Half the passes of torch's own where they are made one by one."""
+        """Any shape in, the same shape out."""
         weight, width = self.weight, x.shape[-1]
-        if torch.is_grad_enabled() or x.dtype != torch.float32 or weight.dtype != x.dtype or x.device.type != "cpu":
+        if weight.dtype != x.dtype or x.device.type != "cpu":
             return functional.rms_norm(x, weight.shape, weight, self.epsilon)
+        if torch.is_grad_enabled() or x.dtype != torch.float32:
+            return rms(x, weight, self.epsilon)
         size = torch.linalg.vector_norm(x, 2, -1, True)  # (*B, 1) sqrt(width) times the root of the mean square
         size.mul_(size).mul_(1.0 / width).add_(self.epsilon).sqrt_()
         return torch.mul(x, weight).div_(size)
@@ -91,10 +97,11 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "B T W"]:
         """Each position by itself."""
-        if self.gated:
+        if self.gated and self.activation in GATES and x.device.type == "cpu":
+            inner = gated(self.up(x), self.activation)  # (B, T, F)
+        elif self.gated:
             gate, value = self.up(x).chunk(2, -1)
-            active = activate(gate, self.activation)
-            inner = active * value if torch.is_grad_enabled() else active.mul_(value)  # (B, T, F)
+            inner = activate(gate, self.activation) * value
         elif self.activation == "relu":
             inner = self.up(x, "relu")  # (B, T, F)
         else:
@@ -110,6 +117,8 @@ class View:
     mask: Mask
     rotation: Rotation | None = None
     """Of rotary positions."""
+    jointly: Jointly | None = None
+    """Both for documents that are attended to in one step of autograd."""
 
 
 class Layer(nn.Module):
@@ -149,31 +158,34 @@ class Layer(nn.Module):
         memory: Float[Tensor, "B S W"] | None = None,
         memory_mask: Mask | None = None,
         rotation: Rotation | None = None,
+        jointly: Jointly | None = None,
     ) -> Float[Tensor, "B T W"]:
         """All positions at once: encoding, and training a decoder."""
-        query, keys = self.attend.project(self.before(x, self.attend_norm), rotation)
+        read = self.before(x, self.attend_norm)
+        if jointly is None:
+            part = self.attend.answer(*self.attend.project(read, rotation), mask)
+        else:
+            part = self.attend.jointly(read, jointly)
         # projected in here and not by the caller, since FSDP2 gathers a layer's weights when the layer is called
         remembered = self.cross.remember(memory) if self.has_memory and memory is not None else None
-        return self.finish(x, query, keys, mask, remembered, memory_mask or Mask())
+        return self.finish(x, part, remembered, memory_mask or Mask())
 
     def read(self, x: Float[Tensor, "B T W"], view: View) -> tuple[Float[Tensor, "B T W"], Keys]:
         """All positions at once, and the keys that later ones will ask: a decoder reads its prompt."""
         query, keys = self.attend.project(self.before(x, self.attend_norm), view.rotation)
-        return self.finish(x, query, keys, view.mask, None, Mask()), keys
+        return self.finish(x, self.attend.answer(query, keys, view.mask), None, Mask()), keys
 
     def step(
         self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int, view: View
     ) -> Float[Tensor, "B K W"]:
         """One position of each beam: write its key into the cache, attend to all that is there."""
         query, keys = self.attend.project(self.before(x, self.attend_norm), view.rotation)
-        seen = cache.write(keys, state.written)
-        return self.finish(x, query, seen, view.mask, state.memory[layer] if state.memory else None, state.memory_mask)
+        part = self.attend.answer(query, cache.write(keys, state.written), view.mask)
+        return self.finish(x, part, state.memory[layer] if state.memory else None, state.memory_mask)
 
-    def finish(
-        self, x: Tensor, query: Tensor, keys: Keys, mask: Mask, memory: Keys | None, memory_mask: Mask
-    ) -> Float[Tensor, "B T W"]:
-        """All that follows once the query is known: attention, attention to the memory, feed-forward."""
-        x = self.after(x, self.attend.answer(query, keys, mask), self.attend_norm, self.attend_after)
+    def finish(self, x: Tensor, part: Tensor, memory: Keys | None, memory_mask: Mask) -> Float[Tensor, "B T W"]:
+        """All that follows what attention says: attention to the memory, feed-forward."""
+        x = self.after(x, part, self.attend_norm, self.attend_after)
         if self.has_memory and memory is not None:
             query = self.cross.ask(self.before(x, self.cross_norm))
             x = self.after(x, self.cross.answer(query, memory, memory_mask), self.cross_norm, self.cross_after)

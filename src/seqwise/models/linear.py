@@ -96,14 +96,17 @@ def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed:
 
 
 class _Product(torch.autograd.Function):
-    """The same with its gradients; none is made for what is frozen."""
+    """The same with its gradients; none is made for what is frozen, and nothing is kept for it."""
 
     @staticmethod
     def forward(
         ctx: FunctionCtx, x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed: Packed | None
     ) -> Tensor:
         y = _product(x, weight, bias, then, packed)
-        ctx.save_for_backward(x, weight, y if then == "relu" else None)  # type: ignore[arg-type]  # None may be saved
+        wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
+        ctx.shape = x.shape  # type: ignore[attr-defined]
+        kept = (x if wanted[1] else None, weight if wanted[0] else None, y if then == "relu" else None)
+        ctx.save_for_backward(*kept)  # type: ignore[arg-type]  # None may be saved
         return y
 
     @staticmethod
@@ -114,7 +117,7 @@ class _Product(torch.autograd.Function):
         if y is not None:
             up = torch.ops.aten.threshold_backward(up, y, 0)
         rows = up.reshape(-1, up.shape[-1])  # (N, O)
-        d_x = (rows @ weight).view(x.shape) if wanted[0] else None
+        d_x = (rows @ weight).view(ctx.shape) if wanted[0] else None  # type: ignore[attr-defined]
         d_weight = rows.t() @ x.reshape(-1, x.shape[-1]) if wanted[1] else None
         d_bias = rows.sum(0) if wanted[2] else None
         return d_x, d_weight, d_bias, None, None

@@ -129,11 +129,14 @@ class Positions(nn.Module):
         self.table = nn.Embedding(rows, width) if settings.kind == "learned" else None
         self._waves = torch.empty(0)  # grows to the longest sentence seen; no buffer, so never saved
 
-    def forward(self, x: Float[Tensor, "B T W"], first: int | Int[Tensor, "B"] = 0) -> Float[Tensor, "B T W"]:
-        """x: embeddings whose first position is `first`, in all rows or in each its own."""
+    def forward(
+        self, x: Float[Tensor, "B T W"], first: int | Int[Tensor, "B"] | Int[Tensor, "B T"] = 0
+    ) -> Float[Tensor, "B T W"]:
+        """x: embeddings whose first position is `first`, in all rows or in each its own; or where each stands."""
         if self.table is None and self.settings.kind != "sinusoidal":
             return x
-        last = (first if isinstance(first, int) else int(first.max())) + x.shape[1]
+        follow = x.shape[1] if isinstance(first, int) or first.ndim == 1 else 1
+        last = (first if isinstance(first, int) else int(first.max())) + follow
         if self.table is not None and last > self.settings.longest:
             raise ConfigError(
                 f"{last} tokens with a table of {self.settings.longest} positions (--model.positions.longest)",
@@ -144,8 +147,8 @@ class Positions(nn.Module):
         rows = self._sinusoids(last + offset, x) if self.table is None else self.table.weight  # (all, W)
         if isinstance(first, int):
             return x + rows[first + offset : last + offset]
-        where = first[:, None] + torch.arange(offset, offset + x.shape[1], device=x.device)  # (B, T)
-        return x + rows[where]
+        where = first if first.ndim == 2 else first[:, None] + torch.arange(x.shape[1], device=x.device)  # (B, T)
+        return x + functional.embedding(where + offset, rows)
 
     def _sinusoids(self, length: int, like: Tensor) -> Float[Tensor, "T W"]:
         waves = self._waves

@@ -13,6 +13,7 @@ time.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -21,7 +22,11 @@ from torch.nn import functional
 
 from seqwise.models.alignment import AttentionalLayer, beyond
 from seqwise.models.dropout import Dropout
+from seqwise.models.heads import Labels
 from seqwise.models.lstm import LSTMSettings, LSTMStack, LSTMState, LSTMWeights, initialise, lstm_step
+
+Gathering = Literal["last", "mean", "max"]
+"""How the vectors of all tokens become one of the text."""
 
 
 @dataclass(frozen=True)
@@ -250,3 +255,40 @@ class RecurrentTranslator(nn.Module):
         vectors, after = self.decoder.step(ids, state)
         logits: Tensor = self.head(vectors)
         return logits, after
+
+
+class RecurrentClassifier(nn.Module):
+    """Reads a text, in both directions, and names a label of it. Collobert et al. 2011 (max), Tai et al. 2015 (last).
+
+    embed       ids -> vectors of width E
+    head        (B, 1, W2) -> a score for each label; its pool is "first"
+    gathering   last: where each direction ends. mean, max: of each number over all tokens
+    """
+
+    def __init__(self, settings: LSTMSettings, embed: nn.Module, head: Labels, gathering: Gathering = "max") -> None:
+        super().__init__()
+        self.settings = settings
+        self.encoder = RecurrentEncoder(settings, embed)
+        self.head = head
+        self.gathering = gathering
+        for part in (self.encoder.stack, self.head):
+            initialise(part, settings.forget_bias, settings.chrono)
+
+    def hidden(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"]) -> Float[Tensor, "B 1 W2"]:
+        """What the head reads: one vector for each text."""
+        padding = beyond(lengths, inputs.shape[1])  # (B, S)
+        padded = bool(padding.any())
+        outputs, last = self.encoder(inputs, lengths if padded else None)
+        gathered: Tensor = last[-1][:, None]  # (B, 1, W2)
+        if self.gathering == "mean":
+            gathered = outputs.masked_fill(padding[:, :, None], 0.0).sum(1, keepdim=True) / lengths[:, None, None]
+        elif self.gathering == "max":
+            gathered = outputs.masked_fill(padding[:, :, None], -torch.inf).amax(1, keepdim=True)
+        return gathered
+
+    def forward(self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"] | None = None) -> Float[Tensor, "B L"]:
+        """Scores of the labels, before softmax. `lengths`: real tokens of each row; all unless given."""
+        if lengths is None:
+            lengths = torch.full((len(inputs),), inputs.shape[1], device=inputs.device)
+        scores: Tensor = self.head(self.hidden(inputs, lengths), lengths)
+        return scores

@@ -8,19 +8,22 @@ said here: that is a table in `seqwise.checkpoints`.
     Encoder       reads a text whole and says something about it: `encoder.py`
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.attention import Keys
 from seqwise.models.cache import DecoderState
 from seqwise.models.dropout import Dropout
 from seqwise.models.heads import NextToken
+from seqwise.models.jointly import Jointly
 from seqwise.models.kernels import Mask, padding_bias
 from seqwise.models.layers import Layer, View, norm
+from seqwise.models.packed import Documents
 from seqwise.models.positions import Positions, RelativeBias, turns
 from seqwise.models.rotary import Rotation
 
@@ -48,6 +51,7 @@ class Stack(nn.Module):
         last = norms.place != "post" if norms.last is None else norms.last
         self.last_norm = norm(norms, width) if last else nn.Identity()
         self.dropout = Dropout(settings.dropout)
+        self.checkpointing = False  # True: keep the input of each layer only and compute the rest again for gradients
 
     def each(self) -> list[Layer]:
         """The layers, from the first."""
@@ -61,7 +65,7 @@ class Stack(nn.Module):
     def enter(
         self,
         ids: Int[Tensor, "B T"],
-        first: int | Int[Tensor, "B"] = 0,
+        first: int | Int[Tensor, "B"] | Int[Tensor, "B T"] = 0,
         segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T W"]:
         """Tokens, where they stand and which text they are of, as vectors."""
@@ -79,20 +83,36 @@ class Stack(nn.Module):
         bias: Tensor = self.relative(where[first : first + queries], where)
         return bias.to(like.dtype)
 
-    def views(self, x: Float[Tensor, "B T W"], padding: Float[Tensor, "B 1 1 T"] | None) -> list[View]:
+    def views(
+        self, x: Float[Tensor, "B T W"], padding: Float[Tensor, "B 1 1 T"] | None, documents: Documents | None = None
+    ) -> list[View]:
         """What each layer may see of the whole sequence, worked out once for all layers of a kind."""
-        length = x.shape[1]
+        length = x.shape[1] if documents is None else documents.longest
         bias = self.relations(0, length, length, x)
         if padding is not None:
             bias = padding if bias is None else bias + padding
-        where = torch.arange(length, device=x.device)
-        seen = View(Mask(self.causal, bias), self._rotation(where, False))
+        where = torch.arange(length, device=x.device) if documents is None else documents.places
+
+        def view(window: int | None) -> View:
+            mask, near = Mask(self.causal, bias, window), window is not None
+            mask = mask.settled(length, x) if documents is None else mask.apart(documents, x)
+            view = View(mask, self._rotation(where, near))
+            if documents is None or not torch.is_grad_enabled() or not self._joins:
+                return view
+            turn = self._rotation(torch.arange(length, device=x.device), near)
+            return replace(view, jointly=Jointly.of(mask, turn, x))
+
+        seen = view(None)
         locals_ = [self.settings.local(i) for i in range(len(self.layers))]
         if not any(locals_):
             return [seen] * len(locals_)
-        window = self.settings.attention.window
-        near = View(Mask(self.causal, bias, window).settled(length, x), self._rotation(where, True))
+        near = view(self.settings.attention.window)
         return [near if local else seen for local in locals_]
+
+    @property
+    def _joins(self) -> bool:
+        """Whether nothing comes between the product and the kernel of attention, nor into the kernel."""
+        return not self.settings.attention.norm and self.settings.attention.softcap is None
 
     def _rotation(self, where: Int[Tensor, "..."], local: bool) -> Rotation | None:
         settings = self.settings
@@ -106,12 +126,24 @@ class Stack(nn.Module):
         memory: Float[Tensor, "B S W"] | None = None,
         memory_mask: Mask | None = None,
         segments: Int[Tensor, "B T"] | None = None,
+        documents: Documents | None = None,
     ) -> Float[Tensor, "B T W"]:
-        """All positions at once. A decoder needs no padding mask: what is padded comes later and is never seen."""
-        x = self.enter(ids, segments=segments)
-        for layer, view in zip(self.layers, self.views(x, padding), strict=True):
-            x = layer(x, view.mask, memory, memory_mask, view.rotation)
-        result: Tensor = self.last_norm(x)
+        """All positions at once. A decoder needs no padding mask: what is padded comes later and is never seen.
+
+        documents   where the ids are many texts end to end; then B is 1
+        """
+        first: int | Tensor = 0
+        if documents is not None:
+            first, ids = documents.places[None], documents.sorted(ids)
+            segments = None if segments is None else documents.sorted(segments)
+        x = self.enter(ids, first, segments)
+        for layer, view in zip(self.layers, self.views(x, padding, documents), strict=True):
+            further = (view.mask, memory, memory_mask, view.rotation, view.jointly)
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(layer, x, *further, use_reentrant=False)
+            else:
+                x = layer(x, *further)
+        result: Tensor = self.last_norm(x if documents is None else documents.given(x))
         return result
 
     def read(self, ids: Int[Tensor, "B T"]) -> tuple[Keys, ...]:

@@ -6,14 +6,16 @@ from torch import Tensor
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
+from seqwise.models.kernels import bounded
+
 CHUNK = 16 * 2**20  # logits computed at a time: few large products, and little memory
 
 
 class _SmoothedLoss(torch.autograd.Function):
     """Cross-entropy over a large vocabulary in chunks, so that the logits of all positions never exist at once.
 
-    Both gradients are made in the forward pass, where the logits are at hand; backward only scales them.
-    d loss / d logits = softmax - (1 - e) onehot - e / V, so one softmax in place is all that is needed.
+    The gradients are made in the forward pass, where the logits are at hand, and none for what is frozen; backward only
+    scales them. d loss / d logits = softmax - (1 - e) onehot - e / V, so one softmax in place is all that is needed.
     """
 
     @staticmethod
@@ -24,47 +26,65 @@ class _SmoothedLoss(torch.autograd.Function):
         bias: Tensor | None,
         target: Tensor,
         smoothing: float,
+        cap: float | None,
     ) -> Tensor:
         n, v = len(hidden), len(weight)
+        wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
         rows = max(1, min(n, CHUNK // v))
-        d_hidden = torch.empty_like(hidden)  # (N, W)
-        d_weight = torch.zeros(weight.shape, dtype=torch.float32, device=weight.device)  # (V, W)
-        d_bias = None if bias is None else torch.zeros(v, dtype=torch.float32, device=weight.device)
-        # sum of all logits, without touching them: h . (sum of the rows of the projection)
-        spread = hidden.sum(0, dtype=torch.float32) @ weight.sum(0, dtype=torch.float32)
-        if bias is not None:
-            spread += n * bias.sum(dtype=torch.float32)
-        loss = -smoothing / v * spread
-        starts = torch.arange(0, rows * v, v, device=hidden.device)
-        buffer = torch.empty(rows, v, dtype=hidden.dtype, device=hidden.device)
-        for h, y, out in zip(
-            torch.split(hidden, rows), torch.split(target, rows), torch.split(d_hidden, rows), strict=True
-        ):
+        device = weight.device
+        d_hidden = torch.empty_like(hidden) if wanted[0] else None  # (N, W)
+        d_weight = torch.zeros(weight.shape, dtype=torch.float32, device=device) if wanted[1] else None  # (V, W)
+        d_bias = torch.zeros(v, dtype=torch.float32, device=device) if wanted[2] else None
+        loss = torch.zeros((), dtype=torch.float32, device=device)
+        buffer = torch.empty(rows, v, dtype=hidden.dtype, device=device)
+        for first in range(0, n, rows):
+            h, y = hidden[first : first + rows], target[first : first + rows]
             logits = torch.mm(h, weight.t(), out=buffer[: len(h)])  # (N', V)
             if bias is not None:
                 logits += bias
-            place = y + starts[: len(y)]  # of the targets, in the flat buffer
-            flat = buffer.view(-1)
-            right = flat[place].float()  # (N',)
-            torch.ops.aten._softmax.out(logits, 1, False, out=logits)
-            likely = flat[place]  # (N',)
-            loss += (smoothing * right - likely.float().clamp_min(1e-38).log()).sum()
-            if smoothing:
-                logits -= smoothing / v
-            flat[place] = likely - (1 - smoothing + smoothing / v)
-            torch.mm(logits, weight, out=out)
-            d_weight += torch.mm(logits.t(), h)
+            slope = None if cap is None else _bound(logits, cap)
+            loss += _loss_and_slope(logits, y, smoothing)
+            if slope is not None:
+                logits *= slope
+            if d_hidden is not None:
+                torch.mm(logits, weight, out=d_hidden[first : first + rows])
+            if d_weight is not None:
+                d_weight += torch.mm(logits.t(), h)
             if d_bias is not None:
                 d_bias += logits.sum(0, dtype=torch.float32)
-        last = None if d_bias is None else d_bias.to(weight.dtype)
-        ctx.save_for_backward(d_hidden, d_weight.to(weight.dtype), last)  # type: ignore[arg-type]  # None may be saved
+        made = (d_hidden, *(None if one is None else one.to(weight.dtype) for one in (d_weight, d_bias)))
+        ctx.save_for_backward(*made)  # type: ignore[arg-type]  # None may be saved
         return loss
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        d_hidden, d_weight, d_bias = ctx.saved_tensors  # type: ignore[attr-defined]
-        scale = gradients[0].to(d_hidden.dtype)
-        return d_hidden * scale, d_weight * scale, None if d_bias is None else d_bias * scale, None, None
+        made: tuple[Tensor | None, ...] = ctx.saved_tensors  # type: ignore[attr-defined]
+        scaled = [None if one is None else one * gradients[0].to(one.dtype) for one in made]
+        return *scaled, None, None, None
+
+
+def _bound(logits: Float[Tensor, "N V"], cap: float) -> Float[Tensor, "N V"]:
+    """Bound the logits in place, c tanh(s / c); the slope of each comes back."""
+    logits.div_(cap).tanh_()
+    slope = torch.square(logits).neg_().add_(1.0)
+    logits.mul_(cap)
+    return slope
+
+
+def _loss_and_slope(logits: Float[Tensor, "N V"], target: Int[Tensor, "N"], smoothing: float) -> Float[Tensor, ""]:
+    """The summed loss; the logits become its slope, in place."""
+    v = logits.shape[1]
+    flat = logits.view(-1)
+    place = target + torch.arange(0, flat.numel(), v, device=logits.device)  # of the targets, in the flat buffer
+    extra = torch.zeros((), dtype=torch.float32, device=logits.device)
+    if smoothing:
+        extra = smoothing * (flat[place].sum(dtype=torch.float32) - logits.sum(dtype=torch.float32) / v)
+    torch.ops.aten._softmax.out(logits, 1, False, out=logits)
+    likely = flat[place]  # (N,)
+    if smoothing:
+        logits -= smoothing / v
+    flat[place] = likely - (1 - smoothing + smoothing / v)
+    return extra - likely.float().clamp_min(1e-38).log().sum()
 
 
 def smoothed_loss(
@@ -73,17 +93,20 @@ def smoothed_loss(
     bias: Float[Tensor, "V"] | None,
     target: Int[Tensor, "N"],
     smoothing: float = 0.0,
+    cap: float | None = None,
 ) -> Float[Tensor, ""]:
     """Sum over N positions of the cross-entropy against the target, in nats, with label smoothing.
 
     (1 - e) * -log p(target) + e * mean over the vocabulary of -log p        Szegedy et al. 2016, section 7
+
+    cap   bound c of the logits, c tanh(s / c); None: none
     """
-    if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing)  # type: ignore[no-untyped-call]
+    if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in (hidden, weight, bias)):
+        loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing, cap)  # type: ignore[no-untyped-call]
         return loss
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
     rows = max(1, CHUNK // len(weight))
     for h, y in zip(torch.split(hidden, rows), torch.split(target, rows), strict=True):
-        logits = functional.linear(h, weight, bias).float()  # (N', V)
+        logits = bounded(functional.linear(h, weight, bias), cap).float()  # (N', V)
         total += functional.cross_entropy(logits, y, reduction="sum", label_smoothing=smoothing)
     return total

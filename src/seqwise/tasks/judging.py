@@ -1,18 +1,38 @@
-"""How good a checkpoint of the hub is at what its head is for: labels against true ones, perplexity of a text."""
+"""How good a model is at what it is for, item by item and as a whole. A verdict hangs on outputs, not on the model.
+
+judge_predictions   logits and true labels    accuracy, macro-F1, what is confused, calibration, coverage
+judge_outputs       texts and references      BLEU and chrF, or ROUGE
+judge_labels        a checkpoint that names labels, on labelled texts: the first of these
+judge_text          a checkpoint that writes, on plain text: perplexity, bits a byte
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
 
 from seqwise.data.corpus import Labelled, TextSettings
 from seqwise.data.text import read_labelled, read_lines
 from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
+from seqwise.metrics.confusion import Confusion, confuse
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.metrics.likelihood import perplexity
+from seqwise.metrics.rouge import References, averaged, looks_foreign, rouge_of_each, several
 from seqwise.metrics.scores import Score
+from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
 from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.reading import Classifier, pair
+from seqwise.tasks.reading import Classifier, Text, pair
+
+# N texts, L labels
+
+TOKENIZED = "the references look tokenized: for scores that others can compare with, use --tokenize none"
+FOREIGN = "the references are in a script that rouge-score does not know: words were cut in Seqwise's own way"
+BETWEEN = " ||| "  # several references in a cell of the file of scores
 
 
 @dataclass(frozen=True)
@@ -23,34 +43,109 @@ class Judged:
     items: tuple[tuple[str, ...], ...]
     """Rows of the file of scores: item, what it was scored by, and the texts."""
     columns: tuple[str, ...]
-    notes: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    confusion: Confusion | None = None
+    """Of labels, and so are the next two."""
+    calibration: Calibration | None = None
+    coverage: Coverage | None = None
+
+    @property
+    def details(self) -> tuple[Confusion | Calibration | Coverage, ...]:
+        """What is there of the three; each tells itself in a line as `told`, and in full as a table."""
+        return tuple(one for one in (self.confusion, self.calibration, self.coverage) if one is not None)
+
+
+def judge_predictions(
+    logits: Float[np.ndarray, "N L"],
+    true: Int[np.ndarray, "N"],
+    names: Sequence[str],
+    texts: Sequence[str],
+    resamples: int = 1000,
+    temperature: float | None = None,
+    notes: Sequence[str] = (),
+) -> Judged:
+    """Labels by any model: scores, and the least likely of the true labels first.
+
+    temperature   that chances are calibrated by, fitted on other texts; None: see `calibrate`
+    """
+    found = logits.argmax(1)
+    chance = chances(logits)[np.arange(len(true)), true]  # (N,)
+    said, meant = [names[i] for i in found.tolist()], [names[i] for i in true.tolist()]
+    order = np.argsort(chance, kind="stable").tolist()
+    return Judged(
+        scores=(accuracy(said, meant), macro_f1(said, meant, resamples)),
+        items=tuple((str(i), f"{chance[i]:.4f}", meant[i], said[i], texts[i]) for i in order),
+        columns=("item", "probability of the true label", "true", "found", "text"),
+        notes=tuple(notes),
+        confusion=confuse(found, true, names),
+        calibration=calibrate(logits, true, temperature),
+        coverage=cover(logits, true),
+    )
+
+
+def judge_outputs(
+    outputs: Sequence[str],
+    references: References,
+    sources: Sequence[str],
+    metric: Literal["bleu", "rouge"] = "bleu",
+    tokenize: str = "13a",
+    lowercase: bool = False,
+    resamples: int = 1000,
+) -> Judged:
+    """Texts by any model: translations by BLEU and chrF, summaries by ROUGE; by chrF or ROUGE-L the worst first.
+
+    A reference may be a text, or several. tokenize, lowercase: for BLEU and chrF; ROUGE has its own words.
+    """
+    rows = several(references)
+    columns: tuple[str, ...]
+    if metric == "rouge":
+        words: Literal["english", "unicode"] = "unicode" if looks_foreign([row[0] for row in rows]) else "english"
+        each = rouge_of_each(outputs, references, words=words)  # (N, 3)
+        scores: tuple[Score, ...] = averaged(each, references, words=words, resamples=resamples)
+        each = each[:, ::-1]  # ROUGE-L first
+        columns, notes = ("rougeL", "rouge2", "rouge1"), [FOREIGN] * (words == "unicode")
+    else:
+        scores = (
+            bleu(outputs, references, tokenize, lowercase, resamples),
+            chrf(outputs, references, lowercase=lowercase, resamples=resamples),
+        )
+        ranked = sentence_scores(outputs, references, tokenize, lowercase)
+        each = np.array([[one.chrf, one.bleu] for one in ranked])  # (N, 2)
+        raw = tokenize != "none" and looks_tokenized([row[0] for row in rows])
+        columns, notes = ("chrf", "bleu"), [TOKENIZED] * raw
+    order = np.argsort(each[:, 0], kind="stable").tolist()
+    items = tuple(
+        (str(i), *(f"{value:.2f}" for value in each[i]), sources[i], BETWEEN.join(rows[i]), outputs[i]) for i in order
+    )
+    return Judged(scores, items, ("item", *columns, "source", "reference", "output"), tuple(notes))
 
 
 def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut: bool, resamples: int) -> Judged:
-    """Accuracy and macro-F1 on labelled texts; the least likely of the true labels first."""
+    """A checkpoint of the hub on labelled texts."""
     known = opened.checkpoint.labels
     if len(known) < 2:
         raise ConfigError(
             f"{opened.checkpoint.folder.name}, which tells a number", "labels to score", "seqwise predict"
         )
     labelled = read_labelled(test, reading)
-    true = [_label(label, known, where) for label, where in zip(labelled.labels, _places(labelled), strict=True)]
-    reader = Classifier(opened, cut)
-    found = reader.classify([pair(text) for text in labelled.texts])
-    first = [ranked[0].name for ranked in found]
-    chances = [
-        next(one.probability for one in ranked if one.name == name) for ranked, name in zip(found, true, strict=True)
-    ]
-    order = sorted(range(len(true)), key=lambda i: chances[i])
-    items = tuple((str(i), f"{chances[i]:.4f}", true[i], first[i], labelled.texts[i]) for i in order)
+    true = numbered(labelled, known)
+    logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
     told = opened.told()
-    notes = (told,) if told else ()
-    scores = accuracy(first, true), macro_f1(first, true, resamples)
-    return Judged(scores, items, ("item", "probability of the true label", "true", "found", "text"), notes)
+    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=(told,) if told else ())
 
 
-def _places(labelled: Labelled) -> list[str]:
-    return [f"{file}:{line}" for file, line in zip(labelled.files, labelled.lines, strict=True)]
+def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray, "N L"]:
+    """What a checkpoint says of each label, before it becomes chances."""
+    found = np.zeros((len(texts), len(reader.opened.checkpoint.labels)))
+    for i, scores in reader.read(reader.rows(texts)):
+        found[i] = scores.float().cpu().numpy()
+    return found
+
+
+def numbered(labelled: Labelled, known: Sequence[str]) -> Int[np.ndarray, "N"]:
+    """The model's number of each label."""
+    places = {name: i for i, name in enumerate(known)}
+    return np.array([places[_label(label, known, labelled.where(i))] for i, label in enumerate(labelled.labels)])
 
 
 def _label(given: str, known: Sequence[str], where: str) -> str:

@@ -1,57 +1,41 @@
-"""From the files of the settings to corpora, vocabularies and a fresh model: all that training starts from."""
+"""From the files of the settings to what is trained on and a fresh model: all that training starts from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import nn
 
 from seqwise.checkpoints import wordvectors
 from seqwise.checkpoints.files import hash_file
-from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
-from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
-from seqwise.data.variation import Variation
-from seqwise.errors import ConfigError, DataError
+from seqwise.data.tokens import Tokenizer, Vocabularies
+from seqwise.errors import ConfigError
 from seqwise.models import assemble
 from seqwise.models.architecture import TransformerSettings
+from seqwise.models.decoder import Decoder
 from seqwise.models.embeddings import Embeddings
+from seqwise.models.heads import LabelsSettings
+from seqwise.models.recurrent import RecurrentTranslator
+from seqwise.models.transformer import Transformer
+from seqwise.tasks.continuing import prepare_text
+from seqwise.tasks.labelling import prepare_labels
+from seqwise.tasks.prepared import Prepared
+from seqwise.tasks.rewriting import prepare_pairs
 from seqwise.tasks.settings import Train
-from seqwise.tasks.translation import Corpus
-
-HELD_OUT = 1000  # validation pairs at most where no file names them
-HELD_OUT_SHARE = 20  # and at most one in so many
 
 
-@dataclass(frozen=True)
-class Prepared:
-    """What a run reads, ready to be trained on."""
-
-    train: Corpus
-    valid: Corpus
-    vocabularies: Vocabularies
-    varied: tuple[Variation, Variation] | None
-    """Source and target under BPE-dropout, where it is asked for."""
-    notes: tuple[str, ...]
-    """What the user should know: how many pairs were left out and why, how the vocabulary came out."""
-
-
-def prepare(settings: Train, vocabularies: Vocabularies | None = None) -> Prepared:
-    """Read, filter, encode. A resumed run brings its vocabularies along; a new one learns or reads them."""
+def prepare(settings: Train, vocabularies: Vocabularies | None = None, labels: tuple[str, ...] = ()) -> Prepared:
+    """Read, filter, encode. A resumed run brings vocabularies and labels along; a new one learns or reads them."""
     if not settings.train:
         raise ConfigError("no --train", "the files to learn from", "--train a.en a.fr, or --train pairs.tsv")
-    notes: list[str] = []
-    train, valid = _pairs(settings, notes)
-    if vocabularies is None:
-        vocabularies = train_tokenizers(train.sources, train.targets, settings.tokens)
-        notes.extend(vocabularies.notes)
-    corpora = Corpus.of(train, vocabularies), Corpus.of(valid, vocabularies)
-    varied = None
-    if dropout := settings.tokens.dropout:
-        sources = Variation(vocabularies.source, train.sources, dropout)
-        varied = sources, Variation(vocabularies.target, train.targets, dropout)
-    lengths = [1 + len(row) for corpus in corpora for row in (*corpus.sources, *corpus.targets)]
-    _must_fit(settings, max(*lengths, *(side.longest for side in varied or ())))
-    return Prepared(*corpora, vocabularies, varied, tuple(notes))
+    match settings.task:
+        case "translate" | "summarize":
+            prepared: Prepared = prepare_pairs(settings, vocabularies)
+        case "classify":
+            prepared = prepare_labels(settings, vocabularies, labels)
+        case "generate":
+            prepared = prepare_text(settings, vocabularies)
+    _must_fit(settings, prepared.longest)
+    return prepared
 
 
 def _must_fit(settings: Train, longest: int) -> None:
@@ -67,49 +51,49 @@ def _must_fit(settings: Train, longest: int) -> None:
         )
 
 
-def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
-    """Training and validation pairs, filtered; the first without anything that stands in the second, or in a test."""
-    read = read_pairs(settings.train, settings.data, notes.append)
-    tests = (read_pairs(settings.test, settings.data, notes.append),) if settings.test else ()
-    if settings.valid:
-        valid = read_pairs(settings.valid, settings.data, notes.append)
-        notes.append(f"valid: {len(valid):,} pairs")
-        train, report = filter_pairs(read, settings.data, held_out=(valid, *tests))
-        notes.append(f"train: {report}")
-        return train, valid
-    read, report = filter_pairs(read, settings.data, held_out=tests)
-    notes.append(f"train: {report}")
-    if len(read) < 2:
-        raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")
-    count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
-    read, valid = split_off(read, count, settings.training.seed)
-    train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source
-    notes.append(f"valid: {len(valid):,} pairs held out of these; {len(train):,} are left to train on")
-    return train, valid
-
-
 def hashes(paths: Sequence[str]) -> dict[str, str]:
     """SHA-256 of each file, for the signature."""
     return {path: hash_file(path) for path in paths}
 
 
 def empty_model(settings: Train, vocabularies: Vocabularies) -> assemble.Translator:
-    """A model for these vocabularies, with random weights."""
+    """A model that rewrites, for these vocabularies, with random weights."""
     source, target = vocabularies.source, vocabularies.target
     paddings = (source.pad, target.pad)
     return assemble.build(settings.model, source.size, target.size, vocabularies.joint, paddings)
 
 
-def fresh_model(settings: Train, vocabularies: Vocabularies) -> tuple[assemble.Translator, tuple[str, ...]]:
+def empty(settings: Train, vocabularies: Vocabularies, labels: Sequence[str] = ()) -> assemble.Model:
+    """A model for the task, with random weights."""
+    tokens, model = vocabularies.source, settings.model
+    match settings.task:
+        case "translate" | "summarize":
+            return empty_model(settings, vocabularies)
+        case "classify":
+            chosen = settings.classify
+            pool = chosen.pool if chosen.pool != "auto" else "max" if model.kind == "lstm" else "mean"
+            dropout = model.dropout if chosen.dropout is None else chosen.dropout
+            head = LabelsSettings(labels=len(labels), pool="mean" if pool == "max" else pool, dropout=dropout)
+            gathering = "max" if pool == "first" else pool
+            return assemble.build_classifier(model, head, tokens.size, tokens.pad, gathering)
+        case "generate":
+            if not isinstance(model, TransformerSettings):
+                raise TypeError("an LSTM that generates is refused with the settings")
+            return assemble.build_decoder(model, tokens.size, tokens.pad)
+
+
+def fresh_model(
+    settings: Train, vocabularies: Vocabularies, labels: Sequence[str] = ()
+) -> tuple[assemble.Model, tuple[str, ...]]:
     """A model with random weights, or with the word vectors that the settings name; and what was found of these."""
     torch.manual_seed(settings.training.seed)
     source, target = vocabularies.source, vocabularies.target
-    model = empty_model(settings, vocabularies)
+    model = empty(settings, vocabularies, labels)
     chosen = settings.model.embeddings
-    sides = (
-        (chosen.source_vectors, source, model.encoder.embed),
-        (chosen.target_vectors, target, model.decoder.embed),
-    )
+    read = (model.decoder if isinstance(model, Decoder) else model.encoder).embed
+    sides = [(chosen.source_vectors, source, read)]
+    if isinstance(model, Transformer | RecurrentTranslator):
+        sides.append((chosen.target_vectors, target, model.decoder.embed))
     notes = [_load_vectors(path, tokens, table, chosen.frozen) for path, tokens, table in sides if path]
     return model, tuple(notes)
 

@@ -41,6 +41,8 @@ class Opened:
     device: torch.device
     counts: Counter[str] = field(default_factory=Counter)
     """Texts that were cut, as `cut`."""
+    limit: int | None = None
+    """Tokens that a run of ours can read and write together; None: as the checkpoint says."""
 
     def cut_off(self) -> None:
         """Count a text that was cut."""
@@ -53,6 +55,8 @@ class Opened:
     @property
     def longest(self) -> int:
         """Tokens that the model can read and write together: its table of positions, or what it was trained on."""
+        if self.limit is not None:
+            return self.limit
         settings = self.model.settings
         if settings.positions.kind == "learned":
             return settings.positions.longest

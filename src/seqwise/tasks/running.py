@@ -1,4 +1,4 @@
-"""A training run, put together from its settings: fresh, or as it was saved."""
+"""A training run, put together from its settings: fresh, or as it was saved. The same for every task."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -9,17 +9,19 @@ from seqwise import device
 from seqwise.checkpoints.provenance import signature
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
-from seqwise.data.batch import Rows
-from seqwise.data.loader import Loader
 from seqwise.data.tokens import Vocabularies
+from seqwise.errors import CheckpointError
 from seqwise.models import assemble
-from seqwise.tasks.preparation import Prepared, empty_model, fresh_model, hashes, prepare
+from seqwise.tasks.preparation import empty, fresh_model, hashes, prepare
+from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.settings import Train
-from seqwise.tasks.translation import Watcher, ends
 from seqwise.training import distributed
-from seqwise.training.loop import Objective, Setting
+from seqwise.training.loop import Setting
 from seqwise.training.optim import Weights, adamw
 from seqwise.training.state import TrainingState
+
+LABELS = "labels.json"
+UNITS = {"translate": "pairs", "summarize": "pairs", "classify": "texts", "generate": "lines"}
 
 
 @dataclass(frozen=True)
@@ -27,7 +29,7 @@ class Material:
     """Data and fresh model: all that can fail before the first file is written."""
 
     prepared: Prepared
-    model: assemble.Translator
+    model: assemble.Model
     parameters: int
     notes: tuple[str, ...]
     """What to tell before the start."""
@@ -35,10 +37,21 @@ class Material:
 
 def gather(settings: Train, folder: RunFolder) -> Material:
     """Read the data, build the model. Writes nothing."""
-    prepared = prepare(settings, Vocabularies.load(folder.path) if settings.resume else None)
-    model, notes = fresh_model(settings, prepared.vocabularies)
+    vocabularies = Vocabularies.load(folder.path) if settings.resume else None
+    labels = read_labels(folder) if settings.resume and settings.task == "classify" else ()
+    prepared = prepare(settings, vocabularies, labels)
+    model, notes = fresh_model(settings, prepared.vocabularies, prepared.labels)
     parameters = sum(p.numel() for p in model.parameters())
     return Material(prepared, model, parameters, (*prepared.notes, *notes, f"model: {parameters:,} parameters"))
+
+
+def read_labels(folder: RunFolder) -> tuple[str, ...]:
+    """Names of the labels of a run that classifies, by number."""
+    found = folder.read_json(LABELS).get("labels")
+    if not isinstance(found, list) or len(found) < 2 or not all(isinstance(name, str) for name in found):
+        where = str(folder.path / LABELS)
+        raise CheckpointError("no names of labels", "a list of two or more", "copying the run folder again", where)
+    return tuple(found)
 
 
 @dataclass(frozen=True)
@@ -66,17 +79,15 @@ def begin(
         _write_down(settings, folder, prepared, material.parameters)
     state, objective = _state(settings, prepared, material.model.to(where), where, group)
     notes = [_restored(state, folder, group)] if settings.resume else []
-    if state.loader.oversized:
-        longer = f"{state.loader.oversized:,} pairs are longer than --training.batch-tokens"
+    if oversized := getattr(state.loader, "oversized", 0):
+        longer = f"{oversized:,} {UNITS[settings.task]} are longer than --training.batch-tokens"
         notes.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")
-    vocabularies = prepared.vocabularies
-    twin = empty_model(settings, vocabularies)
-    tokens = settings.training.batch_tokens
     dtype = device.precision(settings.training.precision, where)
-    watcher = Watcher(twin.to(where, dtype), prepared.valid, vocabularies, settings.evaluation, tokens)
+    twin = empty(settings, prepared.vocabularies, prepared.labels).to(where, dtype)
     parts = (settings.training, settings.optimizer, settings.evaluation)
-    named = prepared.train.pairs.where
-    setting = Setting(objective, *parts, watcher, folder, where, group, stopped, named, began)
+    watch = prepared.watch(twin)
+    whole = objective, *parts, watch, folder, where, group, stopped, prepared.where, began
+    setting = Setting(*whole, items=UNITS[settings.task], noted=lambda: prepared.closing(state.progress.step))
     return Run(state, setting, tuple(notes))
 
 
@@ -84,6 +95,8 @@ def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, paramete
     kept = replace(settings, resume=False, overwrite=False)
     folder.save_config(to_yaml(kept, comments=True))
     prepared.vocabularies.save(folder.path)
+    if prepared.labels:
+        folder.write_json(LABELS, {"labels": list(prepared.labels)})
     data = hashes([*settings.train, *settings.valid, *settings.test])
     folder.save_signature(signature(settings.training.seed, data, {"parameters": parameters}))
 
@@ -91,24 +104,15 @@ def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, paramete
 def _state(
     settings: Train,
     prepared: Prepared,
-    model: assemble.Translator,
+    model: assemble.Model,
     where: torch.device,
     group: distributed.Group,
 ) -> tuple[TrainingState, torch.nn.Module]:
     """Weights, optimizer and data at the start, and the objective, wrapped where there are several processes."""
-    training, vocabularies = settings.training, prepared.vocabularies
-    loader = Loader(
-        prepared.train.sources,
-        prepared.train.targets,
-        batch_tokens=training.batch_tokens,
-        seed=training.seed,
-        rank=group.rank,
-        world=group.world,
-        varied=_varied(prepared, training.seed),
-        **ends(vocabularies),
-    )
+    training = settings.training
+    loader = prepared.batches(group.rank, group.world)
     dtype = device.precision(training.precision, where)
-    objective: torch.nn.Module = Objective(model, vocabularies.target.bos, training.label_smoothing)
+    objective = prepared.objective(model)
     if training.shard and group.world > 1:
         objective = distributed.shard(objective, assemble.units(model), dtype, group)
         weights = Weights(model, torch.float32)
@@ -117,14 +121,6 @@ def _state(
         objective = distributed.replicate(objective, group)
     optimizer = adamw(zip(weights.names, weights.master, strict=True), settings.optimizer)
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
-
-
-def _varied(prepared: Prepared, seed: int) -> Callable[[int], tuple[Rows, Rows]] | None:
-    """The rows of an epoch under BPE-dropout."""
-    if prepared.varied is None:
-        return None
-    sources, targets = prepared.varied
-    return lambda epoch: (sources.rows(seed, 2 * epoch), targets.rows(seed, 2 * epoch + 1))
 
 
 def _restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:

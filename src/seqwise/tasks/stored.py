@@ -38,14 +38,14 @@ def same_run(given: Train, stored: Train) -> None:
     free = tuple(
         name for name in FREE if stored.optimizer.schedule in ("inverse-sqrt", "constant") or name not in LAST_STEP
     )
-    changed = [name for name in _differences(given, stored) if not name.startswith(free)]
+    changed = [name for name in differences(given, stored) if not name.startswith(free)]
     if not changed:
         return
     where = Path(given.out) / CONFIG
     raise ConfigError.of(
         [
             Fault(
-                f"{name} is {_value(given, name)!r} but was {_value(stored, name)!r}",
+                f"{name} is {value_of(given, name)!r} but was {value_of(stored, name)!r}",
                 "the settings of the run that is resumed",
                 f"seqwise train {where} --resume",
             )
@@ -56,8 +56,13 @@ def same_run(given: Train, stored: Train) -> None:
 
 def same_data(given: Train, folder: RunFolder) -> None:
     """Refuse to resume on files whose content has changed: the place in the data would mean other pairs."""
+    must_be_same((*given.train, *given.valid, *given.test), folder)
+
+
+def must_be_same(paths: Sequence[str], folder: RunFolder) -> None:
+    """Refuse files that are not what the run began with."""
     told = folder.load_signature()["data"]
-    changed = [path for path in (*given.train, *given.valid, *given.test) if told.get(path) != hash_file(path)]
+    changed = [path for path in paths if told.get(path) != hash_file(path)]
     if changed:
         raise ConfigError.of(
             [
@@ -72,7 +77,7 @@ def same_data(given: Train, folder: RunFolder) -> None:
         )
 
 
-def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:
+def differences(a: Any, b: Any, prefix: str = "") -> list[str]:
     """Dotted names of the settings that differ."""
     if type(a) is not type(b):
         return [f"{prefix}kind"]
@@ -80,13 +85,13 @@ def _differences(a: Any, b: Any, prefix: str = "") -> list[str]:
     for field in fields(a):
         one, other = getattr(a, field.name), getattr(b, field.name)
         if is_dataclass(one) and is_dataclass(other):
-            found += _differences(one, other, f"{prefix}{field.name}.")
+            found += differences(one, other, f"{prefix}{field.name}.")
         elif one != other:
             found.append(f"{prefix}{field.name}")
     return found
 
 
-def _value(settings: Any, name: str) -> Any:
+def value_of(settings: Any, name: str) -> Any:
     for part in name.split("."):
         settings = getattr(settings, part)
     return settings
@@ -106,14 +111,14 @@ def open_translator(
     models = []
     for folder, made, words in zip(folders, settings, vocabularies, strict=True):
         model = empty_model(made, words)
-        _fill(model, folder)
+        fill(model, folder)
         narrow = kept == "bf16" and not (chosen.type == "cpu" and isinstance(model, Transformer) and not instructions())
         settle(model.to(chosen, torch.bfloat16 if narrow else torch.float32).eval(), kept)
         models.append(model)
     return Translator(models, vocabularies[0]), settings[0]
 
 
-def _fill(model: nn.Module, folder: RunFolder) -> None:
+def fill(model: nn.Module, folder: RunFolder) -> None:
     """Load the weights of the run into the model; they must be exactly those that it has."""
     saved = folder.load_model()
     wanted = dict(model.named_parameters())

@@ -1,24 +1,17 @@
 """Translation: sentence pairs in, sentences out. Text meets tokens meets the model here, and nowhere below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
 
 import torch
-from torch import Tensor
 
-from seqwise.data.loader import ordered_batches
 from seqwise.data.text import Pairs
 from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
-from seqwise.metrics.text import bleu, chrf
 from seqwise.models import assemble
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.linear import pack
-from seqwise.training.events import Sample
-from seqwise.training.loop import EvaluationSettings, Look, Objective
-
-SHOWN = 3  # samples of an evaluation
 
 
 @dataclass(frozen=True)
@@ -131,52 +124,3 @@ class Translator:
     def _texts(self, hypotheses: Sequence[Hypothesis]) -> list[Translation]:
         texts = self.vocabularies.target.decode([h.ids for h in hypotheses])
         return [Translation(text, h.ids, h.score, h.ended) for text, h in zip(texts, hypotheses, strict=True)]
-
-
-class Watcher:
-    """What an evaluation during training is: the loss of all validation pairs, BLEU and chrF of the first so many."""
-
-    def __init__(
-        self,
-        model: assemble.Translator,
-        corpus: Corpus,
-        vocabularies: Vocabularies,
-        settings: EvaluationSettings,
-        batch_tokens: int,
-    ) -> None:
-        self.model = model.eval()
-        self.corpus = corpus
-        self.vocabularies = vocabularies
-        self.settings = settings
-        self.batch_tokens = batch_tokens
-        self.objective = Objective(model, vocabularies.target.bos, 0.0)
-
-    def __call__(self, weights: Mapping[str, Tensor]) -> Look:
-        """Load the weights and score them."""
-        self.model.load_state_dict(dict(weights), strict=False)
-        count = self.settings.sentences or len(self.corpus.pairs.sources)
-        sources = list(self.corpus.pairs.sources[:count])
-        normalize = self.vocabularies.target.normalize  # what the tokens cannot say, case perhaps, is not asked for
-        references = [normalize(text) for text in self.corpus.pairs.targets[:count]]
-        made = Generation(beams=self.settings.beams)
-        found = Translator([self.model], self.vocabularies).translate(sources, made)
-        outputs = [best[0].text for best in found]
-        scores = {
-            "loss": self._loss(),
-            "bleu": bleu(outputs, references, resamples=1).value,
-            "chrf": chrf(outputs, references, resamples=1).value,
-        }
-        triples = zip(sources, references, outputs, strict=True)
-        return Look(scores, tuple(Sample(*triple) for triple, _ in zip(triples, range(SHOWN), strict=False)))
-
-    @torch.inference_mode()
-    def _loss(self) -> float:
-        """Nats per target token, without label smoothing."""
-        device = next(self.model.parameters()).device
-        total, tokens = 0.0, 0.0
-        corpus = self.corpus
-        for batch in ordered_batches(corpus.sources, corpus.targets, self.batch_tokens, **ends(self.vocabularies)):
-            moved = (t.to(device) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights))
-            total += float(self.objective(*moved))
-            tokens += float(batch.weights.sum())
-        return total / tokens

@@ -7,7 +7,7 @@ from typing import Any
 
 import torch
 
-from seqwise.data import chat
+from seqwise.data import chat, turns
 from seqwise.decoding import Generation, Specials, decode
 from seqwise.decoding.streaming import stream
 from seqwise.errors import ConfigError
@@ -30,6 +30,10 @@ class Manner:
     """What a conversation begins with."""
     cut: bool = False
     """Cut prompts that are too long, rather than refuse them."""
+    layout: str = "{text}"
+    """What a text becomes before it is put to the model: a task that it was tuned for."""
+    turns: bool = False
+    """As the first turn of a conversation, where a model without a chat template was tuned on such."""
 
 
 class Writer:
@@ -52,7 +56,12 @@ class Writer:
     def prompt(self, asked: str | Messages) -> list[int]:
         """The ids of a prompt. A text is what the user says where the checkpoint has a chat template, unless raw."""
         words = self.opened.words
-        if isinstance(asked, str) and (self.manner.raw or not words.template):
+        if isinstance(asked, str):
+            asked = self.manner.layout.replace("{text}", asked)
+        if self.manner.turns and not self.manner.raw and not words.template:
+            said = [{"role": "user", "content": asked}] if isinstance(asked, str) else [*asked]
+            ids = turns.prompt(words, said)
+        elif isinstance(asked, str) and (self.manner.raw or not words.template):
             ids = self.tokenizer.framed([asked])[0].ids
         else:
             if not words.template:

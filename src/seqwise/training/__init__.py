@@ -2,7 +2,10 @@
 
     events        what a run tells
     loop          fit(): update, evaluate, save
-    optim         which weights move how far
+    objectives    a model and its loss: another text, the next token, labels; anchored to what it was
+    optim         how far the weights move
+    moving        which of them, how fast beside the others, and from when on
+    ranging       which learning rate, from a test
     state         all that a run is at one moment
     distributed   several processes
     journal       readers of the events: a file, TensorBoard

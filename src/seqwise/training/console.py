@@ -13,7 +13,7 @@ import rich.console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
-from seqwise.training.events import Evaluated, Event, Finished, Saved, Stepped
+from seqwise.training.events import Evaluated, Event, Finished, Noted, Saved, Stepped
 
 RECENT = 50  # steps that the moving figures are taken over
 LONGEST = 400  # characters of a sample that are shown
@@ -53,6 +53,9 @@ class Console:
                         self._say(f"    {name:<10} {printable(getattr(sample, name), LONGEST)}")
             case Saved():
                 self._say(f"step {event.step:,}  saved {printable(event.path)} ({event.reason})", "dim")
+            case Noted():
+                told = "  ".join(f"{printable(name)} {figure(value)}" for name, value in event.values.items())
+                self._say(f"{printable(event.name)}: {told}")
             case Finished():
                 best = f"; best at step {event.best_step:,}: {_scores(event.best)}" if event.best else ""
                 self._say(f"finished at step {event.step:,} ({event.reason}){best}", "bold")
@@ -122,6 +125,13 @@ def printable(text: str, longest: int | None = None) -> str:
     """The text on one line; what steers a terminal or hides something is escaped."""
     cut = text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
     return "".join(map(_visible, cut))
+
+
+def figure(value: float | str) -> str:
+    """A fact as it is shown: whole numbers whole, others to four digits."""
+    if isinstance(value, str):
+        return printable(value, LONGEST)
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
 
 
 def _visible(character: str) -> str:

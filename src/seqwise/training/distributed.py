@@ -58,8 +58,11 @@ def group(device: torch.device) -> Iterator[Group]:
 
 
 def replicate(objective: nn.Module, group: Group) -> nn.Module:
-    """Every rank holds all weights; gradients are averaged as they come (DDP)."""
-    return objective if group.world == 1 else DistributedDataParallel(objective)
+    """Every rank holds all weights; gradients of those that are trained are averaged as they come (DDP).
+
+    Buffers are left alone: no step changes them, and those of a quantized model are all of its weights.
+    """
+    return objective if group.world == 1 else DistributedDataParallel(objective, broadcast_buffers=False)
 
 
 def shard(objective: nn.Module, layers: list[nn.Module], dtype: torch.dtype, group: Group) -> nn.Module:

@@ -1,4 +1,4 @@
-"""What a training run tells: four kinds of event, all of them values.
+"""What a training run tells: five kinds of event, all of them values.
 
 `fit()` yields them; the console, `journal.jsonl`, TensorBoard and a web page read them. Nothing here writes or prints.
 """
@@ -15,17 +15,17 @@ class Stepped:
     epoch: float
     """Passes over the training data, with the fraction of the current one."""
     loss: float
-    """Cross-entropy per target token, in nats, label smoothing included."""
+    """Cross-entropy per target, in nats; label smoothing and an anchor's price included."""
     rate: float
     """Learning rate of this update."""
     gradient_norm: float
     """Length of the gradient before clipping."""
     tokens: int
-    """Target tokens that the loss averaged over, on all ranks."""
+    """Targets that the loss averaged over, on all ranks: tokens, or labels."""
     seconds: float
     """Wall time of this step, reading the data included."""
     padding: float
-    """Share of the target positions that were padding, 0 to 1."""
+    """Share of the targets that did not count, being padding or not to be learnt, 0 to 1."""
     total: int | None
     """Updates planned in all, where the run is limited by steps."""
 
@@ -45,7 +45,7 @@ class Evaluated:
 
     step: int
     scores: dict[str, float]
-    """By name: `loss`, `bleu`, `chrf`."""
+    """By name: `loss`, `bleu`, `accuracy`; `train_loss` where that of training data was measured the same way."""
     best: bool
     """Whether this beats every earlier evaluation of the run."""
     samples: tuple[Sample, ...] = ()
@@ -63,6 +63,17 @@ class Saved:
 
 
 @dataclass(frozen=True)
+class Noted:
+    """Facts of another kind: what was planned and what came, what was mixed in, how many weights are trained."""
+
+    step: int
+    name: str
+    """What they are about."""
+    values: dict[str, float | str]
+    """By name, in the order to be shown."""
+
+
+@dataclass(frozen=True)
 class Finished:
     """The run is over, in order; a failure raises instead."""
 
@@ -73,4 +84,4 @@ class Finished:
     best: dict[str, float]
 
 
-Event = Stepped | Evaluated | Saved | Finished
+Event = Stepped | Evaluated | Saved | Noted | Finished

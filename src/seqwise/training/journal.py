@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seqwise.errors import CheckpointError, MissingExtraError
-from seqwise.training.console import printable
-from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
+from seqwise.training.console import figure, printable
+from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
 
 
 class Reader(Protocol):
@@ -132,6 +132,10 @@ def _numbers(told: Mapping[str, Any]) -> dict[str, float]:
     return {str(name): float(value) for name, value in told.items()}
 
 
+def _fact(told: Any) -> float | str:
+    return told if isinstance(told, str) and told not in ("nan", "inf", "-inf") else float(told)
+
+
 _FLOATS = ("epoch", "loss", "rate", "gradient_norm", "seconds", "padding")
 _KINDS: dict[str, Callable[[dict[str, Any]], Event]] = {
     "stepped": lambda t: Stepped(
@@ -144,6 +148,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Event]] = {
         tuple(Sample(s["source"], s["reference"], s["output"]) for s in t["samples"]),
     ),
     "saved": lambda t: Saved(t["step"], t["path"], t["reason"]),
+    "noted": lambda t: Noted(t["step"], t["name"], {str(name): _fact(value) for name, value in t["values"].items()}),
     "finished": lambda t: Finished(t["step"], t["reason"], t["best_step"], _numbers(t["best"])),
 }
 
@@ -201,6 +206,9 @@ class TensorBoard:
                     # four spaces make it Markdown's plain text, so that nothing in it is taken for markup
                     told = "\n".join(f"    {name}: {printable(text)}" for name, text in asdict(sample).items())
                     self.writer.add_text(f"sample/{number}", told, event.step)
+            case Noted():
+                told = "\n".join(f"    {printable(name)}: {figure(value)}" for name, value in event.values.items())
+                self.writer.add_text(printable(event.name), told, event.step)
             case Saved() | Finished():
                 self.writer.flush()
 

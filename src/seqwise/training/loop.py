@@ -5,24 +5,26 @@ It knows no metric and no decoder (`evaluate` is a callable), no terminal and no
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Literal
 
 import torch
-from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Duration, Range
 from seqwise.data.batch import Batch
-from seqwise.data.loader import Loader
+from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.distributed import Group, without_sync
-from seqwise.training.events import Evaluated, Event, Finished, Sample, Saved, Stepped
-from seqwise.training.optim import OptimizerSettings, rate_at
+from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
+from seqwise.training.moving import Thawing
+from seqwise.training.objectives import Objective as Objective
+from seqwise.training.optim import OptimizerSettings, rate_at, set_rate
 from seqwise.training.state import TrainingState
 
+CHOSEN = ("accuracy", "rougeL", "bleu")  # what "auto" goes by, the first that there is
 EXPLODED = 4.0  # a loss so many times the first one will not come back
 RESERVE = 1.25  # times what the end took last, kept free before a time limit
 FIRST_RESERVE, MOST = 0.1, 600.0  # of the time limit, and seconds, while no look has told how long the end takes
@@ -64,8 +66,11 @@ class EvaluationSettings:
 
     every: Annotated[int, Range(0)] = 0
     """Updates between two looks; 0 looks at the end of each epoch. The run is saved at each look."""
-    metric: Literal["bleu", "chrf", "loss"] = "bleu"
-    """What decides which weights are best; a tie in BLEU or chrF goes to the lower loss."""
+    metric: Literal["auto", "loss", "accuracy", "macro_f1", "bleu", "chrf", "rouge1", "rouge2", "rougeL"] = "auto"
+    """What decides which weights are best; a tie goes to the lower loss. auto: accuracy, ROUGE-L or BLEU, whichever
+    the task has, otherwise the loss."""
+    first: bool = False
+    """Look before the first update as well: at what the weights can do that training begins with."""
     patience: Annotated[int, Range(0)] = 0
     """Stop after so many looks without a new best; 0 never does."""
     average: Annotated[int, Range(0)] = 5
@@ -88,36 +93,12 @@ class Look:
     samples: tuple[Sample, ...] = ()
 
 
-class Objective(nn.Module):
-    """A model and its loss as one module, since DDP and FSDP2 wrap what is called."""
-
-    def __init__(self, model: nn.Module, start: int, smoothing: float) -> None:
-        super().__init__()
-        self.model = model
-        self.start = start
-        self.smoothing = smoothing
-
-    def forward(
-        self,
-        inputs: Int[Tensor, "B S"],
-        lengths: Int[Tensor, "B"],
-        targets: Int[Tensor, "B T"],
-        weights: Float[Tensor, "B T"],
-    ) -> Float[Tensor, ""]:
-        """Summed loss, with the targets shifted right behind the start token."""
-        begin = torch.full_like(targets[:, :1], self.start)
-        shifted = torch.cat((begin, targets[:, :-1]), 1)  # (B, T)
-        hidden = self.model.hidden(inputs, lengths, shifted)  # type: ignore[operator]  # nn.Module is untyped
-        loss: Tensor = self.model.head.loss(hidden, targets, weights, self.smoothing)  # type: ignore[operator, union-attr]
-        return loss
-
-
 @dataclass(frozen=True)
 class Setting:
     """What a run is made of, besides its state."""
 
     objective: nn.Module
-    """An `Objective`, wrapped where there are several processes."""
+    """One of `training.objectives`, wrapped where there are several processes."""
     training: TrainingSettings
     optimizer: OptimizerSettings
     evaluation: EvaluationSettings
@@ -132,6 +113,12 @@ class Setting:
     """Where an item of the corpus stands, as `file:line`."""
     began: float | None = None
     """When the time limit began to count, by `time.monotonic`; None: with the first step."""
+    items: str = "pairs"
+    """What the corpus consists of, in the plural."""
+    thawing: Thawing | None = None
+    """Which weights wait until later, where not all are trained from the start."""
+    noted: Callable[[], Iterable[Noted]] = tuple
+    """What is told before the last word of a run that nobody stopped, such as what was foreseen and what came."""
 
 
 def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
@@ -144,6 +131,10 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     reserve = min(MOST, FIRST_RESERVE * setting.training.time_limit)
     saved = time.monotonic()
     setting.objective.train()
+    if setting.evaluation.first and not state.progress.step and not state.progress.best:
+        clock = time.monotonic()
+        yield from _look(state, setting)
+        reserve = _reserve(setting, clock)
     while True:
         reason = _over(state, setting, total, began, reserve)
         if reason:
@@ -154,8 +145,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
         if (epoch_ended and not every) or (every and stepped.step % every == 0):
             clock = time.monotonic()
             yield from _look(state, setting)
-            looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
-            reserve = RESERVE * looks * (time.monotonic() - clock)
+            reserve = _reserve(setting, clock)
             saved = time.monotonic()
         elif _due(setting, saved):
             yield from _save(state, setting, "time")
@@ -163,13 +153,19 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     yield from _finish(state, setting, reason)
 
 
-def _planned(loader: Loader, setting: Setting) -> int | None:
+def _reserve(setting: Setting, clock: float) -> float:
+    """Seconds to keep free for the end, as a look took them that began at `clock`."""
+    looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
+    return RESERVE * looks * (time.monotonic() - clock)
+
+
+def _planned(loader: Batches, setting: Setting) -> int | None:
     """Updates in all, where epochs or steps tell."""
     limits = []
     if setting.training.steps:
         limits.append(setting.training.steps)
     if setting.training.epochs:
-        batches = setting.training.epochs * loader.batches_in_epoch(0)  # where rows vary, later ones have more or less
+        batches = loader.batches(setting.training.epochs)
         limits.append(math.ceil(batches / setting.training.accumulate))
     return min(limits, default=None)
 
@@ -202,20 +198,29 @@ def _over(state: TrainingState, setting: Setting, total: int | None, began: floa
 
 
 def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[Stepped, bool]:
-    """One step: read, forward, backward, clip, move. Also tells whether it used up the epoch."""
+    """One step at the rate that the schedule has for it. Also tells whether it used up the epoch."""
+    epoch = state.loader.place.epoch
+    stepped = advance(state, setting, rate_at(state.progress.step + 1, setting.optimizer, total), total)
+    return stepped, state.loader.place.epoch > epoch
+
+
+def advance(state: TrainingState, setting: Setting, rate: float, total: int | None = None) -> Stepped:
+    """One update: read, forward, backward, clip, move."""
     clock = time.perf_counter()
     training, progress = setting.training, state.progress
     step = progress.step + 1
-    epoch = state.loader.place.epoch
+    held = setting.thawing.held(_passed(state.loader)) if setting.thawing else frozenset[str]()
+    if setting.thawing:
+        state.weights.hold(held, prune=setting.group.world == 1)
     batches = [next(state.loader) for _ in range(training.accumulate)]
     torch.manual_seed((training.seed << 32) + step * setting.group.world + setting.group.rank)
-    rate = rate_at(step, setting.optimizer, total)
-    for parameters in state.optimizer.param_groups:
-        parameters["lr"] = rate
+    set_rate(state.optimizer, rate)
     real = sum(float(batch.weights.sum()) for batch in batches)
     tokens, cells = setting.group.sum(real, sum(batch.weights.numel() for batch in batches))
     local = _backward(batches, state, setting, tokens)
     state.weights.gather_gradients()
+    if held:
+        state.weights.hold(held, prune=False)
     norm = float(state.weights.clip(training.clip))
     (loss,) = setting.group.sum(local)
     _must_be_sound(loss, norm, step, batches, state, setting)
@@ -225,12 +230,14 @@ def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[
     progress.step = step
     progress.first_loss = progress.first_loss or loss
     state.average()
-    place = state.loader.place
-    passed = place.epoch + place.batch / state.loader.batches_in_epoch(place.epoch)
-    seconds = time.perf_counter() - clock
-    padding = 1 - tokens / cells
-    stepped = Stepped(step, passed, loss, rate, norm, int(tokens), seconds, padding, total)
-    return stepped, place.epoch > epoch
+    passed, seconds, padding = _passed(state.loader), time.perf_counter() - clock, 1 - tokens / cells
+    return Stepped(step, passed, loss, rate, norm, int(tokens), seconds, padding, total)
+
+
+def _passed(loader: Batches) -> float:
+    """Epochs that are done, with the fraction of the current one."""
+    place = loader.place
+    return place.epoch + place.batch / loader.batches_in_epoch(place.epoch)
 
 
 def _backward(batches: list[Batch], state: TrainingState, setting: Setting, tokens: float) -> float:
@@ -238,9 +245,7 @@ def _backward(batches: list[Batch], state: TrainingState, setting: Setting, toke
     loss = 0.0
     world = setting.group.world  # DDP and FSDP2 average over ranks; we want the sum
     for i, batch in enumerate(batches):
-        moved = [
-            t.to(setting.device, non_blocking=True) for t in (batch.inputs, batch.lengths, batch.targets, batch.weights)
-        ]
+        moved = [tensor.to(setting.device, non_blocking=True) for tensor in batch.tensors()]
         with without_sync(setting.objective, active=i + 1 < len(batches)):
             part = setting.objective(*moved) / tokens
             (part * world).backward()
@@ -261,7 +266,7 @@ def _must_be_sound(
     shown = ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
     saved = setting.folder.newest_state()
     raise TrainingError(
-        given=f"loss {loss:.4g} with gradient norm {norm:.4g} at step {step}, in the batch of pairs {shown}",
+        given=f"loss {loss:.4g} with gradient norm {norm:.4g} at step {step}, in the batch of {setting.items} {shown}",
         allowed=f"a finite loss that does not explode; the last good state is {saved or 'not yet saved'}",
         mend="a lower --optimizer.rate, a longer --optimizer.warmup or --training.precision fp32, with --resume",
     )
@@ -277,7 +282,7 @@ def _look(state: TrainingState, setting: Setting) -> Iterator[Event]:
     if setting.group.first:
         if evaluated.best:
             setting.folder.keep_best()
-        if setting.evaluation.average > 1:
+        if setting.evaluation.average > 1 and progress.step:
             setting.folder.save_average_candidate(progress.step, weights, keep=setting.evaluation.average)
         yield evaluated
     yield from _save(state, setting, "evaluation")
@@ -309,6 +314,8 @@ def beats(scores: Mapping[str, float], best: Mapping[str, float], metric: str) -
     """Whether the scores are better; a tie, and no score at all, is for the loss to decide."""
     if not best:
         return True
+    if metric == "auto":
+        metric = next((name for name in CHOSEN if name in scores), "loss")
     if metric != "loss" and metric in scores and scores[metric] != best.get(metric):
         return scores[metric] > best.get(metric, -math.inf)
     return scores.get("loss", math.inf) < best.get("loss", math.inf)
@@ -330,6 +337,8 @@ def _finish(state: TrainingState, setting: Setting, reason: str) -> Iterator[Eve
         weights = setting.folder.average(setting.evaluation.average) if setting.group.first else None
         if weights is not None:  # Vaswani et al. 2017, section 6.1; kept only where it is better
             yield _alone(state, setting, weights)
+    if setting.group.first and reason != "signal":
+        yield from setting.noted()
     yield Finished(progress.step, reason, progress.best_step, progress.best)
 
 

@@ -5,7 +5,7 @@ Hutter 2017 (cosine), Hu et al. 2024 (warm-up, stable, decay).
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -71,34 +71,57 @@ def decays(name: str, weight: Tensor) -> bool:
     return weight.ndim >= 2 and "embed" not in name and "table" not in name and not name.startswith("head.")
 
 
-def adamw(named: Iterable[tuple[str, Tensor]], settings: OptimizerSettings) -> torch.optim.AdamW:
-    """The optimizer, with matrices and the rest in two groups; fused, one pass over each weight."""
-    pairs = list(named)
+Rates = Callable[[str], float]
+"""Name of a weight -> what the learning rate is multiplied by for it."""
+
+
+def adamw(
+    named: Iterable[tuple[str, Tensor]], settings: OptimizerSettings, rates: Rates | None = None
+) -> torch.optim.AdamW:
+    """The optimizer; fused, one pass over each weight. Matrices and the rest are in two groups, and so for each rate.
+
+    rates   multiplier of each weight's learning rate, kept as "share" of its group; all 1 unless given
+    """
+    found: dict[tuple[float, bool], list[Tensor]] = {}
+    for name, weight in named:
+        found.setdefault((rates(name) if rates else 1.0, decays(name, weight)), []).append(weight)
     groups = [
-        {"params": [w for name, w in pairs if decays(name, w)], "weight_decay": settings.weight_decay},
-        {"params": [w for name, w in pairs if not decays(name, w)], "weight_decay": 0.0},
+        {"params": found[share, decayed], "weight_decay": settings.weight_decay if decayed else 0.0, "share": share}
+        for share, decayed in sorted(found, reverse=True)
     ]
     betas = (settings.beta1, settings.beta2)
-    groups = [group for group in groups if group["params"]]
     return torch.optim.AdamW(groups, lr=settings.rate, betas=betas, eps=settings.epsilon, fused=True)
+
+
+def set_rate(optimizer: torch.optim.AdamW, rate: float) -> None:
+    """The learning rate of the next update, each group's by its share."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate * group["share"]
 
 
 class Weights:
     """The weights that are optimized, and the ones that the model computes with.
 
-    In fp32 they are the same. In bf16 the model holds bf16 copies and the optimizer fp32 masters: an update less than
-    1/256 of a weight would be lost in bf16, and casting once a step is cheaper than autocast's cast at every use.
+    Optimized is what requires a gradient when this is made. What does not is cast to the working type, once, and then
+    left alone: it has no master, no moments and no place in what is saved.
+
+    In fp32 masters and working weights are the same. In bf16 the model holds bf16 copies and the optimizer fp32
+    masters: an update less than 1/256 of a weight would be lost in bf16, and casting once a step is cheaper than
+    autocast's cast at every use.
     """
 
     def __init__(self, model: nn.Module, dtype: torch.dtype) -> None:
-        self.names = [name for name, _ in model.named_parameters()]
-        working = [p for _, p in model.named_parameters()]
+        trained = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
+        self.names = [name for name, _ in trained]
+        working = [p for _, p in trained]
         if dtype == torch.float32:
+            if any(p.is_floating_point() and p.dtype != dtype for p in model.parameters()):
+                model.to(dtype)
             self.working: list[nn.Parameter] | None = None
             self.master: list[Tensor] = list(working)
         else:
-            self.master = [p.detach().clone().requires_grad_() for p in working]
-            model.to(dtype)
+            self.master = [p.detach().to(torch.float32, copy=True).requires_grad_() for p in working]
+            model.to(dtype)  # what is no floating-point number, such as the bytes of a quantized weight, stays as it is
             self.working = working
 
     def gather_gradients(self) -> None:
@@ -110,6 +133,17 @@ class Weights:
                 part = working.grad.float()
                 master.grad = part if master.grad is None else master.grad.add_(part)
             working.grad = None
+
+    def hold(self, held: Container[str], prune: bool) -> None:
+        """Pass these weights over in the next update: they get no gradient. None is held unless named.
+
+        prune   whether none is made either, which saves time, but DDP and FSDP2 must know all gradients beforehand
+        """
+        for name, working, master in zip(self.names, self.working or self.master, self.master, strict=True):
+            if name in held:
+                working.grad = master.grad = None
+            if prune:
+                working.requires_grad_(name not in held)
 
     def spread(self) -> None:
         """Bring the working weights up to date."""

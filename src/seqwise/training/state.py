@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from seqwise.data.loader import Loader, Place
+from seqwise.data.loader import Batches, Place
 from seqwise.training.distributed import put, whole
 from seqwise.training.optim import Weights
 
@@ -34,9 +34,9 @@ class Progress:
 
 
 class TrainingState:
-    """Weights, optimizer, their moving average, place in the data, progress."""
+    """Trained weights, optimizer, their moving average, place in the data, progress."""
 
-    def __init__(self, weights: Weights, optimizer: torch.optim.AdamW, loader: Loader, ema: float) -> None:
+    def __init__(self, weights: Weights, optimizer: torch.optim.AdamW, loader: Batches, ema: float) -> None:
         self.weights = weights
         self.optimizer = optimizer
         self.loader = loader
@@ -71,12 +71,22 @@ class TrainingState:
 
     def facts(self) -> dict[str, Any]:
         """Everything small."""
-        return {"progress": asdict(self.progress), "place": asdict(self.loader.place)}
+        return {"progress": asdict(self.progress), "place": asdict(self.loader.place), "late": self._late()}
+
+    def _late(self) -> dict[str, int]:
+        """Updates of each weight that has seen fewer than the run, having waited for its turn."""
+        found = {}
+        for name, master in zip(self.weights.names, self.weights.master, strict=True):
+            moved = self.optimizer.state.get(master, {}).get("step")
+            if moved is not None and int(moved) != self.progress.step:
+                found[name] = int(moved)
+        return found
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """The inverse of `tensors` and `facts`."""
         self.progress = Progress(**facts["progress"])
         self.loader.seek(Place(**facts["place"]))
+        late = facts.get("late", {})
         for i, (name, master) in enumerate(zip(self.weights.names, self.weights.master, strict=True)):
             put(master, tensors[f"weight.{name}"])
             moments = {}
@@ -86,7 +96,8 @@ class TrainingState:
                     put(moments[moment], tensors[f"{moment}.{name}"])
             if moments:
                 # AdamW counts the steps of each weight, as a float of its own
-                step = torch.tensor(float(self.progress.step), dtype=torch.float32, device=master.device)
+                moved = float(late.get(name, self.progress.step))
+                step = torch.tensor(moved, dtype=torch.float32, device=master.device)
                 self.optimizer.state[master] = {"step": step, **moments}
             if self.averaged is not None and f"average.{name}" in tensors:
                 put(self.averaged[i], tensors[f"average.{name}"])

@@ -44,8 +44,11 @@ class Verb:
 VERBS: tuple[Verb, ...] = (
     Verb("demo", "Watch a translator being trained on sentences that Seqwise makes up, in three minutes."),
     Verb("train", "Train a model on your data."),
+    Verb("check", "Look for what spoils a training: duplicates, leaks, contradictions, rare labels, cut-off texts."),
+    Verb("tune", "Teach a pretrained model a task, from your examples."),
     Verb("predict", "Put a trained model to work on text."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
+    Verb("blend", "Interpolate between a model and its tuned version."),
     Verb("inspect", "Look at what the model attends to, token by token."),
     Verb("export", "Hand a model to others: transformers, CTranslate2 or ONNX Runtime."),
     Verb("config", "Show every setting, as YAML or as JSON Schema."),

@@ -19,61 +19,67 @@ from seqwise.data.corpus import Format
 from seqwise.data.text import Pairs, TextSettings, read_pairs
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
+from seqwise.metrics.calibration import Calibration, Coverage
+from seqwise.metrics.confusion import Confusion
 from seqwise.metrics.scores import Score
-from seqwise.metrics.text import SentenceScore, bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.models.decoder import Decoder
+from seqwise.models.heads import NextToken
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.answering import Writes
-from seqwise.tasks.judging import judge_labels, judge_text, only_pairs
-from seqwise.tasks.pretrained import Opened, is_run, not_applied, open_pretrained
+from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs
+from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import open_translator
-from seqwise.tasks.writing import Rewriter
+from seqwise.tasks.tuning.judging import judge
+from seqwise.tasks.tuning.stored import is_tuned
+from seqwise.tasks.writing import Manner, Rewriter, Writer
 from seqwise.training.console import printable
 
 SCORES = "test-scores.tsv"
-COLUMNS = ("item", "chrf", "bleu", "source", "reference", "output")
+TEXTS = ("source", "reference", "output")
+NAMES = {"chrf": "chrF", "rougeL": "ROUGE-L"}
 Made = TypeVar("Made")
-TOKENIZED = "the references look tokenized: for scores that others can compare with, use --tokenize none"
-
-
-@dataclass(frozen=True)
-class Scored:
-    """One sentence of the test set."""
-
-    score: SentenceScore
-    source: str
-    reference: str
-    output: str
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Scores of a run on a test set."""
+    """Scores of a model on a test set."""
 
     scores: tuple[Score, ...]
-    worst: tuple[Scored, ...]
-    """The worst first, by chrF."""
+    worst: tuple[dict[str, str], ...]
+    """The worst items first, each by the names of the columns of the file of scores."""
     notes: tuple[str, ...]
-    """Where the score of each sentence stands, and what else to know."""
-    judged: tuple[tuple[str, ...], ...] = ()
-    """Of models that do not translate: their worst items, the names of the columns first."""
+    """Where the score of each item stands, and what else to know."""
+    details: tuple[Confusion | Calibration | Coverage, ...] = ()
+    """Of models that name labels: what is confused, whether the chances are true, accuracy against coverage."""
+    tables: bool = False
+    """Whether the terminal shows the details in full, rather than a line of each."""
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for JSON."""
-        return {"scores": [score.to_dict() for score in self.scores], "notes": list(self.notes)}
+        return {
+            "scores": [score.to_dict() for score in self.scores],
+            "notes": list(self.notes),
+            **{type(one).__name__.lower(): one.to_dict() for one in self.details},
+        }
 
     def __rich__(self) -> Group:
-        table = Table("chrF", "source, reference, output", title="worst sentences", show_lines=True)
-        for one in self.worst:
-            texts = (printable(text) for text in (one.source, one.reference, one.output))
-            table.add_row(f"{one.score.chrf:.1f}", Text("\n".join(texts)))
-        return Group(*self.scores, Text("\n".join(self.notes)), *([table] if self.worst else []), *self._items())
+        told = [Text(printable(one.told)) for one in self.details]
+        tables = self.details if self.tables else ()
+        return Group(*self.scores, *told, Text("\n".join(self.notes)), *tables, *self._items())
 
     def _items(self) -> list[Table]:
-        if len(self.judged) < 2:
+        if not self.worst:
             return []
-        table = Table(*self.judged[0], title="worst items")
-        for row in self.judged[1:]:
-            table.add_row(*(Text(printable(cell)) for cell in row))
+        columns = list(self.worst[0])
+        if columns[-3:] != list(TEXTS):
+            table = Table(*columns, title="worst items")
+            for row in self.worst:
+                table.add_row(*(Text(printable(cell)) for cell in row.values()))
+            return [table]
+        table = Table(NAMES[columns[1]], ", ".join(TEXTS), title="worst texts", show_lines=True)
+        for row in self.worst:
+            lines = "\n".join(printable(row[name]) for name in TEXTS)
+            table.add_row(f"{float(row[columns[1]]):.1f}", Text(lines))
         return [table]
 
 
@@ -84,9 +90,11 @@ def evaluate(
     ensemble: tuple[Path, ...] = (),
     tokenize: str = "13a",
     lowercase: bool = False,
+    rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
     worst: Annotated[int, Range(0)] = 5,
+    details: bool = False,
     scores: Path | None = None,
     resamples: Annotated[int, Range(1)] = 1000,
     format: Format | None = None,  # noqa: A002  # the name of the flag
@@ -105,10 +113,10 @@ def evaluate(
 ) -> Evaluation:
     """Score a trained model on data that it has not seen.
 
-    Models that translate or summarize: BLEU and chrF with sacrebleu's signature and a 95 % bootstrap interval over
-    sentences, the score of each sentence in a file, and the worst sentences first. The files are read as the training
-    files of a run were. Checkpoints of the hub that name labels: accuracy and macro-F1 on labelled texts. Those that
-    write: perplexity and bits a byte of plain text, line by line.
+    Models that translate or summarize: BLEU and chrF with sacrebleu's signature, or ROUGE, with a 95 % bootstrap
+    interval over texts, the score of each text in a file, and the worst texts first. The files are read as the training
+    files of a run were. Checkpoints of the hub that name labels: accuracy and macro-F1 on labelled texts, what is
+    confused, and whether the chances are true. Those that write: perplexity and bits a byte of plain text.
 
     Args:
         model: A run folder, a folder with config.json, or owner/name on the hub.
@@ -117,10 +125,12 @@ def evaluate(
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
         tokenize: How sacrebleu cuts words: 13a for raw text, none for tokenized text, zh, ja-mecab, char, intl.
         lowercase: Compare without regard to case.
+        rouge: ROUGE-1, ROUGE-2 and ROUGE-L, as for summaries, in place of BLEU and chrF.
         beams: Hypotheses kept at each step; as the run was set unless given.
         length_penalty: As in predict; as the run was set unless given.
-        worst: How many of the worst sentences to show.
-        scores: File for the score of each sentence; test-scores.tsv in the run folder unless given.
+        worst: How many of the worst items to show.
+        details: For labels, show each class, the confusion matrix, calibration and coverage as tables.
+        scores: File for the score of each item; test-scores.tsv in the run folder unless given.
         resamples: Draws of the bootstrap.
         format: Of the test files; as the run was set unless given, and there auto goes by their endings.
         encoding: Of lines, TSV, CSV and JSONL; as the run was set unless given.
@@ -142,9 +152,14 @@ def evaluate(
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     flags = dict(locals())
+    if rouge and (lowercase or tokenize != "13a"):
+        given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
+        raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")
     devices.keep_memory()
+    if is_tuned(model):
+        return _tuned(flags)
     opened = None if is_run(model) else open_pretrained(model, revision, device, precision)
-    if opened is not None and not isinstance(opened.model, Transformer):
+    if opened is not None and not _rewrites(opened, rouge):
         return _judged(opened, flags)
     translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
     pairs = _read(test, _reading(kept, flags))
@@ -152,24 +167,55 @@ def evaluate(
     made = replace(usual, best=1, beams=beams or usual.beams, length_penalty=length_penalty)
     check(made)
     outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
-    references = list(pairs.targets)
-    both = (
-        bleu(outputs, references, tokenize, lowercase, resamples),
-        chrf(outputs, references, lowercase=lowercase, resamples=resamples),
+    references = pairs.references or pairs.targets
+    metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
+    found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
+    in_order = sorted(found.items, key=lambda row: int(row[0]))
+    place = scores or (Path(model) / SCORES if opened is None else None)
+    return _evaluation(found, _save([found.columns, *in_order], place), worst, details)
+
+
+def _tuned(flags: Mapping[str, Any]) -> Evaluation:
+    """A run of seqwise tune, on files that are read as its training files were."""
+    for name in ("revision", "ensemble", "source_language", "target_language"):
+        if flags[name]:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} for the tuned run {flags['model']}", "it as it was tuned", "leaving it out")
+
+    def decoding(usual: Generation) -> Generation:
+        penalty = usual.length_penalty if flags["length_penalty"] is None else flags["length_penalty"]
+        made = replace(usual, best=1, beams=flags["beams"] or usual.beams, length_penalty=penalty)
+        check(made)
+        return made
+
+    metric = ("rouge" if flags["rouge"] else "", flags["tokenize"], flags["lowercase"])
+    where, precision = flags["device"], flags["precision"]
+    found = _ours_named(
+        lambda: judge(
+            flags["model"],
+            flags["test"],
+            lambda kept: _reading(kept, flags),
+            decoding,
+            where,
+            precision,
+            flags["resamples"],
+            metric,
+        )
     )
-    each = [
-        Scored(score, pairs.sources[score.item], references[score.item], outputs[score.item])
-        for score in sentence_scores(outputs, references, tokenize, lowercase)
-    ]
-    notes = [_save([COLUMNS, *map(_row, each)], scores or (Path(model) / SCORES if opened is None else None))]
-    if tokenize != "none" and looks_tokenized(references):
-        notes.append(TOKENIZED)
-    return Evaluation(both, tuple(sorted(each, key=lambda one: one.score.chrf)[:worst]), tuple(notes))
+    in_order = sorted(found.items, key=lambda row: int(row[0]))
+    told = _save([found.columns, *in_order], flags["scores"] or Path(flags["model"]) / SCORES)
+    return _evaluation(found, told, flags["worst"], flags["details"])
 
 
-def _row(one: Scored) -> tuple[str, ...]:
-    score = one.score
-    return str(score.item), f"{score.chrf:.2f}", f"{score.bleu:.2f}", one.source, one.reference, one.output
+def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:
+    shown = tuple(dict(zip(found.columns, row, strict=True)) for row in found.items[:worst])
+    return Evaluation(found.scores, shown, (told, *found.notes), found.details, tables)
+
+
+def _rewrites(opened: Opened, rouge: bool) -> bool:
+    """Whether a checkpoint is asked for texts of its own."""
+    writes = isinstance(opened.model, Decoder) and isinstance(opened.model.head, NextToken)
+    return isinstance(opened.model, Transformer) or (rouge and writes)
 
 
 def _run(flags: Mapping[str, Any]) -> tuple[Writes, Generation, TextSettings]:
@@ -184,11 +230,14 @@ def _run(flags: Mapping[str, Any]) -> tuple[Writes, Generation, TextSettings]:
 
 
 def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> tuple[Writes, Generation, TextSettings]:
-    """A checkpoint that translates or summarizes."""
+    """A checkpoint that translates or summarizes, by itself or asked to in a prompt."""
     if flags["ensemble"]:
         raise ConfigError("--ensemble for a checkpoint of the hub", "it for runs only", "leaving it out")
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
+    if isinstance(opened.model, Decoder):
+        _refuse(opened, flags, ("source_language", "target_language"), "an encoder-decoder")
+        return Writer(opened, Manner(cut=flags["cut"])), generation(opened.checkpoint), TextSettings()
     model = Rewriter(opened, flags["source_language"], flags["target_language"], flags["cut"])
     return model, model.settings, TextSettings()
 
@@ -202,12 +251,8 @@ def _reading(kept: TextSettings, flags: Mapping[str, Any]) -> TextSettings:
 def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     """A checkpoint that names labels, or one that writes."""
     test, resamples = flags["test"], flags["resamples"]
-    for name in ("ensemble", "beams", "length_penalty", "lowercase", "source_language", "target_language"):
-        if flags[name]:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(
-                f"{flag} for {opened.checkpoint.architecture}", "a model that translates", "leaving it out"
-            )
+    writing = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
+    _refuse(opened, flags, writing, "a model that translates")
     task = opened.checkpoint.head.task
     if task == "labels":
         found = _ours_named(
@@ -218,7 +263,15 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     else:
         raise only_pairs(opened)
     told = _save([found.columns, *found.items], flags["scores"])
-    return Evaluation(found.scores, (), (told, *found.notes), (found.columns, *found.items[: flags["worst"]]))
+    return _evaluation(found, told, flags["worst"], flags["details"])
+
+
+def _refuse(opened: Opened, flags: Mapping[str, Any], names: Sequence[str], allowed: str) -> None:
+    """Flags that mean nothing here."""
+    for name in names:
+        if flags[name]:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} for {opened.checkpoint.architecture}", allowed, "leaving it out")
 
 
 def _ours_named(work: Callable[[], Made]) -> Made:
@@ -253,5 +306,5 @@ def _save(rows: Sequence[Sequence[str]], place: Path | None) -> str:
         with replacing(place, len(content)) as file:
             file.write(content)
     except CheckpointError as error:
-        return f"each sentence: not written: {error}"
-    return f"each sentence: {place}"
+        return f"each item: not written: {error}"
+    return f"each item: {place}"

@@ -21,18 +21,24 @@ from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.assemble import Pretrained
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import open_translator
-from seqwise.tasks.translation import specials
+from seqwise.tasks.translation import Translator, specials
+from seqwise.tasks.tuning import handing_on as tuning
+from seqwise.tasks.tuning.stored import is_tuned
 
-Format = Literal["hf", "ctranslate2", "onnx"]
+Format = Literal["hf", "ctranslate2", "onnx", "peft", "merged"]
 Numbers = Literal["as-is", "fp32", "bf16", "fp16", "int8"]
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16, "int8": torch.int8}
 ALLOWED: dict[Format, tuple[Numbers, ...]] = {
     "hf": ("as-is", "fp32", "bf16", "fp16"),
     "ctranslate2": ("as-is", "fp32", "bf16", "fp16", "int8"),
     "onnx": ("as-is", "fp32"),
+    "peft": ("as-is", "fp32"),
+    "merged": ("as-is", "fp32", "bf16", "fp16"),
 }
-OPENS: dict[Format, str] = {"hf": "transformers", "ctranslate2": "CTranslate2", "onnx": "ONNX Runtime"}
+OPENS: dict[Format, str] = {"hf": "transformers", "ctranslate2": "CTranslate2", "onnx": "ONNX Runtime", "peft": "PEFT",
+         "merged": "transformers"}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,12 +78,14 @@ def export(
     """Hand a model to others: transformers, CTranslate2 or ONNX Runtime.
 
     hf writes a folder that transformers opens; a run becomes the family that its settings are like. ctranslate2 writes
-    what decodes fast, on CPU too: translators and decoders. onnx writes classifiers and encoders as one graph. The
-    tokenizer goes along. Nothing stands in the folder before all of it is written.
+    what decodes fast, on CPU too: translators and decoders. onnx writes classifiers and encoders as one graph. Of a
+    tuned run, peft writes the adapter by itself, and merged (or hf) the whole model with the adapter in its weights; a
+    run of Seqwise that was tuned becomes a plain run again. The tokenizer goes along. Nothing stands in the folder
+    before all of it is written.
 
     Args:
         model: A run folder, a folder in the hub's format, or owner/name on the hub.
-        to: hf, ctranslate2 or onnx.
+        to: hf, ctranslate2 or onnx; peft or merged of a tuned run.
         out: The folder to write, new or empty.
         overwrite: Replace an earlier export there.
         precision: Of the numbers written; int8 is for ctranslate2 only, and onnx is fp32.
@@ -91,9 +99,15 @@ def export(
             f"--precision {precision} with --to {to}", "one of " + ", ".join(ALLOWED[to]), "--to ctranslate2, or as-is"
         )
     run = RunFolder(model) if (model / "config.yaml").is_file() else None
+    tuned = is_tuned(model)
+    if to in ("peft", "merged") and not tuned:
+        raise ConfigError(f"--to {to} for {model}", "a run of seqwise tune", "--to hf")
     place = model if run else locate(str(model))
     with hubs.fresh_folder(out, place, overwrite) as folder:
-        done = _run(place, folder, to, precision, shard) if run else _hub(place, folder, to, precision, shard)
+        if tuned:
+            done = _tuned(place, folder, to, precision, shard)
+        else:
+            done = _run(place, folder, to, precision, shard) if run else _hub(place, folder, to, precision, shard)
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     return Exported(str(out), to, done.family, str(done.dtype).removeprefix("torch."), size, done.notes)
 
@@ -105,14 +119,39 @@ class _Done:
     notes: tuple[str, ...] = ()
 
 
+def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
+    """A tuned run: its adapter, or the whole model."""
+    if to == "peft":
+        return _Done(torch.float32, notes=tuning.write_peft(place, folder))
+    opened, notes = tuning.whole(place)
+    if isinstance(opened, Translator):
+        if to == "merged":
+            tuning.write_run(place, folder, opened)
+            return _Done(torch.float32, notes=notes)
+        done = _translator(place, opened, tuning.base_settings(place), folder, to, precision, shard)
+        return replace(done, notes=(*notes, *done.notes))
+    checkpoint = opened.checkpoint
+    dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
+    done = _loaded(checkpoint, opened.model, dtype, folder, "hf" if to == "merged" else to, shard)
+    return replace(done, notes=(*notes, *done.notes))
+
+
 def _hub(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
     """A checkpoint of the hub."""
     checkpoint = hub.open_checkpoint(place)
     dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
     loaded = hub.load(checkpoint, checkpoint.dtype if dtype == torch.int8 else dtype)
+    return _loaded(checkpoint, loaded, dtype, folder, to, shard)
+
+
+def _loaded(
+    checkpoint: hub.Checkpoint, loaded: Pretrained, dtype: torch.dtype, folder: Path, to: Format, shard: float
+) -> _Done:
+    """A model of the hub, with its weights."""
     notes: tuple[str, ...] = ()
     match to:
         case "hf":
+            loaded = loaded if dtype == torch.int8 else loaded.to(dtype)
             hubs.write_weights(folder, loaded, checkpoint, largest=int(shard * hubs.GIGABYTE))
             hubs.write_config(folder, checkpoint, dtype)
         case "ctranslate2":
@@ -120,7 +159,7 @@ def _hub(place: Path, folder: Path, to: Format, precision: Numbers, shard: float
         case "onnx":
             to_onnx(loaded, folder)
             hubs.write_config(folder, checkpoint, dtype)
-    hubs.copy_files(place, folder)
+    hubs.copy_files(checkpoint.folder, folder)
     return _Done(dtype, checkpoint.family.name, notes)
 
 
@@ -145,7 +184,13 @@ def _named(words: Vocabularies, rows: int, target_rows: int, never: tuple[int, .
 
 def _run(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
     """A run of ours."""
-    translator, settings = open_translator([place], "cpu", "fp32")
+    return _translator(place, *open_translator([place], "cpu", "fp32"), folder, to, precision, shard)
+
+
+def _translator(
+    place: Path, translator: Translator, settings: Train, folder: Path, to: Format, precision: Numbers, shard: float
+) -> _Done:
+    """A translator of ours."""
     model, words = translator.models[0], translator.vocabularies
     if not isinstance(model, Transformer):
         raise CheckpointError(f"{place}, which is an LSTM", "a Transformer", "seqwise train --model.kind transformer")

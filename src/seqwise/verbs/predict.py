@@ -3,7 +3,7 @@
 import queue
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -11,13 +11,18 @@ from typing import Annotated, Any, BinaryIO, Literal
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.text import read_lines
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
+from seqwise.models.lora import selected
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
-from seqwise.tasks.pretrained import generation, is_run, not_applied, open_pretrained
+from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import open_translator
+from seqwise.tasks.tuning.adapting import open_adapted
+from seqwise.tasks.tuning.jobs import layout
+from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune
 from seqwise.tasks.writing import Manner, Writer
 
 AHEAD = 1024  # lines of a file sorted by length and answered together
@@ -35,6 +40,7 @@ def predict(
     input: Path | None = None,  # noqa: A002  # the name of the flag
     output: Path | None = None,
     ensemble: tuple[Path, ...] = (),
+    adapter: tuple[Path, ...] = (),
     beams: Annotated[int, Range(1, 64)] | None = None,
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
     best: Annotated[int, Range(1, 64)] | None = None,
@@ -77,6 +83,8 @@ def predict(
         input: A text file, a sentence a line; `.gz` is read too.
         output: Where the results go, written when all are there; standard output unless given.
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
+        adapter: Adapters for the checkpoint, in PEFT's layout or runs of seqwise tune. With several, each answers each
+            line: its name, a tab, its answer.
         beams: Hypotheses kept at each step; 1 is greedy.
         length_penalty: Divide the log-probability by ((5 + length) / 6) ** this; by length ** this for checkpoints.
         best: Outputs for each sentence, best first: then a line is number, tab, score, tab, text.
@@ -113,7 +121,7 @@ def predict(
     if text is not None and input is not None:
         raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
     devices.keep_memory()
-    answer, writer, made, told = _run(flags) if is_run(model) else _checkpoint(flags)
+    answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
     chunks: Iterable[list[str]] = _as_they_come(sys.stdin.buffer)
@@ -133,6 +141,56 @@ def predict(
     return line
 
 
+Answering = tuple[Answer, Writer | None, Generation, Callable[[], str | None]]
+
+
+def _answering(flags: Mapping[str, Any]) -> Answering:
+    """Whatever the model is."""
+    if flags["adapter"]:
+        return _adapted(flags)
+    if is_tuned(flags["model"]):
+        return _tuned(flags)
+    return _run(flags) if is_run(flags["model"]) else _checkpoint(flags)
+
+
+def _tuned(flags: Mapping[str, Any]) -> Answering:
+    """A run of seqwise tune."""
+    found = open_tuned(flags["model"], flags["device"], flags["precision"])
+    settings = read_tune(RunFolder.open(flags["model"]))
+    if not isinstance(found, Opened):
+        translator, kept = found
+        made = _made(settings.generation or kept.generation, flags)
+        return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
+    languages = {
+        name: flags[name] or getattr(settings.writing, name) for name in ("source_language", "target_language")
+    }
+    turns = read_facts(RunFolder.open(flags["model"])).turns
+    return _checkpoint(
+        {**flags, **languages}, found, settings.generation, Manner(layout=layout(found, settings), turns=turns)
+    )
+
+
+def _adapted(flags: Mapping[str, Any]) -> Answering:
+    """A checkpoint with adapters; of several, each answers."""
+    if is_run(flags["model"]):
+        raise ConfigError(f"--adapter for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
+    named = ("model", "adapter", "revision", "device", "precision")
+    opened, names = open_adapted(*(flags[name] for name in named))
+    answer, writer, made, told = _checkpoint(flags, opened)
+    if len(names) == 1:
+        return answer, writer, made, told
+
+    def each(texts: Sequence[str]) -> Iterator[str]:
+        rows = []
+        for name in names:
+            with selected(opened.model, name):
+                rows.append(list(answer(texts)))
+        for lines in zip(*rows, strict=True):
+            yield from (f"{name}\t{line}" for name, line in zip(names, lines, strict=True))
+
+    return each, None, made, told
+
+
 def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:
     """A run of ours, or several."""
     for name in FOR_CHECKPOINTS:
@@ -145,17 +203,23 @@ def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[
     return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
 
 
-def _checkpoint(flags: Mapping[str, Any]) -> tuple[Answer, Writer | None, Generation, Callable[[], str | None]]:
-    """A checkpoint of the hub."""
+def _checkpoint(
+    flags: Mapping[str, Any],
+    opened: Opened | None = None,
+    usual: Generation | None = None,
+    tuned: Manner | None = None,
+) -> Answering:
+    """A checkpoint of the hub, opened or to be opened; `tuned`: how prompts were put to it."""
     if flags["ensemble"]:
         raise ConfigError("--ensemble for a checkpoint of the hub", "it for runs only", "leaving it out")
-    opened = open_pretrained(flags["model"], flags["revision"], flags["device"], flags["precision"])
+    if opened is None:
+        opened = open_pretrained(flags["model"], flags["revision"], flags["device"], flags["precision"])
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
-    made = _made(generation(opened.checkpoint), flags)
+    made = _made(usual or generation(opened.checkpoint), flags)
     named = ("json", "top", "pool", "normalize", "messages", "vectors")
     wanted = Wanted(**{name: flags[name] for name in named})
-    manner = Manner(flags["raw"], flags["system"], flags["cut"])
+    manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
     languages = flags["source_language"], flags["target_language"]
     answer, writer = of_checkpoint(opened, made, wanted, manner, languages)
     if flags["stream"] and (writer is None or made.beams > 1 or flags["output"] is not None):

@@ -1,4 +1,4 @@
-"""train: from files of sentence pairs to a run folder that translates."""
+"""train: from files of texts to a run folder that translates, summarizes, classifies or generates."""
 
 import time
 from contextlib import ExitStack
@@ -11,7 +11,7 @@ from seqwise import device
 from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.config import check
 from seqwise.tasks.running import begin, gather
-from seqwise.tasks.settings import Train
+from seqwise.tasks.settings import Train, fitted
 from seqwise.tasks.stored import read_settings, same_data, same_run
 from seqwise.training import distributed
 from seqwise.training.console import Console as Progress
@@ -51,8 +51,9 @@ class Trained:
 def train(settings: Train) -> Trained:
     """Train a model on your data.
 
-    Reads sentence pairs, learns a vocabulary where none is given, trains, and keeps the best weights in the run folder.
-    Ctrl-C saves and ends; --resume goes on to the same bits.
+    Reads sentence pairs, texts with summaries or with labels, or plain text, as --task says; learns a vocabulary where
+    none is given, trains, and keeps the best weights in the run folder. Ctrl-C saves and ends; --resume goes on to the
+    same bits.
 
     Args:
         settings: Everything, from a YAML file, from flags, or both.
@@ -61,6 +62,7 @@ def train(settings: Train) -> Trained:
         seqwise train --train train.en train.fr --valid valid.en valid.fr --out runs/en-fr --epochs 10
     """
     check(settings)
+    settings = fitted(settings)
     clock = time.monotonic()
     device.keep_memory()
     where = device.pick(settings.training.device)

@@ -1,0 +1,187 @@
+"""The model that is tuned, ready to be trained: opened, given a head, quantized, with LoRA beside its weights.
+
+    PretrainedBase    a checkpoint of the hub
+    OwnBase           a run of Seqwise that translates: Transformer or LSTM
+
+Which weights are trained stands in their `requires_grad` from here on.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from seqwise import device as devices
+from seqwise.checkpoints import adapters, heads, hub
+from seqwise.checkpoints.download import locate
+from seqwise.checkpoints.files import hash_file
+from seqwise.checkpoints.run import MODEL, RunFolder
+from seqwise.data import pretrained
+from seqwise.data.tokens import Vocabularies
+from seqwise.errors import ConfigError
+from seqwise.models.assemble import Translator as TranslatorModel
+from seqwise.models.decoder import Decoder
+from seqwise.models.encoder import Encoder
+from seqwise.models.heads import Labels, NextToken
+from seqwise.models.lora import LoraSettings, Part, attach
+from seqwise.models.transformer import Stack, Transformer
+from seqwise.tasks.preparation import empty_model
+from seqwise.tasks.pretrained import IDS, Opened, is_run
+from seqwise.tasks.settings import Train
+from seqwise.tasks.stored import fill, read_settings
+from seqwise.tasks.tuning.settings import Tune
+from seqwise.training.moving import settle
+
+HEAD = "head"
+
+
+@dataclass(frozen=True)
+class PretrainedBase:
+    """A checkpoint of the hub."""
+
+    opened: Opened
+    fresh: tuple[str, ...] = ()
+    """Weights of the head that were drawn, since the checkpoint has none for these labels."""
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        return self.opened.model
+
+    def files(self) -> list[Path]:
+        """Its weights."""
+        return sorted(self.opened.checkpoint.folder.glob("*.safetensors"))
+
+    def parts(self) -> Mapping[str, tuple[Part, ...]]:
+        """What our fused weights are called in the hub's files."""
+        return adapters.parts(self.opened.checkpoint, self.opened.model)
+
+
+@dataclass(frozen=True)
+class OwnBase:
+    """A run of Seqwise that translates."""
+
+    folder: RunFolder
+    settings: Train
+    vocabularies: Vocabularies
+    model: TranslatorModel
+    device: torch.device
+    fresh: tuple[str, ...] = ()
+
+    def files(self) -> list[Path]:
+        """Its weights."""
+        return [self.folder.path / MODEL]
+
+    def parts(self) -> None:
+        """Ours are called as they are."""
+
+
+Base = PretrainedBase | OwnBase
+
+
+def fingerprint(base: Base) -> dict[str, str]:
+    """SHA-256 of the files that hold the weights: an adapter fits no others."""
+    return {path.name: hash_file(path) for path in base.files()}
+
+
+def own(model: str) -> bool:
+    """Whether the model is a run of ours rather than a checkpoint."""
+    return is_run(model)
+
+
+def open_base(settings: Tune, labels: Sequence[str] = (), seed: int = 1) -> Base:
+    """Read the model that the settings name; with a head for these labels where there are any.
+
+    Weights are read in fp32 where all of them are trained, otherwise in the type that is computed in.
+    """
+    where = devices.pick(settings.training.device)
+    dtype = torch.float32 if settings.method == "full" else devices.precision(settings.training.precision, where)
+    if own(settings.base):
+        return _own(settings, where)
+    checkpoint, wanted, words = described(settings, labels)
+    torch.manual_seed(seed)
+    quantize = "nf4" if settings.method == "qlora" else None
+    model, fresh = heads.load(checkpoint, wanted, dtype, where, quantize)  # type: ignore[arg-type]
+    return PretrainedBase(Opened(wanted, model, words, where), fresh)
+
+
+def described(settings: Tune, labels: Sequence[str]) -> tuple[hub.Checkpoint, hub.Checkpoint, pretrained.Pretrained]:
+    """The checkpoint as it lies there, the same with a head for these labels, and its tokenizer. No weight is read."""
+    checkpoint = hub.open_checkpoint(locate(settings.base, settings.revision))
+    ids = {key: checkpoint.generation[key] for key in IDS if key in checkpoint.generation}
+    words = pretrained.load(checkpoint.folder, {**checkpoint.config, **ids})
+    wanted = heads.labelled(checkpoint, labels) if labels else checkpoint
+    if labels and wanted.config.get("pad_token_id") is None:
+        wanted = replace(wanted, config={**wanted.config, "pad_token_id": words.source.pad})
+    return checkpoint, wanted, words
+
+
+def _own(settings: Tune, where: torch.device) -> OwnBase:
+    if settings.task not in ("translate", "summarize"):
+        raise ConfigError(
+            f"--task {settings.task} on the run {settings.base}",
+            "translate or summarize, which is what such a run does",
+            f"--task translate, or seqwise train --task {settings.task}",
+        )
+    if settings.method == "qlora":
+        raise ConfigError(
+            f"--method qlora on the run {settings.base}", "full or lora, since runs of ours are small", "--method lora"
+        )
+    folder = RunFolder.open(settings.base)
+    made = read_settings(folder)
+    if made.task not in ("translate", "summarize"):
+        raise ConfigError(
+            f"the run {settings.base}, which was trained to {made.task}", "a run that translates", "seqwise train"
+        )
+    vocabularies = Vocabularies.load(folder.path)
+    model = empty_model(made, vocabularies)
+    fill(model, folder)
+    return OwnBase(folder, made, vocabularies, model.to(where), where)
+
+
+def must_suit(base: Base, settings: Tune) -> None:
+    """Refuse a task that the model cannot learn, before any data are read."""
+    model, named = base.model, settings.base
+    if settings.task == "classify" and isinstance(model, Transformer):
+        raise ConfigError(f"--task classify with {named}", "an encoder or a decoder", "a BERT or a Llama")
+    writes = isinstance(model, Transformer) or isinstance(getattr(model, "head", None), NextToken)
+    rewritten = settings.task in ("translate", "summarize") and isinstance(base, PretrainedBase)
+    if rewritten and (not writes or isinstance(model, Encoder)):
+        raise ConfigError(f"--task {settings.task} with {named}", "a model that writes", "a T5, BART or Llama")
+    if settings.task == "generate" and not (isinstance(model, Decoder) and writes):
+        raise ConfigError(f"--task generate with {named}", "a decoder that writes", "a GPT-2 or a Llama")
+
+
+def prepare(base: Base, settings: Tune) -> tuple[str, ...]:
+    """Say which weights are trained, and put LoRA beside those it adapts; notes for the user come back."""
+    model = base.model
+    torch.manual_seed(settings.training.seed)
+    _checkpointing(model, settings.examples.checkpointing)
+    if settings.method == "full":
+        for weight in model.parameters():
+            weight.requires_grad_(True)
+        settle(model, settings.moving)
+        if isinstance(base, OwnBase) and base.settings.model.embeddings.frozen:
+            return ("word vectors that the run kept as they were are trained now",)
+        return ()
+    trained = with_head(settings.lora, model)
+    adapted = attach(model, trained, base.parts())
+    weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return (f"lora: {len(adapted):,} layers of rank {trained.rank} and more, {weights:,} weights",)
+
+
+def with_head(settings: LoraSettings, model: nn.Module) -> LoraSettings:
+    """A head for labels is trained whole: LoRA beside a random matrix would adapt nothing."""
+    if isinstance(getattr(model, "head", None), Labels) and HEAD not in settings.also:
+        return replace(settings, also=(*settings.also, HEAD))
+    return settings
+
+
+def _checkpointing(model: nn.Module, wanted: bool) -> None:
+    stacks = [part for part in model.modules() if isinstance(part, Stack)]
+    if wanted and not stacks:
+        raise ConfigError("--examples.checkpointing for an LSTM", "it for a Transformer", "leaving it out")
+    for stack in stacks:
+        stack.checkpointing = wanted

@@ -1,0 +1,108 @@
+"""Weights between two models: what one has learnt, and what the other still knows. Wortsman et al. 2022 (WiSE-FT).
+
+    w = (1 - alpha) w_base + alpha w_tuned
+
+Of both models in fp32, tensor by tensor; an adapter is merged before. What the base does not have, a head for labels
+that was drawn for the tuned one, is taken as it is. Left out: averages of more than two (Wortsman et al. 2022, soups).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from seqwise.checkpoints import export
+from seqwise.checkpoints.run import RunFolder
+from seqwise.errors import ConfigError
+from seqwise.tasks.pretrained import Opened, is_run, open_pretrained
+from seqwise.tasks.stored import open_translator
+from seqwise.tasks.translation import Translator
+from seqwise.tasks.tuning.stored import BASE, is_tuned, open_tuned
+
+
+@dataclass(frozen=True)
+class Opening:
+    """A model to blend."""
+
+    name: str
+    model: nn.Module
+    opened: Opened | None
+    """None of a run of ours."""
+    run: RunFolder | None
+    """Where settings and vocabularies lie, of a run of ours."""
+    translator: Translator | None = None
+
+
+def open_for_blending(model: str) -> Opening:
+    """A checkpoint, a run or a tuned run, in fp32 on the processor."""
+    if is_tuned(model):
+        found = open_tuned(model, "cpu", "fp32")
+        if isinstance(found, Opened):
+            return Opening(model, found.model, found, None)
+        translator, _ = found
+        return Opening(model, _only(translator), None, RunFolder(Path(model) / BASE), translator)
+    if is_run(model):
+        translator, _ = open_translator([model], "cpu", "fp32")
+        return Opening(model, _only(translator), None, RunFolder.open(model), translator)
+    opened = open_pretrained(model, None, "cpu", "fp32")
+    return Opening(model, opened.model, opened, None)
+
+
+def _only(translator: Translator) -> nn.Module:
+    return translator.models[0]
+
+
+def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor]]:
+    """Each weight of the tuned model, with that of the base; refused where the two are not of one make."""
+    theirs = {name: weight.detach().float() for name, weight in base.model.named_parameters()}
+    ours = {name: weight.detach().float() for name, weight in tuned.model.named_parameters()}
+    found: dict[str, tuple[Tensor | None, Tensor]] = {}
+    for name, weight in ours.items():
+        there = theirs.get(name)
+        if there is not None and there.shape != weight.shape:
+            there = None if name.startswith("head.") else there
+        if (there is None and not name.startswith("head.")) or (there is not None and there.shape != weight.shape):
+            shape = "no such weight" if there is None else f"{list(there.shape)}"
+            raise ConfigError(
+                f"{name} of shape {list(weight.shape)} in {tuned.name}, and {shape} in {base.name}",
+                "two models of one make, one tuned from the other",
+                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            )
+        found[name] = there, weight
+    if all(one is None or torch.equal(one, other) for one, other in found.values()):
+        raise ConfigError(f"{base.name} and {tuned.name} with the same weights", "two different models", "another one")
+    return found
+
+
+def blended(pairs: Mapping[str, tuple[Tensor | None, Tensor]], alpha: float) -> dict[str, Tensor]:
+    """The weights at alpha: 0 the base, 1 the tuned model."""
+    return {name: tuned if base is None else torch.lerp(base, tuned, alpha) for name, (base, tuned) in pairs.items()}
+
+
+def put(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Into the model."""
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            weight.copy_(weights[name])
+
+
+def write(out: Path, tuned: Opening, overwrite: bool, alphas: Sequence[float]) -> None:
+    """The model as it stands, in the format of the tuned one: a hub folder, or a run."""
+    if tuned.opened is not None:
+        checkpoint = tuned.opened.checkpoint
+        with export.fresh_folder(out, checkpoint.folder, overwrite) as folder:
+            export.write_weights(folder, tuned.opened.model, checkpoint, torch.float32)
+            export.write_config(folder, checkpoint, torch.float32)
+            export.copy_files(checkpoint.folder, folder)
+        return
+    if tuned.run is None:
+        raise TypeError("a run of ours has a folder")
+    made = RunFolder.create(out, overwrite)
+    made.save_config(tuned.run.load_config())
+    for path in sorted(tuned.run.path.glob("*.json")):
+        if path.name.startswith("tokenizer"):
+            made.write_text(path.name, path.read_text("utf-8"))
+    made.save_model(dict(tuned.model.named_parameters()), {"blended": " ".join(map(str, alphas))})
+    made.save_signature({"blended": list(alphas), "tuned": tuned.name, "data": {}})

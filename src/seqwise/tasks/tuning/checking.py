@@ -1,0 +1,53 @@
+"""What is wrong with the examples, before anything is trained on them: the checks of `seqwise check`, and refusals."""
+
+from collections.abc import Sequence
+
+from seqwise.data.checks import checks_for
+from seqwise.data.masking import preflight
+from seqwise.data.parts import Check, Part, Room
+from seqwise.errors import DataError
+from seqwise.tasks.tuning.items import Items, Read
+from seqwise.tasks.tuning.jobs import Job, Labelling, Writing
+from seqwise.training.console import printable
+
+TOO_MANY = 50_000  # texts beyond which those that are nearly the same are not looked for: `seqwise check` does
+
+
+def checked(job: Job, read: Read, labels: Sequence[str]) -> tuple[Check, ...]:
+    """All checks of the training examples, and of what they are judged on."""
+    labelled = isinstance(job, Labelling)
+
+    def part(name: str, items: Items | None) -> Part | None:
+        return None if items is None else Part(name, items.texts, items.wanted, items.places, labelled)
+
+    train, valid, test = part("train", read.train), part("valid", read.valid), part("test", read.test)
+    if train is None or len(train) > TOO_MANY:
+        return ()
+    room = None
+    if isinstance(job, Labelling):
+        tokenizer = job.opened.words.source
+        room = Room(lambda texts: [len(one.ids) for one in tokenizer.framed(texts)], job.opened.readable)
+    return checks_for(train, valid, test, room=room, labels=labels)
+
+
+def told(check: Check) -> str:
+    """One line."""
+    rows = f" At {', '.join(map(printable, check.rows))}." if check.rows else ""
+    mend = f" Try {printable(check.mend)}." if check.mend else ""
+    return f"{check.level}  {check.name}: {printable(check.told)}.{rows}{mend}"
+
+
+def must_teach(job: Job, read: Read) -> tuple[str, ...]:
+    """Refuse examples of which nothing can be learnt; what was cut or left out is told."""
+    if not isinstance(job, Writing):
+        return ()
+    masks = job.masked(read.train)
+    faults = list(preflight(masks, job.opened.words.ends, read.train.places))
+    if faults:
+        raise DataError.of(faults)
+    notes = [f"train: {masks.learned:,} of {masks.tokens:,} tokens are learnt"]
+    if masks.cut:
+        notes.append(f"train: the prompts of {masks.cut:,} examples were shortened")
+    if masks.skipped:
+        notes.append(f"train: {len(masks.skipped):,} examples left out, the first: {masks.skipped[0]}")
+    return tuple(notes)

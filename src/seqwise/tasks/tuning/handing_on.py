@@ -1,0 +1,60 @@
+"""A tuned run for others: its adapter in PEFT's layout, or the whole model with the adapter in its weights."""
+
+from pathlib import Path
+
+import torch
+
+from seqwise.checkpoints import adapters, export
+from seqwise.checkpoints.run import RunFolder
+from seqwise.errors import ConfigError
+from seqwise.models import lora
+from seqwise.tasks.pretrained import Opened
+from seqwise.tasks.settings import Train
+from seqwise.tasks.stored import read_settings
+from seqwise.tasks.translation import Translator
+from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
+
+
+def whole(place: Path) -> tuple[Opened | Translator, tuple[str, ...]]:
+    """The model with all that it learnt in plain weights, in fp32; and what merging lost."""
+    settings = read_tune(RunFolder.open(place))
+    found = open_tuned(place, "cpu", "fp32", merged=False)
+    if not isinstance(found, Opened):
+        return found[0], ()
+    if settings.method == "full":
+        return found, ()
+    merged = lora.merge(found.model, dtype=torch.float32)
+    note = f"merged: {merged.weights:,} weights, each to {merged.error:.2g} of the exact sum"
+    if settings.method == "qlora":
+        note += "; the base keeps the rounding to four bits that the adapter was trained on"
+    return found, (note,)
+
+
+def write_peft(place: Path, folder: Path) -> tuple[str, ...]:
+    """The adapter by itself, as `peft.PeftModel.from_pretrained` reads it."""
+    run = RunFolder.open(place)
+    settings, facts = read_tune(run), read_facts(run)
+    if settings.method == "full":
+        raise ConfigError(f"--to peft for {place}, in which all weights were tuned", "a run of LoRA", "--to hf")
+    found = open_tuned(place, "cpu", "fp32", merged=False)
+    if not isinstance(found, Opened):
+        raise ConfigError(
+            f"--to peft for {place}, a run of Seqwise's own model", "a checkpoint of the hub", "--to merged"
+        )
+    adapters.save(folder, found.model, found.checkpoint, base=facts.place)
+    export.copy_files(found.checkpoint.folder, folder)
+    return (f"belongs to {facts.place}",)
+
+
+def base_settings(place: Path) -> Train:
+    """The settings of the run that was tuned."""
+    return read_settings(RunFolder(place / BASE))
+
+
+def write_run(place: Path, folder: Path, translator: Translator) -> None:
+    """A run of ours that was tuned, as a run like any other."""
+    made, run, small = RunFolder(folder), RunFolder(place), RunFolder(place / BASE)
+    made.save_config(small.load_config())
+    translator.vocabularies.save(folder)
+    made.save_model(dict(translator.models[0].named_parameters()))
+    made.save_signature(run.load_signature())

@@ -1,0 +1,247 @@
+"""What a task reads from the user's files: texts and what is wanted of each, and where each stands.
+
+    classify                text, label
+    translate, summarize    source, target; a summary may have several references, of which the first is learnt
+    generate                conversations, or plain texts
+
+Examples that occur twice are left out, and so is what stands in the validation or test files.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from seqwise.data.conversations import Conversations
+from seqwise.data.instructions import InstructionSettings, read_instructions
+from seqwise.data.splits import split
+from seqwise.data.text import Labelled, Pairs, TextSettings, read_labelled, read_pairs
+from seqwise.errors import DataError, Fault, SeqwiseError
+from seqwise.tasks.tuning.settings import Task, Tune
+
+HELD_OUT = 1000  # examples that are split off for validation at most
+Made = TypeVar("Made")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Items:
+    """Examples as text."""
+
+    texts: tuple[str, ...]
+    """What is read; of a conversation all that is said before its last answer."""
+    wanted: tuple[str, ...]
+    """The label, the translation, the summary, the last answer."""
+    places: tuple[str, ...]
+    """`file:line` of each."""
+    references: tuple[tuple[str, ...], ...] = ()
+    """All that would be right, where there are several."""
+    conversations: Conversations | None = None
+    """Of the task generate."""
+    groups: tuple[str, ...] = ()
+    """What belongs together."""
+
+    def __len__(self) -> int:
+        return len(self.texts)
+
+    def select(self, chosen: Sequence[int]) -> "Items":
+        """These, in this order."""
+
+        def taken(values: tuple[Value, ...]) -> tuple[Value, ...]:
+            return tuple([values[i] for i in chosen]) if values else ()
+
+        return Items(
+            taken(self.texts),
+            taken(self.wanted),
+            taken(self.places),
+            taken(self.references),
+            self.conversations.select(chosen) if self.conversations else None,
+            taken(self.groups),
+        )
+
+    @property
+    def right(self) -> tuple[tuple[str, ...], ...]:
+        """The references of each."""
+        return self.references or tuple((text,) for text in self.wanted)
+
+
+@dataclass(frozen=True)
+class Read:
+    """The parts of the data, and what the user should know of them."""
+
+    train: Items
+    valid: Items
+    test: Items | None
+    replay: Items | None
+    notes: tuple[str, ...]
+
+    @property
+    def judged(self) -> tuple[Items, str]:
+        """What base, rivals and result are compared on, and its name."""
+        return (self.valid, "validation") if self.test is None else (self.test, "test")
+
+
+def read_all(settings: Tune) -> Read:
+    """All files, filtered and split."""
+    notes: list[str] = []
+    train = read(settings, settings.train, notes)
+    test = read(settings, settings.test, notes) if settings.test else None
+    held_out = [test] if test else []
+    if settings.valid:
+        valid = read(settings, settings.valid, notes)
+        train = _kept(train, [valid, *held_out], settings.data, notes)
+    else:
+        train = _kept(train, held_out, settings.data, notes)
+        train, valid = _split(train, settings)
+        notes.append(f"valid: {len(valid):,} examples held out, {len(train):,} are left to train on")
+    notes.append(f"train: {len(train):,} examples; valid: {len(valid):,}" + (f"; test: {len(test):,}" if test else ""))
+    replay = read(settings, settings.guard.replay, notes) if settings.guard.replay else None
+    if replay is not None:
+        replay = _kept(replay, [valid, *held_out], settings.data, notes, "replay")
+    return Read(train, valid, test, replay, tuple(notes))
+
+
+def read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
+    """The examples of one part, as they stand in the files."""
+    return ours_named(lambda: _read(settings, paths, notes))
+
+
+def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
+    data, group = settings.data, settings.split.group_by
+    if settings.task == "generate":
+        return _conversations(read_instructions(paths, _instructions(settings), notes.append))
+    if settings.task == "classify":
+        found = read_labelled(paths, data, notes.append, group_by=group)
+        return Items(found.texts, found.labels, _places(found), groups=found.groups)
+    pairs = read_pairs(paths, data, notes.append, group_by=group)
+    return Items(pairs.sources, pairs.targets, _places(pairs), pairs.references, groups=pairs.groups)
+
+
+def _places(found: Labelled | Pairs | Conversations) -> tuple[str, ...]:
+    return tuple(map(found.where, range(len(found))))
+
+
+def _instructions(settings: Tune) -> InstructionSettings:
+    """The same settings in the words of the reader of conversations."""
+    data, examples = settings.data, settings.examples
+    return InstructionSettings(
+        format=examples.form,
+        encoding=data.encoding,
+        prompt=data.source,
+        answer=data.target,
+        learn=examples.answers,
+        documents=examples.documents,
+        group_by=settings.split.group_by,
+        on_bad_row=data.on_bad_row,
+    )
+
+
+FLAGS = {
+    "--cut": "--examples.cut",
+    "--data.prompt": "--data.source",
+    "--data.answer": "--data.target",
+    "--data.format alpaca": "--examples.form alpaca",
+    "--data.format prompt": "--examples.form prompt",
+    "--data.format messages": "--examples.form messages",
+    "--data.format sharegpt": "--examples.form sharegpt",
+    "--data.format text": "--examples.form text",
+    "--data.group-by": "--split.group-by",
+    "--data.learn": "--examples.answers",
+    "--data.documents": "--examples.documents",
+}
+"""What the readers call a flag -> what it is called here."""
+
+
+def ours_named(work: Callable[[], Made]) -> Made:
+    """A fault names the flags of this verb."""
+    try:
+        return work()
+    except SeqwiseError as error:
+        raise type(error).of([_renamed(fault) for fault in error.faults]) from None
+
+
+def _renamed(fault: Fault) -> Fault:
+    def ours(text: str) -> str:
+        for theirs, name in FLAGS.items():
+            text = text.replace(theirs, name)
+        return text
+
+    return replace(fault, given=ours(fault.given), allowed=ours(fault.allowed), mend=ours(fault.mend))
+
+
+def _conversations(found: Conversations) -> Items:
+    asked = tuple("\n".join(str(message.get("content") or "") for message in one.asked) for one in found.items)
+    texts = tuple(text if one.text is None else one.text for text, one in zip(asked, found.items, strict=True))
+    return Items(texts, tuple(one.answer for one in found.items), _places(found), (), found, found.groups)
+
+
+def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
+    """Training and validation examples, of one part."""
+    if len(items) < 2:
+        raise DataError("a single example", "at least two, one of them to validate with", "--valid, or more examples")
+    count = min(HELD_OUT, max(1, round(len(items) * settings.split.share)))
+    strata = items.wanted if settings.task == "classify" else None
+    kept, held = split(
+        len(items),
+        count,
+        settings.training.seed,
+        labels=strata,
+        groups=items.groups or None,
+        texts=[_key(text) for text in items.texts],
+        last=settings.split.by_time,
+    )
+    return items.select(kept), items.select(held)
+
+
+def _kept(items: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str], name: str = "train") -> Items:
+    """Without what occurs twice, and without what the model is judged on."""
+    judged = {_key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+    seen: set[tuple[str, str]] = set()
+    kept, empty, twice, leaked = [], 0, 0, 0
+    for i, (text, wanted) in enumerate(zip(items.texts, items.wanted, strict=True)):
+        if items.conversations is None and not (text and wanted):
+            empty += 1
+        elif _key(text) in judged:
+            leaked += 1
+        elif data.drop_duplicates and (text, wanted) in seen:
+            twice += 1
+        else:
+            seen.add((text, wanted))
+            kept.append(i)
+    if not kept:
+        raise DataError(
+            f"no example of {name} that does not also stand in the validation or test files",
+            "some to learn from",
+            "other files, or --data.drop-leaks false",
+        )
+    if empty or twice or leaked:
+        told = f"{twice:,} that occur twice, {leaked:,} that are judged on, {empty:,} empty ones"
+        notes.append(f"{name}: examples left out: {told}")
+    return items.select(kept)
+
+
+def _key(text: str) -> str:
+    """Texts that differ in case and spaces only are the same to a judge."""
+    return " ".join(text.lower().split())
+
+
+def labels_of(items: Items) -> tuple[str, ...]:
+    """All labels: numbers by size, others by name."""
+    names = set(items.wanted)
+    if all(name.lstrip("-").isdecimal() for name in names):
+        return tuple(sorted(names, key=int))
+    return tuple(sorted(names))
+
+
+def known(task: Task, items: Mapping[str, Items], labels: Sequence[str]) -> None:
+    """Refuse labels that the training examples do not have."""
+    if task != "classify":
+        return
+    for part, of in items.items():
+        for label, place in zip(of.wanted, of.places, strict=True):
+            if label not in labels:
+                raise DataError(
+                    f"the label {label!r} in {part}, which no training example has",
+                    "one of " + ", ".join(labels[:12]),
+                    "training examples of it, or leaving the row out",
+                    place,
+                )

@@ -1,0 +1,307 @@
+"""What each task learns from its examples, and how its answers are scored. One trainer serves them all.
+
+    Labelling      texts -> labels              an encoder or a decoder with a head for labels
+    Writing        prompts -> what follows      a decoder: it translates, summarizes, answers, or goes on
+    Rewriting      texts -> texts               an encoder-decoder of the hub
+    Translating    texts -> texts               a run of ours
+
+A job has examples as rows of ids, an objective, and answers to texts. Left out: the examples' text (`items.py`), and
+what follows from the answers (`outcome.py`).
+"""
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import torch
+from torch import nn
+
+from seqwise.data.batch import Rows
+from seqwise.data.conversations import exchange
+from seqwise.data.examples import Examples
+from seqwise.data.masking import Masks, mask
+from seqwise.decoding import Generation
+from seqwise.decoding.reading import read_all
+from seqwise.errors import ConfigError
+from seqwise.metrics.labels import accuracy, macro_f1
+from seqwise.models.heads import Labels
+from seqwise.tasks.pretrained import Opened, fitting, generation
+from seqwise.tasks.reading import Reader
+from seqwise.tasks.translation import Translator, longest_output
+from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, texts_answered
+from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase
+from seqwise.tasks.tuning.items import Items
+from seqwise.tasks.tuning.settings import Task, Tune
+from seqwise.tasks.writing import Manner, Rewriter, Writer
+from seqwise.training.objectives import LabelObjective, Learning, NextTokenObjective, Objective
+
+
+class Job(Protocol):
+    """A task on a model."""
+
+    task: Task
+
+    @property
+    def model(self) -> nn.Module:
+        """What is trained."""
+        ...
+
+    @property
+    def packs(self) -> bool:
+        """Whether its examples can lie end to end."""
+        ...
+
+    def examples(self, items: Items) -> Examples:
+        """The items as rows of ids."""
+        ...
+
+    def objective(self, smoothing: float) -> Learning:
+        """What is learnt."""
+        ...
+
+    def answers(self, items: Items) -> Answers:
+        """What the model says now, scored."""
+        ...
+
+
+def job_for(base: Base, settings: Tune, labels: Sequence[str]) -> Job:
+    """The one that fits task and model."""
+    if isinstance(base, OwnBase):
+        return Translating(base, settings)
+    model = base.opened.model
+    if settings.task == "classify":
+        return Labelling(base, settings, tuple(labels))
+    return Writing(base, settings) if not hasattr(model, "encoder") else Rewriting(base, settings)
+
+
+PROMPTS: Mapping[Task, str] = {
+    "summarize": "{text}\nTL;DR:\n",  # Radford et al. 2019, section 3.6
+    "translate": "{text}\nTranslation:\n",
+    "generate": "{text}",
+    "classify": "{text}",
+}
+"""What a decoder without a chat template is asked."""
+
+
+def layout(opened: Opened, settings: Tune) -> str:
+    """What a text becomes before a decoder is asked."""
+    usual = "{text}" if opened.words.template else PROMPTS[settings.task]
+    return settings.writing.prompt or usual
+
+
+class Labelling:
+    """Texts -> labels."""
+
+    task: Task = "classify"
+    packs = True
+
+    def __init__(self, base: PretrainedBase, settings: Tune, labels: tuple[str, ...]) -> None:
+        self.opened = base.opened
+        self.numbers = {label: i for i, label in enumerate(labels)}
+        self.labels = labels
+        self.reader = Reader(base.opened, settings.examples.cut)
+        self.longest = settings.examples.longest
+
+    @property
+    def model(self) -> nn.Module:
+        """With a head for labels."""
+        return self.opened.model
+
+    def examples(self, items: Items) -> Examples:
+        """Framed texts, and a number for each."""
+        rows = self._rows(items.texts)
+        return Examples(
+            Rows.of(rows), Rows.of([[self.numbers[one]] for one in items.wanted]), None, self.opened.words.source.pad
+        )
+
+    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
+        rows = [row.ids for row in self.reader.rows(texts)]
+        most = self.longest
+        return rows if most is None else [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in rows]
+
+    def objective(self, smoothing: float) -> Learning:
+        """Cross-entropy of the labels."""
+        return LabelObjective(self.model, smoothing)
+
+    def answers(self, items: Items) -> Answers:
+        """The likeliest label of each, with accuracy, macro-F1 and mean loss."""
+        began = time.perf_counter()
+        model = self.opened.model
+        if not isinstance(model.head, Labels):
+            raise TypeError("labels need a head for them")
+        logits = read_all(model, self._rows(items.texts), None, self.opened.words.source.pad)  # type: ignore[arg-type]
+        true = torch.tensor([self.numbers[one] for one in items.wanted])
+        losses = nn.functional.cross_entropy(logits, true, reduction="none")
+        outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())
+        scores = {
+            "accuracy": accuracy(outputs, items.wanted).value,
+            "macro_f1": macro_f1(outputs, items.wanted, resamples=1).value,
+            "loss": float(losses.mean()),
+        }
+        taken = time.perf_counter() - began
+        return Answers(outputs, scores, tuple(losses.tolist()), (1,) * len(items), logits.numpy(), taken)
+
+
+class Writing:
+    """Prompts -> what follows, by a decoder."""
+
+    packs = True
+
+    def __init__(self, base: PretrainedBase, settings: Tune) -> None:
+        self.task = settings.task
+        self.opened = base.opened
+        self.settings = settings
+        limit = min(base.opened.readable, settings.examples.longest or 2**31)
+        self.longest = None if limit >= 2**31 else limit
+        self.made = settings.generation or _greedy(generation(base.opened.checkpoint), settings.task)
+        self.prompt = layout(base.opened, settings)
+        self._masked: dict[int, tuple[Items, Masks]] = {}  # each part is asked for several times
+
+    @property
+    def model(self) -> nn.Module:
+        """A decoder."""
+        return self.opened.model
+
+    def masked(self, items: Items) -> Masks:
+        """Ids, and which of them are learnt."""
+        if id(items) not in self._masked:
+            self._masked[id(items)] = items, self._mask(items)
+        return self._masked[id(items)][1]
+
+    def _mask(self, items: Items) -> Masks:
+        asked = zip(self.prompts(items.texts), items.wanted, strict=True)
+        talks = items.conversations.items if items.conversations else tuple(exchange(*one) for one in asked)
+        bad = self.settings.data.on_bad_row
+        return mask(self.opened.words, talks, items.places, self.longest, self.settings.examples.cut, on_bad_row=bad)
+
+    def prompts(self, texts: Sequence[str]) -> list[str]:
+        """What a text becomes before the model is asked."""
+        return [self.prompt.replace("{text}", text) for text in texts]
+
+    def examples(self, items: Items) -> Examples:
+        """Each token foresees the next one; only those of answers count."""
+        return self.rows(self.masked(items))
+
+    def rows(self, masks: Masks) -> Examples:
+        """The same of examples that are masked already."""
+        rows = [one for one in masks.examples if len(one.ids) > 1]
+        inputs = Rows.of([one.ids[:-1] for one in rows])
+        targets = Rows.of([one.ids[1:] for one in rows])
+        trained = Rows.of([[int(learned) for learned in one.trained[1:]] for one in rows])
+        return Examples(inputs, targets, trained, self.opened.words.target.pad)
+
+    def objective(self, smoothing: float) -> Learning:
+        """Cross-entropy of the next token."""
+        return NextTokenObjective(self.model, smoothing)
+
+    def answers(self, items: Items) -> Answers:
+        """Of the task generate how surprising the answers are; else what the model writes, scored as its task is."""
+        began = time.perf_counter()
+        if self.task != "generate":
+            writer = Writer(self.opened, Manner(cut=True, layout=self.prompt))
+            found = writer.translate(items.texts, self.made)
+            outputs = [best[0].text.strip() for best in found]
+            return texts_answered(self.task, outputs, items, time.perf_counter() - began)
+        masks = self.masked(items)
+        of_examples = item_losses(self.objective(0.0), self.rows(masks), self.opened.device)
+        losses, tokens = by_item([one.item for one in masks.examples if len(one.ids) > 1], *of_examples, len(items))
+        loss = sum(losses) / max(1, sum(tokens))
+        scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
+        return Answers((), scores, tuple(losses), tuple(tokens), None, time.perf_counter() - began)
+
+
+class Rewriting:
+    """Texts -> texts, by an encoder-decoder of the hub."""
+
+    packs = False
+
+    def __init__(self, base: PretrainedBase, settings: Tune) -> None:
+        self.task = settings.task
+        self.opened = base.opened
+        self.settings = settings
+        writing = settings.writing
+        self.rewriter = Rewriter(base.opened, writing.source_language, writing.target_language, settings.examples.cut)
+        self.made = settings.generation or _greedy(self.rewriter.settings, settings.task)
+
+    @property
+    def model(self) -> nn.Module:
+        """An encoder-decoder."""
+        return self.opened.model
+
+    def examples(self, items: Items) -> Examples:
+        """Both sides with the special tokens that the checkpoint puts around them."""
+        words = self.opened.words
+        sources, targets = self.rewriter.rows(items.texts), self._targets(items.wanted)
+        return Examples(Rows.of(sources), Rows.of(targets), None, words.source.pad, words.target.pad)
+
+    def _targets(self, texts: Sequence[str]) -> list[list[int]]:
+        """As the checkpoint was trained to write them: its language first, where it has languages."""
+        codes, forced = set(self.opened.words.languages.values()), self.rewriter.specials.forced
+        rows = []
+        for framed in self.opened.words.target.framed(texts):
+            ids = framed.ids
+            if codes and forced is not None:
+                ids = [forced if token in codes else token for token in ids]
+                ids = ids if forced in ids else [forced, *ids]
+            rows.append(fitting(ids, self.opened, self.settings.examples.cut, "a target"))
+        return rows
+
+    def objective(self, smoothing: float) -> Learning:
+        """Cross-entropy of the target."""
+        return Objective(self.model, self.rewriter.specials.start, smoothing)
+
+    def answers(self, items: Items) -> Answers:
+        """What it writes, scored."""
+        began = time.perf_counter()
+        outputs = [best[0].text for best in self.rewriter.translate(items.texts, self.made)]
+        return texts_answered(self.task, outputs, items, time.perf_counter() - began)
+
+
+class Translating:
+    """Texts -> texts, by a run of ours."""
+
+    packs = False
+
+    def __init__(self, base: OwnBase, settings: Tune) -> None:
+        self.task = settings.task
+        self.base = base
+        self.made = settings.generation or replace(base.settings.generation, beams=1, best=1)
+
+    @property
+    def model(self) -> nn.Module:
+        """A Transformer or an LSTM."""
+        return self.base.model
+
+    def examples(self, items: Items) -> Examples:
+        """Both sides with their end tokens."""
+        source, target = self.base.vocabularies.source, self.base.vocabularies.target
+        sides = source.encode(items.texts), target.encode(items.wanted)
+        longest = longest_output(self.base.model)
+        too_long = max(len(row) + 1 for side in sides for row in side)
+        if too_long > longest:
+            raise ConfigError(
+                f"a text of {too_long:,} tokens for {self.base.folder.path}",
+                f"at most {longest:,}, the positions of the run",
+                "leaving long texts out with --data.max-length",
+            )
+        return Examples(Rows.of(sides[0], source.eos), Rows.of(sides[1], target.eos), None, source.pad, target.pad)
+
+    def objective(self, smoothing: float) -> Learning:
+        """Cross-entropy of the target."""
+        return Objective(self.model, self.base.vocabularies.target.bos, smoothing)
+
+    def answers(self, items: Items) -> Answers:
+        """What it writes, scored."""
+        began = time.perf_counter()
+        translator = Translator([self.base.model], self.base.vocabularies)
+        outputs = [best[0].text for best in translator.translate(items.texts, self.made)]
+        normalize = self.base.vocabularies.target.normalize  # what tokens cannot say is not asked for
+        right = tuple(tuple(map(normalize, row)) for row in items.right)
+        return texts_answered(self.task, outputs, replace(items, references=right), time.perf_counter() - began)
+
+
+def _greedy(made: Generation, task: Task) -> Generation:
+    """One output of each text; looks are many and beams are slow."""
+    return replace(made, beams=1, best=1, temperature=0.0, max_length=made.max_length if task != "generate" else 64)

@@ -1,0 +1,88 @@
+"""A tuned run on data that it has not seen: read as its training files were, scored as its task is."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from seqwise import device as devices
+from seqwise.checkpoints.run import RunFolder
+from seqwise.data.corpus import TextSettings
+from seqwise.decoding import Generation
+from seqwise.metrics.likelihood import perplexity
+from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions
+from seqwise.tasks.pretrained import Opened, generation
+from seqwise.tasks.settings import Train
+from seqwise.tasks.stored import read_settings
+from seqwise.tasks.translation import Translator
+from seqwise.tasks.tuning.answers import Answers
+from seqwise.tasks.tuning.bases import OwnBase, PretrainedBase
+from seqwise.tasks.tuning.items import Items, known, read
+from seqwise.tasks.tuning.jobs import Job, job_for
+from seqwise.tasks.tuning.settings import Tune
+from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
+
+
+def job_on(found: Opened | tuple[Translator, Train], folder: RunFolder, settings: Tune) -> Job:
+    """The task of a run on its model, opened again."""
+    labels = read_facts(folder).labels
+    if isinstance(found, Opened):
+        return job_for(PretrainedBase(found), settings, labels)
+    small = RunFolder(folder.path / BASE)
+    translator = found[0]
+    base = OwnBase(small, read_settings(small), translator.vocabularies, translator.models[0], translator.device)
+    return job_for(base, settings, labels)
+
+
+def judge(
+    run: str,
+    test: Sequence[str],
+    reading: Callable[[TextSettings], TextSettings],
+    decoding: Callable[[Generation], Generation],
+    where: str = "auto",
+    precision: devices.Precision = "auto",
+    resamples: int = 1000,
+    metric: tuple[str, str, bool] = ("", "13a", False),
+) -> Judged:
+    """Scores, and the worst items first.
+
+    reading, decoding   what becomes of the run's own settings
+    metric              bleu or rouge, or as the task has it; and BLEU's words and case
+    """
+    folder = RunFolder.open(run)
+    settings = read_tune(folder)
+    settings = replace(settings, data=reading(settings.data))
+    notes: list[str] = []
+    items = read(settings, test, notes)
+    known(settings.task, {"the test examples": items}, read_facts(folder).labels)
+    found = open_tuned(run, where, precision)
+    usual = settings.generation or (generation(found.checkpoint) if isinstance(found, Opened) else found[1].generation)
+    settings = replace(settings, generation=decoding(usual))
+    answers = job_on(found, folder, settings).answers(items)
+    if settings.task == "classify":
+        return _labels(answers, items, read_facts(folder).labels, resamples)
+    if settings.task == "generate":
+        return _surprise(answers, items, resamples)
+    measure, tokenize, lowercase = metric
+    rouge = measure == "rouge" or (not measure and settings.task == "summarize")
+    return judge_outputs(
+        answers.outputs, items.right, items.texts, "rouge" if rouge else "bleu", tokenize, lowercase, resamples
+    )
+
+
+def _labels(answers: Answers, items: Items, labels: Sequence[str], resamples: int) -> Judged:
+    true = np.array([labels.index(one) for one in items.wanted])
+    if answers.logits is None:
+        raise TypeError("labels are judged by their logits")
+    return judge_predictions(answers.logits, true, labels, items.texts, resamples)
+
+
+def _surprise(answers: Answers, items: Items, resamples: int) -> Judged:
+    """How well the answers are foreseen, or the texts."""
+    said = [wanted or text for wanted, text in zip(items.wanted, items.texts, strict=True)]
+    sizes = [len(text.encode()) for text in said]
+    scores = perplexity(answers.losses, answers.tokens, sizes, resamples)
+    rates = [nats / max(1, tokens) for nats, tokens in zip(answers.losses, answers.tokens, strict=True)]
+    order = sorted(range(len(items)), key=lambda i: -rates[i])
+    rows = tuple((str(i), f"{rates[i]:.4f}", str(answers.tokens[i]), said[i]) for i in order)
+    return Judged(scores, rows, ("item", "nats a token", "tokens", "text"), ())

@@ -1,0 +1,255 @@
+"""A tuning run, put together for the trainer: examples as batches, objective, weights that move, and looks."""
+
+import copy
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqwise import device as devices
+from seqwise.checkpoints.run import RunFolder
+from seqwise.data.examples import ExampleLoader, Examples, Mixed
+from seqwise.errors import ConfigError
+from seqwise.models import assemble
+from seqwise.models.lora import selected
+from seqwise.tasks.tuning.answers import mean_loss
+from seqwise.tasks.tuning.bases import Base, OwnBase
+from seqwise.tasks.tuning.items import Read
+from seqwise.tasks.tuning.jobs import Job, job_for
+from seqwise.tasks.tuning.settings import OWN_RATES, RATES, Tune
+from seqwise.training import distributed, moving
+from seqwise.training.events import Noted, Sample
+from seqwise.training.loop import Look, Setting
+from seqwise.training.objectives import Anchored, Learning
+from seqwise.training.optim import Weights, adamw
+from seqwise.training.state import TrainingState
+
+SHOWN = 3  # samples of a look
+GAP = 1000  # training examples at most that the gap to the validation examples is measured on
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The examples as rows of ids, before anything is written."""
+
+    read: Read
+    train: Examples
+    valid: Examples
+    replay: Examples | None
+    packed: bool
+
+
+def encode(job: Job, read: Read, settings: Tune) -> Material:
+    """All parts that are trained and looked at."""
+    replay = None if read.replay is None else job.examples(read.replay)
+    packed = settings.examples.packed and job.packs
+    return Material(read, job.examples(read.train), job.examples(read.valid), replay, packed)
+
+
+class Looker:
+    """What a look at the validation examples is: their loss, that of as many training examples, and the task's scores.
+
+    The very model that is trained is looked at, so that no second one fills the memory; afterwards it is as before.
+    """
+
+    def __init__(self, job: Job, material: Material, settings: Tune, where: torch.device, averaged: bool) -> None:
+        self.job, self.material, self.device = job, material, where
+        self.tokens = settings.training.batch_tokens
+        valid = material.read.valid
+        count = settings.evaluation.sentences or len(valid)
+        self.items = valid.select(range(min(count, len(valid))))
+        self.objective = job.objective(0.0)
+        self.sample = _sample(material.train, min(GAP, len(material.valid)))
+        self.averaged = averaged
+
+    def __call__(self, weights: Mapping[str, Tensor]) -> Look:
+        """Look with these weights in the model."""
+        model = self.job.model
+        learning = model.training
+        before = {name: model.get_parameter(name).detach().clone() for name in weights} if self.averaged else {}
+        model.load_state_dict(dict(weights), strict=False)
+        model.eval()
+        try:
+            return self._look()
+        finally:
+            model.load_state_dict(before, strict=False)
+            model.train(learning)
+
+    def _look(self) -> Look:
+        packed = self.material.packed
+        loss = mean_loss(self.objective, self.material.valid, self.tokens, packed, self.device)
+        train = mean_loss(self.objective, self.sample, self.tokens, packed, self.device)
+        scores = {"loss": loss, "train_loss": train, "gap": loss - train}
+        answers = self.job.answers(self.items) if self.job.task != "generate" else None
+        if answers is None:
+            return Look(scores)
+        scores |= {name: value for name, value in answers.scores.items() if name != "loss"}
+        shown = self.items.select(range(min(SHOWN, len(self.items))))
+        triples = zip(shown.texts, shown.wanted, answers.outputs, strict=False)
+        return Look(scores, tuple(Sample(*triple) for triple in triples))
+
+
+def _sample(examples: Examples, count: int) -> Examples:
+    """So many, spread evenly: the same ones at each look."""
+    chosen = np.linspace(0, len(examples) - 1, count).astype(int)
+    return examples.select(chosen)
+
+
+@dataclass(frozen=True)
+class Run:
+    """What `fit` needs."""
+
+    state: TrainingState
+    setting: Setting
+    notes: tuple[str, ...]
+    trained: int
+    """Weights that move."""
+    looking: Job
+    """The job with a whole model."""
+
+
+def rate(settings: Tune, base: Base) -> float:
+    """The learning rate: what was asked for, or what is usual for the method."""
+    usual = OWN_RATES if isinstance(base, OwnBase) else RATES
+    return settings.optimizer.rate or usual[settings.method]
+
+
+def loader_of(settings: Tune, material: Material, group: distributed.Group) -> ExampleLoader | Mixed:
+    """Batches of the training examples, with replayed ones in between where there are any."""
+    parts: dict[str, Any] = {
+        "batch_tokens": settings.training.batch_tokens,
+        "batch_examples": settings.examples.batch,
+        "seed": settings.training.seed,
+        "rank": group.rank,
+        "world": group.world,
+        "packed": material.packed,
+    }
+    main = ExampleLoader(material.train, **parts)
+    if material.replay is None:
+        return main
+    return Mixed(main, ExampleLoader(material.replay, **parts), settings.guard.replay_share)
+
+
+def begin(
+    settings: Tune,
+    base: Base,
+    job: Job,
+    material: Material,
+    folder: RunFolder,
+    group: distributed.Group,
+    stopped: Callable[[], bool],
+    began: float | None,
+) -> Run:
+    """Optimizer, state and setting. Which weights move is settled already (`bases.prepare`)."""
+    training, where = settings.training, devices.pick(settings.training.device)
+    model = job.model
+    objective = _objective(settings, base, job)
+    names = [name for name, _ in model.named_parameters()]
+    dtype = devices.precision(training.precision, where)
+    looking = _apart(job, base, settings, group)
+    watcher = Looker(looking, material, settings, where, settings.evaluation.ema > 0)
+    if training.shard and group.world > 1:
+        wrapped = distributed.shard(objective, assemble.units(model), dtype, group)
+        weights = Weights(model, torch.float32)
+    else:
+        weights = Weights(model, dtype)
+        wrapped = distributed.replicate(objective, group)
+    loader = loader_of(settings, material, group)
+    steps = _steps(settings, loader)
+    optimizer = settings.optimizer.optimizer(rate(settings, base), steps)
+    shares = moving.rates(settings.moving, names)
+    adam = adamw(zip(weights.names, weights.master, strict=True), optimizer, shares)
+    state = TrainingState(weights, adam, loader, settings.evaluation.ema)
+    parts = (training, optimizer, settings.evaluation)
+    setting = Setting(
+        wrapped,
+        *parts,
+        watcher,
+        folder,
+        where,
+        group,
+        stopped,
+        _named(material),
+        began,
+        items="examples",
+        thawing=moving.Thawing.of(weights.names, names, settings.moving.unfreeze),
+        noted=lambda: _replayed(loader, state),
+    )
+    trained = sum(weight.numel() for weight in weights.master)
+    return Run(state, setting, tuple(_notes(settings, loader, trained, model)), trained, looking)
+
+
+def _steps(settings: Tune, loader: ExampleLoader | Mixed) -> int | None:
+    """Updates in all, as the trainer will count them."""
+    training = settings.training
+    limits = [training.steps] if training.steps else []
+    if training.epochs:
+        limits.append(-(-loader.batches(training.epochs) // training.accumulate))
+    return min(limits, default=None)
+
+
+def _objective(settings: Tune, base: Base, job: Job) -> nn.Module:
+    """The task's, anchored to the untouched model where that is asked for."""
+    objective = job.objective(settings.training.label_smoothing)
+    weight = settings.guard.anchor
+    if not weight:
+        return objective
+    if base.fresh:
+        raise ConfigError(
+            f"--anchor {weight:g} with a head for labels that was not trained yet",
+            "a model that answers already",
+            "leaving it out, or --replay",
+        )
+    return anchored(objective, job.model, weight, settings.method)
+
+
+def anchored(objective: Learning, model: nn.Module, weight: float, method: str) -> Anchored:
+    """Under LoRA the untouched model is the same without its adapter; else it is a copy."""
+    if method == "full":
+        return Anchored(objective, copy.deepcopy(model), weight)
+    return Anchored(objective, model, weight, lambda: selected(model, None))
+
+
+def _apart(job: Job, base: Base, settings: Tune, group: distributed.Group) -> Job:
+    """The job that looks: the same, or one with a whole model where the trained one is split among processes."""
+    if not (settings.training.shard and group.world > 1):
+        return job
+    twin = copy.deepcopy(job.model)
+    labels = getattr(job, "labels", ())
+    if isinstance(base, OwnBase):
+        return job_for(replace(base, model=twin), settings, labels)  # type: ignore[arg-type]  # of the same class
+    opened = replace(base.opened, model=twin)  # type: ignore[arg-type]
+    return job_for(replace(base, opened=opened), settings, labels)
+
+
+def _named(material: Material) -> Callable[[int], str]:
+    """Where an item of a batch stands; those of the replay come behind the others."""
+    read = material.read
+    places = (*read.train.places, *(read.replay.places if read.replay else ()))
+    return lambda item: places[item] if item < len(places) else f"example {item + 1}"
+
+
+def _replayed(loader: ExampleLoader | Mixed, state: TrainingState) -> tuple[Noted, ...]:
+    """The share that was replayed in the end."""
+    if not isinstance(loader, Mixed):
+        return ()
+    main, second = loader.counts
+    told: dict[str, float | str] = {
+        "share": loader.actual,
+        "asked": loader.share,
+        "examples": float(main),
+        "replayed": float(second),
+    }
+    return (Noted(state.progress.step, "replay", told),)
+
+
+def _notes(settings: Tune, loader: ExampleLoader | Mixed, trained: int, model: nn.Module) -> list[str]:
+    weights = sum(p.numel() for p in model.parameters())
+    found = [f"model: {weights:,} parameters, {trained:,} of them trained"]
+    if loader.oversized:
+        longer = f"{loader.oversized:,} examples are longer than --training.batch-tokens"
+        found.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")
+    return found

@@ -1,0 +1,177 @@
+"""`seqwise check`: what the data hold, a line each, before a model is trained on them."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.text import Text
+
+from seqwise.checkpoints.download import locate
+from seqwise.checkpoints.hub import open_checkpoint
+from seqwise.checkpoints.run import RunFolder
+from seqwise.data import pretrained
+from seqwise.data.checks import Check, Part, Room, checks_for, learnt
+from seqwise.data.conversations import Conversations
+from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
+from seqwise.data.instructions import Form, InstructionSettings, read_instructions
+from seqwise.data.masking import mask
+from seqwise.data.pretrained import Pretrained
+from seqwise.data.text import read_labelled, read_pairs
+from seqwise.data.tokens import Vocabularies
+from seqwise.errors import ConfigError, SeqwiseError
+from seqwise.tasks.pretrained import is_run
+from seqwise.tasks.stored import read_settings
+from seqwise.training.console import printable
+
+Task = Literal["classify", "translate", "summarize", "generate"]
+STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red"}
+
+
+@dataclass(frozen=True)
+class Checked:
+    """All that was looked at."""
+
+    checks: tuple[Check, ...]
+
+    @property
+    def exit_code(self) -> int:
+        """2 where a check failed, else 0: a warning is no failure."""
+        return 2 * any(check.level == "FAIL" for check in self.checks)
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return {"checks": [check.to_dict() for check in self.checks]}
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """One line for each, never wrapped, so that grep finds whole ones."""
+        width = max((len(check.name) for check in self.checks), default=0)
+        for check in self.checks:
+            rows = f" At {', '.join(map(printable, check.rows))}." if check.rows else ""
+            mend = f" Try {printable(check.mend)}." if check.mend else ""
+            line = f"{check.name:{width}}  {printable(check.told)}{'.' * bool(rows or mend)}{rows}{mend}"
+            yield Text.assemble((check.level, STYLES[check.level]), "  ", line, no_wrap=True, overflow="ignore")
+
+
+def check(
+    data: tuple[str, ...] = (),
+    *,
+    valid: tuple[str, ...] = (),
+    test: tuple[str, ...] = (),
+    task: Task = "classify",
+    model: str | None = None,
+    revision: str | None = None,
+    format: Format = "auto",  # noqa: A002  # the name of the flag
+    form: Form = "auto",
+    encoding: str = "utf-8",
+    text: str | None = None,
+    label: str | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    on_bad_row: Literal["stop", "skip"] = "skip",
+) -> Checked:
+    """Look for what spoils a training: duplicates, leaks, contradictions, rare labels, cut-off texts.
+
+    One line a check: PASS, WARN or FAIL, what was found, the first rows where, and what to do. Nothing is changed.
+    Ends with 0, or with 2 where a check fails.
+
+    Args:
+        data: What will be trained on: tables, two aligned files, or for --task generate JSON and plain text.
+        valid: What it will be validated with.
+        test: What it will be tested on.
+        task: classify reads texts and labels; translate and summarize read source and target; generate reads
+            instructions, conversations or plain texts.
+        model: A checkpoint or a run, whose tokenizer then tells how much would be cut off.
+        revision: Branch, tag or commit of a model on the hub.
+        format: Of tables and aligned files; auto goes by their endings.
+        form: Of the rows of --task generate; auto goes by their keys.
+        encoding: Of text files, by any name that Python knows.
+        text: Column of a labelled text.
+        label: Column of its label.
+        source: Column of what is read; of --task generate the entry of the prompt, if not "prompt".
+        target: Column of what is written; of --task generate the entry of the answer, if not "completion".
+        on_bad_row: skip a row that cannot be read, and count it, or stop there.
+
+    Example:
+        seqwise check train.tsv --test test.tsv
+    """
+    if not data:
+        raise ConfigError("no data", "the files to check", "seqwise check train.tsv")
+    reading = TextSettings(
+        format=format, encoding=encoding, text=text, label=label, source=source, target=target, on_bad_row=on_bad_row
+    )
+    try:
+        read = {
+            name: _read(paths, task, reading, form)
+            for name, paths in (("train", data), ("valid", valid), ("test", test))
+            if paths
+        }
+    except SeqwiseError as error:
+        raise _renamed(error, task) from None
+    parts = {name: Part.of(name, found) for name, found in read.items()}
+    words, longest, shared = _words(model, revision) if model is not None else (None, None, False)
+    room = None if words is None else Room(_counter(words, shared or task == "generate"), longest, shared)
+    found = checks_for(parts["train"], parts.get("valid"), parts.get("test"), room=room)
+    talks = read["train"]
+    if words is not None and isinstance(talks, Conversations):
+        masks = mask(words, talks.items, parts["train"].places, longest, cut=True, on_bad_row="skip")
+        found = (*found, learnt(masks, words.ends, parts["train"]))
+    return Checked(found)
+
+
+def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:
+    match task:
+        case "classify":
+            return read_labelled(paths, reading)
+        case "generate":
+            asked = InstructionSettings(
+                format=form,
+                encoding=reading.encoding,
+                prompt=reading.source,
+                answer=reading.target,
+                on_bad_row=reading.on_bad_row,
+            )
+            return read_instructions(paths, asked)
+    return read_pairs(paths, reading)
+
+
+def _renamed(error: SeqwiseError, task: Task) -> SeqwiseError:
+    """A fault names the flags of this verb."""
+    names = {"--data.": "--"}
+    if task == "generate":
+        names = {"--data.prompt": "--source", "--data.answer": "--target", "--data.format": "--form", **names}
+
+    def ours(text: str) -> str:
+        for theirs, name in names.items():
+            text = text.replace(theirs, name)
+        return text
+
+    return type(error).of(
+        [
+            replace(fault, given=ours(fault.given), allowed=ours(fault.allowed), mend=ours(fault.mend))
+            for fault in error.faults
+        ]
+    )
+
+
+def _words(model: str, revision: str | None) -> tuple[Pretrained, int | None, bool]:
+    """The tokenizer of a model, what the model takes, and whether text and answer share that. No weights are read."""
+    if is_run(model):
+        folder = RunFolder.open(model)
+        both = Vocabularies.load(folder.path)
+        positions = getattr(read_settings(folder).model, "positions", None)
+        longest = positions.longest if positions is not None and positions.kind == "learned" else None
+        target = both.target
+        return Pretrained(both.source, target, None, {}, None, longest, (target.eos,), {}), longest, False
+    found = open_checkpoint(locate(model, revision))
+    words = pretrained.load(found.folder, {**found.config, **found.generation})
+    told = found.config.get("max_position_embeddings") or found.config.get("n_positions")
+    limits = [limit for limit in (words.longest, told) if isinstance(limit, int)]
+    return words, min(limits, default=None), found.head.task == "tokens" and not found.config.get("is_encoder_decoder")
+
+
+def _counter(words: Pretrained, bare: bool) -> Callable[[Sequence[str]], list[int]]:
+    """How many tokens texts have; with the special ones around them, where these are not the chat template's."""
+    if bare:
+        return lambda texts: list(map(len, words.source.encode(texts)))
+    return lambda texts: [len(framed.ids) for framed in words.source.framed(texts)]
