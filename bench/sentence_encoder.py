@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from _work import tell, timed
 from seqwise import device
 from seqwise.checkpoints import hub
-from seqwise.decoding.reading import batches, read_all
+from seqwise.decoding.reading import read_all
 from seqwise.models.compact import settle
 
 
@@ -61,7 +61,6 @@ def main(folder: str, file: str, precision: str = "fp32", rounds: int = 5, count
                 seconds[name].append(time.perf_counter() - clock)
                 busy[name].append(time.process_time() - used)
     real = sum(map(len, rows))
-    ours = sum(len(places) * len(rows[places[-1]]) for places in batches([len(row) for row in rows]))
     padded = sum(len(part) * max(map(len, part)) for part in (rows[i : i + 32] for i in range(0, len(rows), 32)))
     size, square = 1024, torch.randn(1024, 1024)
     peak = 2 * size**3 / timed(lambda: torch.mm(square, square))
@@ -80,7 +79,6 @@ def main(folder: str, file: str, precision: str = "fp32", rounds: int = 5, count
         ratio=statistics.median(ratios),
         spread=[round(min(ratios), 2), round(max(ratios), 2)],
         processor_ratio=statistics.median(spent),
-        padding=ours / real - 1,
         peer_padding=padded / real - 1,
         floor_s=flops / peak,
         seconds=statistics.median(seconds["ours"]),

@@ -4,7 +4,7 @@ checkpoints and how far they are from their oracle.
     python docs/generate.py            rewrite what is stale; `make fix` calls this
     python docs/generate.py --check    write nothing, name the stale pages, exit with 1 if there are any
 
-Such a place stands between two comments, `<!-- generated: seqwise train --help -->` (or `settings`,
+Such a place stands between two comments, `<!-- generated: seqwise train --help -->` (or `settings`, `settings of tune`,
 `families`, `gate`) and `<!-- end -->`. Text outside of them is written by people and left alone.
 """
 
@@ -39,13 +39,16 @@ def command_help(words: list[str]) -> str:
     return "\n".join(["```text", *lines, "```"])
 
 
-def settings() -> str:
-    """Every setting of `seqwise train`: a heading for each section, a table below it."""
+def settings(verb: str = "train") -> str:
+    """Every setting of `seqwise train` or `tune`: a heading for each section, a table below it."""
     from seqwise.config import describe
     from seqwise.tasks import Train
+    from seqwise.tasks.tuning import Tune
 
     blocks = []
-    for (section, only), rows in groupby(describe(Train), lambda row: (row.section, row.only)):
+    for (section, only), rows in groupby(
+        describe({"train": Train, "tune": Tune}[verb]), lambda row: (row.section, row.only)
+    ):
         where = f" of {_article(only)}" if only else ""
         title = f"`{section}`{where}" if section else "The run"
         blocks += [f"## {title}", "", *_table(rows), ""]
@@ -138,8 +141,8 @@ def content(what: str) -> str:
     words = what.split()
     if words[0] == "seqwise":
         return command_help(words[1:])
-    if words == ["settings"]:
-        return settings()
+    if words[0] == "settings":
+        return settings(words[-1] if words[1:] else "train")
     if words == ["families"]:
         return families()
     if words == ["gate"]:

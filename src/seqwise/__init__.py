@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from seqwise.verbs.evaluate import evaluate
     from seqwise.verbs.export import export
     from seqwise.verbs.inspect import inspect
+    from seqwise.verbs.plan import plan
     from seqwise.verbs.predict import predict
     from seqwise.verbs.train import train
     from seqwise.verbs.tune import tune
@@ -57,14 +58,14 @@ __all__ = [
     "evaluate",
     "export",
     "inspect",
+    "plan",
     "predict",
     "train",
     "tune",
 ]
 
-_LATE = {
-    verb: f"seqwise.verbs.{verb}" for verb in ("blend", "check", "demo", "doctor", "evaluate", "export", "inspect", "predict", "train", "tune")
-}
+_VERBS = ("blend", "check", "demo", "doctor", "evaluate", "export", "inspect", "plan", "predict", "train", "tune")
+_LATE = {verb: f"seqwise.verbs.{verb}" for verb in _VERBS}
 """Where the names stand that are imported when first used."""
 
 

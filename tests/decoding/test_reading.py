@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seqwise.decoding.reading import batches, read_all
+from seqwise.decoding.reading import batches, read_all, unpadded
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build_pretrained, initialise
 from seqwise.models.heads import LabelsSettings, pooled
@@ -29,6 +29,16 @@ def test_every_text_is_in_one_batch_within_the_budget(budget):
         longest = lengths[batch[-1]]
         assert len(batch) == 1 or longest * len(batch) <= budget
         assert longest <= 1.1 * lengths[batch[0]] + 1
+
+
+@pytest.mark.parametrize("budget", [1, 64, 10_000])
+def test_without_padding_every_text_is_in_one_batch_within_the_budget(budget):
+    lengths = [len(row) for row in texts()]
+    found = list(unpadded(lengths, budget))
+    assert sorted(place for batch in found for place in batch) == list(range(len(lengths)))
+    for batch in found:
+        assert len(batch) == 1 or sum(lengths[place] for place in batch) <= budget
+        assert [lengths[place] for place in batch] == sorted(lengths[place] for place in batch)
 
 
 @pytest.mark.parametrize("pool", ["mean", "first", "last"])

@@ -3,8 +3,9 @@ import torch
 
 from seqwise.errors import ConfigError
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
-from seqwise.models.assemble import build, count
+from seqwise.models.assemble import build, build_classifier, build_decoder, count, units
 from seqwise.models.embeddings import EmbeddingSettings
+from seqwise.models.heads import LabelsSettings
 from seqwise.models.lstm import LSTMSettings
 
 SMALL = TransformerSettings(width=16, layers=1, heads=2, feed_forward=FeedForwardSettings(width=32))
@@ -62,3 +63,22 @@ def test_fused_projections_start_as_if_they_were_separate():
     weight = model.encoder.layers[0].attend.qkv.weight
     assert bound * 0.95 < weight.abs().max().item() <= bound
     assert model.encoder.embed.weight[0].abs().max() == 0
+
+
+def test_a_classifier_and_a_decoder_have_the_parameters_one_counts_by_hand():
+    w, f, v, labels = 16, 32, 50, 3
+    layer = 4 * w * w + 4 * w + 2 * w * f + f + w + 2 * 2 * w
+    trunk = v * w + layer + 2 * w
+    classifier = build_classifier(SMALL, LabelsSettings(labels=labels), v)
+    assert sum(p.numel() for p in classifier.parameters()) == trunk + w * labels + labels
+    assert sum(p.numel() for p in build_decoder(SMALL, v).parameters()) == trunk  # the output is the table
+    free = build_decoder(tied("none"), v)
+    assert free.head.weight is not free.decoder.embed.weight
+
+
+def test_the_parts_of_a_model_that_are_gathered_one_by_one_are_its_layers():
+    both = build(TransformerSettings(width=16, layers=2, decoder_layers=1, heads=2), 50, 50)
+    assert units(both) == [*both.encoder.layers, *both.decoder.layers]
+    decoder = build_decoder(SMALL, 50)
+    assert units(decoder) == [*decoder.decoder.layers]
+    assert units(build_classifier(LSTMSettings(width=16, layers=1), LabelsSettings(), 50)) == []

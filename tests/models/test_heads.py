@@ -30,6 +30,48 @@ def test_loss_and_gradients_equal_cross_entropy(smoothing, biased, chunk, monkey
         torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-5)
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("chunk", [64, 10**6])
+def test_bounded_scores_are_projected_in_chunks_too(smoothing, chunk, monkeypatch):
+    """Gemma 2's: loss and gradients of all logits at once."""
+    monkeypatch.setattr(vocabulary_loss, "CHUNK", chunk)
+    inputs, target = [torch.randn(19, 8), torch.randn(31, 8), torch.randn(31)], torch.randint(31, (19,))
+    results = []
+    for loss_of in (
+        lambda h, w, b: smoothed_loss(h, w, b, target, smoothing, 1.5),
+        lambda h, w, b: functional.cross_entropy(
+            1.5 * torch.tanh(functional.linear(h, w, b) / 1.5), target, reduction="sum", label_smoothing=smoothing
+        ),
+    ):
+        leaves = [x.clone().requires_grad_() for x in inputs]
+        loss = loss_of(*leaves)
+        loss.backward()
+        results.append([loss.detach(), *(x.grad for x in leaves)])
+    for ours, theirs in zip(*results, strict=True):
+        torch.testing.assert_close(ours, theirs, atol=1e-4, rtol=1e-5)
+    with torch.no_grad():
+        torch.testing.assert_close(smoothed_loss(*inputs, target, smoothing, 1.5), results[0][0], atol=1e-4, rtol=1e-5)
+
+
+@pytest.mark.parametrize("trained", [(True, False, False), (False, True, False), (False, False, True)])
+def test_what_is_frozen_gets_no_gradient_nor_memory(trained):
+    """Nothing of the size of a frozen weight is made: the largest allocation is the chunk of logits."""
+    inputs = [torch.randn(9, 64), torch.randn(200, 64), torch.randn(200)]
+    target = torch.randint(200, (9,))
+    leaves = [x.clone().requires_grad_(wanted) for x, wanted in zip(inputs, trained, strict=True)]
+    with torch.profiler.profile(profile_memory=True) as seen:
+        smoothed_loss(*leaves, target).backward()
+    largest = max(event.cpu_memory_usage for event in seen.events() if event.name in ("aten::empty", "aten::zeros"))
+    assert (largest >= 200 * 64 * 4) == trained[1]
+    exact = [x.clone().requires_grad_() for x in inputs]
+    functional.cross_entropy(functional.linear(*exact), target, reduction="sum").backward()
+    for leaf, right, wanted in zip(leaves, exact, trained, strict=True):
+        if wanted:
+            torch.testing.assert_close(leaf.grad, right.grad, atol=1e-4, rtol=1e-5)
+        else:
+            assert leaf.grad is None
+
+
 def test_the_loss_without_gradient_is_the_same():
     h, w, y = torch.randn(9, 8), torch.randn(31, 8), torch.randint(31, (9,))
     leaf = h.clone().requires_grad_()

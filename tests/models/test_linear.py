@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.linear import Linear, Packed, linear, pack
+from seqwise.models.linear import FUSED, Linear, Packed, instructions, linear, pack, packed_for_many
+from seqwise.models.pointwise import activate
 
 BF16 = torch.bfloat16
 here = pytest.mark.skipif(
@@ -49,6 +50,47 @@ def test_what_is_frozen_gets_no_gradient():
     linear(x, weight, bias, "relu").sum().backward()
     assert x.grad is not None
     assert weight.grad is None
+
+
+def test_nothing_is_kept_for_what_is_frozen():
+    """Neither the input of a frozen weight nor the weight of a frozen input: memory."""
+
+    def kept(x, weight):
+        held = []
+        with torch.autograd.graph.saved_tensors_hooks(lambda t: held.append(t.data_ptr()) or t, lambda t: t):
+            linear(x, weight, None)
+        return held
+
+    x, weight, _ = parts()
+    assert kept(x.clone().requires_grad_(), weight) == [weight.data_ptr()]
+    trained = weight.clone().requires_grad_()
+    assert kept(x, trained) == [x.data_ptr()]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, BF16])
+@pytest.mark.parametrize("then", FUSED)
+@pytest.mark.parametrize("rows", [2, 300])
+def test_every_activation_follows_the_product(then, dtype, rows):
+    """With gradients it is a step of its own, without them part of the product where oneDNN does that."""
+    x, weight, bias = parts(rows, dtype=dtype)
+    exact = activate(functional.linear(x.double(), weight.double(), bias.double()), then)
+    tolerance = {"rtol": 1e-5, "atol": 1e-4} if dtype == torch.float32 else {"rtol": 2**-6, "atol": 0.1}
+    torch.testing.assert_close(linear(x, weight, bias, then).double(), exact, **tolerance)
+    trained = linear(x.requires_grad_(), weight, bias, then)
+    torch.testing.assert_close(trained.detach().double(), exact, **tolerance)
+    trained.sum().backward()
+    assert x.grad is not None
+
+
+def test_fp32_weights_are_packed_for_a_while_only():
+    model = nn.Sequential(Linear(24, 33), nn.ReLU(), Linear(33, 8)).requires_grad_(False)
+    x = torch.randn(400, 24)
+    expected = model(x)
+    with packed_for_many(model), torch.no_grad():
+        assert [part.packed is None for part in (model[0], model[2])] == [not instructions()] * 2
+        torch.testing.assert_close(model(x), expected, atol=1e-5, rtol=1e-5)
+    assert model[0].packed is None
+    assert model[2].packed is None
 
 
 @here

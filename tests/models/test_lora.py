@@ -198,6 +198,21 @@ def test_a_packed_weight_gives_the_same():
     torch.testing.assert_close(layer(x), before)
 
 
+def test_exact_pairs_on_rounded_weights_get_exact_gradients():
+    """As after loading: pairs in fp32 beside weights and vectors in bf16."""
+    layer, same = product(dtype=BF16), product(dtype=BF16)
+    same.load_state_dict(layer.state_dict())
+    same.to(BF16)
+    x = torch.randn(6, 16).to(BF16)
+    for one in (layer, same):
+        y = one(x)
+        y.backward(torch.ones_like(y))
+    for name, weight in layer.named_parameters():
+        if "lora" in name:
+            assert weight.dtype == weight.grad.dtype == torch.float32
+            torch.testing.assert_close(weight.grad, same.get_parameter(name).grad.float(), rtol=0.05, atol=0.05)
+
+
 # ---- whole models
 
 
@@ -349,8 +364,10 @@ def test_whole_modules_stay_after_merging():
     with torch.no_grad():
         shaken(model).head.weight.mul_(2.0)
         answer = model(*given)
-        lora.merge(model)
+        assert lora.merge(model).untied == ("head",)  # its weight was the table's
         torch.testing.assert_close(model(*given), answer, rtol=1e-5, atol=1e-5)
+        lora.attach(model, LoraSettings(also=("head", "decoder.last_norm")))
+        assert lora.merge(model).untied == ()
 
 
 def test_targets_are_names_ends_and_patterns():
@@ -393,6 +410,8 @@ def theirs(i):
         ({"ranks": ("(=8",)}, "before the ="),
         ({"alphas": ("up=-1",)}, "a number above 0"),
         ({"also": ("heads",)}, "Try --lora.also head"),
+        ({"ranks": ("feed.upp=8",)}, "no weight that is adapted.*Try --lora.ranks feed.up=8"),
+        ({"targets": ("cross",), "alphas": ("up=1",)}, "--lora.alphas up=1, which is no weight that is adapted"),
     ],
 )
 def test_what_cannot_be_meant_is_said(settings, said):
@@ -445,6 +464,27 @@ def test_a_quantized_weight_learns_as_the_weight_that_it_stands_for(then):
     for name, weight in plain.named_parameters():
         if "lora" in name:
             torch.testing.assert_close(layer.get_parameter(name).grad, weight.grad)
+
+
+def test_checkpointing_turns_four_bits_back_twice_and_not_three_times(monkeypatch):
+    """Once forward, once when a layer is computed again, and that one serves its gradient; the same gradients."""
+    torch.manual_seed(1)
+    model = nf4.quantize(build(SIZE, 50, 50).eval())
+    given = (torch.randint(4, 50, (3, 7)), torch.tensor([7, 3, 5]), torch.randint(4, 50, (3, 6)))
+    lora.attach(model, LoraSettings(rank=3))
+    shaken(model)
+    model.encoder.embed.weight.requires_grad_(True)  # so that every layer makes a gradient of what it reads
+    asked, made = [], nf4.NF4Linear.dequantized
+    monkeypatch.setattr(nf4.NF4Linear, "dequantized", lambda layer, *told: asked.append(layer) or made(layer, *told))
+    slopes = []
+    for wanted in (False, True):
+        model.encoder.checkpointing = model.decoder.checkpointing = wanted
+        model.zero_grad()
+        asked.clear()
+        model(*given).square().sum().backward()
+        slopes.append({name: model.get_parameter(name).grad.clone() for name in lora.trained(model)})
+        assert {asked.count(layer) for layer in nf4.layers(model)} == {2}
+    assert all(torch.equal(slope, slopes[1][name]) for name, slope in slopes[0].items())
 
 
 @pytest.mark.parametrize("dora", [False, True])

@@ -4,6 +4,8 @@ import pytest
 import torch
 from torch import nn
 
+from seqwise.models.assemble import build_classifier
+from seqwise.models.heads import LabelsSettings
 from seqwise.models.lstm import LSTMSettings
 from seqwise.models.recurrent import RecurrentTranslator
 
@@ -307,3 +309,20 @@ def test_it_learns_to_reverse(feed):
             written.append(last)
     right = (torch.stack(written, 1) == targets) | (targets == 0)
     assert right.all(1).float().mean() >= 0.9
+
+
+@pytest.mark.parametrize("gathering", ["last", "mean", "max"])
+@pytest.mark.parametrize("both", [True, False])
+def test_a_classifier_gathers_what_one_computes_by_hand_and_padding_changes_nothing(gathering, both):
+    settings = LSTMSettings(width=8, embedding_width=6, layers=2, bidirectional=both)
+    model = build_classifier(settings, LabelsSettings(labels=3), VOCABULARY, gathering=gathering).eval()
+    inputs, lengths, _ = sentences()
+    scores = model(inputs, lengths)
+    for i, length in enumerate(lengths.tolist()):
+        row = inputs[i : i + 1, :length]
+        torch.testing.assert_close(model(row), scores[i : i + 1])
+        outputs, _ = model.encoder(row, None)  # (1, S, W2)
+        forwards, backwards = outputs[0, -1, :8], outputs[0, 0, 8:]
+        by_hand = {"last": torch.cat((forwards, backwards)), "mean": outputs[0].mean(0), "max": outputs[0].amax(0)}
+        torch.testing.assert_close(model.hidden(row, lengths[i : i + 1])[0, 0], by_hand[gathering])
+        torch.testing.assert_close(model.head.out(by_hand[gathering]), scores[i])

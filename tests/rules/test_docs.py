@@ -11,6 +11,7 @@ import pytest
 
 from seqwise.config import describe
 from seqwise.tasks import Train
+from seqwise.tasks.tuning import Tune
 from seqwise.verbs import VERBS
 
 FENCE = re.compile(r"^(```|~~~).*?^\1", re.MULTILINE | re.DOTALL)
@@ -43,10 +44,11 @@ def test_a_cell_of_a_table_keeps_its_text(generate):
     assert generate._cell("a | b, 2 * 3 * 4, `x_y | z`, <s>") == "a \\| b, 2 \\* 3 \\* 4, `x_y \\| z`, \\<s>"
 
 
-def test_the_page_of_settings_has_every_setting(root):
-    page = (root / "docs" / "settings.md").read_text()
-    names = [setting.name.replace("_", "-") for setting in describe(Train)]
-    assert [name for name in names if f"| `--{name}` |" not in page] == []
+@pytest.mark.parametrize(("page", "settings"), [("settings.md", Train), ("settings-tune.md", Tune)])
+def test_the_page_of_settings_has_every_setting(root, page, settings):
+    text = (root / "docs" / page).read_text()
+    names = [setting.name.replace("_", "-") for setting in describe(settings)]
+    assert [name for name in names if f"| `--{name}` |" not in text] == []
 
 
 def test_every_verb_has_its_page_with_its_help(root):

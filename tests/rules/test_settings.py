@@ -8,8 +8,10 @@ import pytest
 
 from seqwise.config import describe, from_mapping, resolve, to_yaml
 from seqwise.tasks import Train
+from seqwise.tasks.tuning import Tune
 
 FIELDS = 12
+ROOTS = (Train, Tune)
 
 
 def _classes(kind):
@@ -22,7 +24,7 @@ def _classes(kind):
                 yield from _classes(member)
 
 
-CLASSES = sorted(set(_classes(Train)), key=lambda kind: kind.__name__)
+CLASSES = sorted({kind for root in ROOTS for kind in _classes(root)}, key=lambda kind: kind.__name__)
 
 
 @pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
@@ -39,18 +41,22 @@ def _classes_of(hint):
     return [member for member in members if dataclasses.is_dataclass(member)]
 
 
-def test_every_setting_says_what_it_means():
-    assert [setting.name for setting in describe(Train) if len(setting.meaning.split()) < 2] == []
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_setting_says_what_it_means(root):
+    assert [setting.name for setting in describe(root) if len(setting.meaning.split()) < 2] == []
 
 
-def test_meanings_end_like_sentences():
-    assert [setting.name for setting in describe(Train) if not setting.meaning.rstrip().endswith(".")] == []
+@pytest.mark.parametrize("root", ROOTS)
+def test_meanings_end_like_sentences(root):
+    assert [setting.name for setting in describe(root) if not setting.meaning.rstrip().endswith(".")] == []
 
 
-def test_the_defaults_are_settings_that_can_be_written_and_read(tmp_path):
+@pytest.mark.parametrize("given", [Train(), Tune(base="model", train=("train.tsv",))], ids=["train", "tune"])
+def test_the_defaults_are_settings_that_can_be_written_and_read(tmp_path, given):
     file = tmp_path / "defaults.yaml"
-    file.write_text(to_yaml(Train(), comments=True))
-    assert resolve(Train, file, ()) == Train() == from_mapping(Train, {})
+    file.write_text(to_yaml(given, comments=True))
+    told = {} if given == Train() else {"base": "model", "train": ["train.tsv"]}
+    assert resolve(type(given), file, ()) == given == from_mapping(type(given), told)
 
 
 def test_every_example_is_a_settings_file_without_fault(root):

@@ -12,10 +12,11 @@
     hub            such a folder as a model, and back
     soundness      whether its config.json makes sense
     shards, names  its tensors, and which part of ours each fills
+    quantized      tensors in four bits, as bitsandbytes lays them out
     families       what a table of a family is made of; rules that several need (rules)
     encoders, decoders, encoder_decoders, modernbert      the tables
     sentence_pooling                                      how a sentence encoder makes one vector of many
-    export, export_onnx, export_ctranslate2               for other programs
+    export, export_onnx, export_ctranslate2, export_nf4   for other programs
 
 What is read here was written by anyone: it is checked, and no code of it is ever run.
 """

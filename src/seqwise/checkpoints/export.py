@@ -6,7 +6,7 @@
         write_config(folder, written)
         copy_files(checkpoint.folder, folder)           of a checkpoint; or write_tokenizer(), for a run
 
-Other formats stand in `export_ctranslate2.py` and `export_onnx.py`.
+Other formats stand in `export_ctranslate2.py`, `export_onnx.py` and `export_nf4.py`.
 """
 
 import json
@@ -69,6 +69,16 @@ def fresh_folder(out: Path, source: Path, overwrite: bool = False) -> Iterator[P
 
     source   the model that is exported, which must not be overwritten
     """
+    filled = must_be_free(out, source, overwrite)
+    place = out.resolve()
+    with publishing(place) as folder:
+        yield folder
+        if filled:
+            discard(place)
+
+
+def must_be_free(out: Path, source: Path, overwrite: bool = False) -> bool:
+    """Refuse a folder that `fresh_folder` would refuse; whether there is something in it that may go."""
     place, origin = out.resolve(), source.resolve()
     if place == origin or place in origin.parents:
         raise CheckpointError(f"--out {out}, where the model itself lies", "another folder", f"--out {out}-export")
@@ -85,10 +95,7 @@ def fresh_folder(out: Path, source: Path, overwrite: bool = False) -> Iterator[P
             f"a folder with {CONFIG} and {WEIGHTS}, model.bin or model.onnx to overwrite",
             "--out with another name; nothing was deleted",
         )
-    with publishing(place) as folder:
-        yield folder
-        if filled:
-            discard(place)
+    return filled
 
 
 def to_hub(model: Pretrained, ids: Mapping[str, Any], families: Sequence[Family] | None = None) -> Checkpoint:
@@ -164,13 +171,19 @@ def _head(family: Family, model: Pretrained, config: dict[str, Any]) -> tuple[st
 
 
 def write_weights(
-    folder: Path, model: Pretrained, checkpoint: Checkpoint, dtype: torch.dtype | None = None, largest: int = SHARD
+    folder: Path,
+    model: Pretrained,
+    checkpoint: Checkpoint,
+    dtype: torch.dtype | None = None,
+    largest: int = SHARD,
+    packed: bool = False,
 ) -> None:
     """model.safetensors, or shards of at most `largest` bytes with an index, as transformers writes them.
 
-    dtype   of the numbers; as they are unless given
+    dtype    of the numbers; as they are unless given
+    packed   weights in four bits as they are, see `export_nf4`; in full unless asked for
     """
-    told = hub.state(model, checkpoint)
+    told = hub.state(model, checkpoint, packed)
     bias, head = checkpoint.head.weights.get("head.bias"), model.head
     if isinstance(bias, Raw) and isinstance(head, NextToken) and bias.names[0] not in told:
         told[bias.names[0]] = torch.zeros(1, len(head.weight), dtype=head.weight.dtype)

@@ -184,7 +184,7 @@ def load(
     prefix = _prefix(checkpoint, shards)
     wanted = pieces(checkpoint.family, checkpoint.head, model, prefix)
     _must_fit(checkpoint, model, shards, wanted)
-    owners = _owners(model)
+    owners = places(model)
     four = quantized.chosen(model, wanted, shards, quantize)
 
     def weight_of(name: str) -> Tensor | tuple[Quantized, ...]:
@@ -248,7 +248,7 @@ def _prefix(checkpoint: Checkpoint, shards: Shards) -> str:
     return prefix if any(name.startswith(prefix) for name in shards) else ""
 
 
-def _owners(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
+def places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
     """Every place of each weight, by its first name: shared ones have several."""
     first: dict[int, str] = {}
     owners: dict[str, list[tuple[nn.Module, str]]] = {}
@@ -330,8 +330,7 @@ def state(model: nn.Module, checkpoint: Checkpoint, packed: bool = False) -> dic
     told: dict[str, Tensor] = {}
     for name, parts in pieces(checkpoint.family, checkpoint.head, empty(checkpoint) if four else model, prefix).items():
         if packed and name in four:
-            for part, codes in zip(parts, four[name].parts, strict=True):
-                told |= quantized.tensors(part.written[0], codes, four[name].dtype)
+            told |= quantized.packed(parts, four[name])
             continue
         weight = four[name].dequantized(four[name].dtype) if name in four else weights[name]
         for part in parts:

@@ -28,7 +28,7 @@ from seqwise.checkpoints.shards import Shards
 from seqwise.errors import CheckpointError
 from seqwise.models import nf4_codec
 from seqwise.models.linear import Linear
-from seqwise.models.nf4 import products
+from seqwise.models.nf4 import NF4Linear, products
 from seqwise.models.nf4_codec import GROUP, Quantized
 
 METHOD, KEY = "bitsandbytes", "quantization_config"
@@ -185,6 +185,20 @@ def codes(parts: tuple[Piece, ...], shards: Shards, read: Callable[[Piece], Tens
             stored = nf4_codec.quantize(read(replace(part, first=0)))
         found.append(stored)
     return tuple(found)
+
+
+def packed(parts: tuple[Piece, ...], layer: NF4Linear) -> dict[str, Tensor]:
+    """All weights that lie in one of our layers, as bitsandbytes writes them."""
+    if layer.rows != tuple(part.rows for part in parts):
+        raise CheckpointError(
+            given=f"{parts[0].written[0]} put into four bits with rows that are others in the file ({layer.rows})",
+            allowed="each tensor of the file by itself",
+            mend="loading the checkpoint in four bits, or writing it in full",
+        )
+    found: dict[str, Tensor] = {}
+    for part, one in zip(parts, layer.parts, strict=True):
+        found |= tensors(part.written[0], one, layer.dtype)
+    return found
 
 
 def tensors(name: str, part: Quantized, dtype: torch.dtype) -> dict[str, Tensor]:

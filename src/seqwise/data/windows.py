@@ -46,7 +46,7 @@ class WindowLoader(Turns):
         random = np.random.default_rng((self._seed, epoch))
         span = len(self._ids) - 1  # tokens that have one behind them
         count = max(1, span // self._context - 1)  # one less than there could be, so that there is room to shift
-        offset = random.integers(0, min(self._context, span - count * self._context + 1))
+        offset = random.integers(0, span - count * self._context + 1)
         starts = offset + self._context * random.permutation(count)
         if count > self._rows:  # all batches are full: a few windows, others each time, are passed over
             starts = starts[: count // self._rows * self._rows]

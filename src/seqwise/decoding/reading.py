@@ -1,19 +1,27 @@
-"""Many texts read by an encoder: sorted by length, in batches filled to a token budget, put back in the order given.
+"""Many texts read by an encoder, or by a decoder that names labels: sorted by length, in batches filled to a token
+budget, put back in the order given.
 
-Next to no position is padding then, which in batches of the order given is nearly half of the work.
+The texts of a batch stand end to end, so that no position is padding, which in batches of the order given is nearly
+half of the work. `batches` is for models that want a row for each text: sorted, next to none is padding there either.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from itertools import chain
 from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import pooled
+from seqwise.models.linear import packed_for_many
 
 BUDGET = 2048  # positions at once: enough to fill the products, few enough that their results stay in the cache
+UNPADDED = 4096  # the same where none is padding; a batch of texts of more lengths has more calls of attention
+KEPT = 2 * UNPADDED  # tokens for which a copy of the weights in the processor's own order pays
 ALIKE = 1.1  # a batch ends where the next text is so many times as long as its first
 
 
@@ -33,7 +41,7 @@ def batches(lengths: Sequence[int], budget: int = BUDGET, alike: float = ALIKE) 
         yield batch
 
 
-def unpadded(lengths: Sequence[int], budget: int = BUDGET) -> Iterator[list[int]]:
+def unpadded(lengths: Sequence[int], budget: int = UNPADDED) -> Iterator[list[int]]:
     """Places of the texts that are read together, shortest first; at most `budget` positions, or one text."""
     batch: list[int] = []
     filled = 0
@@ -49,25 +57,25 @@ def unpadded(lengths: Sequence[int], budget: int = BUDGET) -> Iterator[list[int]
 
 @torch.inference_mode()
 def read_all(
-    model: Encoder,
+    model: Encoder | Decoder,
     rows: Sequence[Sequence[int]],
     pool: Literal["first", "mean", "last"] | None = "mean",
-    padding: int = 0,
-    budget: int = BUDGET,
+    budget: int = UNPADDED,
 ) -> Float[Tensor, "N _"]:
     """One row of numbers for each text, in the order given and in fp32 on the processor.
 
     rows      ids of each text, special tokens included; none may be empty
     pool      which vector stands for a text; None: what the model's head for labels says of it
-    padding   the id behind shorter texts
     """
     device = next(model.parameters()).device
+    sizes = [len(row) for row in rows]
     found: Tensor | None = None
-    for places in unpadded([len(row) for row in rows], budget):
-        ids = torch.tensor([[id_ for i in places for id_ in rows[i]]], device=device)  # (1, K)
-        lengths = torch.tensor([len(rows[i]) for i in places], device=device)
-        told = model(ids, lengths) if pool is None else pooled(model.hidden(ids, lengths), lengths, pool)  # (B, _)
-        if found is None:
-            found = torch.empty(len(rows), told.shape[-1])
-        found[torch.tensor(places)] = told.float().cpu()
+    with packed_for_many(model) if sum(sizes) >= KEPT else nullcontext():
+        for places in unpadded(sizes, budget):
+            ids = torch.tensor([list(chain.from_iterable(rows[i] for i in places))], device=device)  # (1, K)
+            lengths = torch.tensor([sizes[i] for i in places], device=device)
+            told = model(ids, lengths) if pool is None else pooled(model.hidden(ids, lengths), lengths, pool)  # (B, _)
+            if found is None:
+                found = torch.empty(len(rows), told.shape[-1])
+            found[torch.tensor(places)] = told.float().cpu()
     return torch.empty(0, model.settings.width) if found is None else found

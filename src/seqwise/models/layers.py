@@ -18,23 +18,8 @@ from seqwise.models.dropout import Dropout
 from seqwise.models.jointly import Jointly
 from seqwise.models.kernels import Mask
 from seqwise.models.linear import Linear
-from seqwise.models.pointwise import GATES, gated, rms
+from seqwise.models.pointwise import GATES, activate, gated, rms
 from seqwise.models.rotary import Rotation
-
-
-def activate(x: Float[Tensor, "*B F"], name: str) -> Float[Tensor, "*B F"]:
-    """The non-linearity of the feed-forward network."""
-    match name:
-        case "relu":
-            return torch.relu(x)
-        case "gelu":
-            return functional.gelu(x)
-        case "gelu-tanh":
-            return functional.gelu(x, approximate="tanh")
-        case "tanh":
-            return torch.tanh(x)
-        case _:
-            return functional.silu(x)
 
 
 class OffsetRMSNorm(nn.Module):
@@ -104,6 +89,8 @@ class FeedForward(nn.Module):
             inner = activate(gate, self.activation) * value
         elif self.activation == "relu":
             inner = self.up(x, "relu")  # (B, T, F)
+        elif type(self.up) is Linear and not torch.is_grad_enabled():
+            inner = self.up(x, self.activation)
         else:
             inner = activate(self.up(x), self.activation)
         result: Tensor = self.down(self.dropout(inner))

@@ -1,13 +1,16 @@
 """x W^T + b, the product that nearly all of the time goes into, without the passes that torch adds to it on a CPU.
 
 In bf16, torch spreads the bias over the result first and lets oneDNN add the product to it: 15 % of the product on
-shapes of translation. oneDNN can add the bias and apply relu while a tile is still in registers, and it can read
-weights that lie in its own order instead of bringing them there at every call, which for one row is most of the work.
-Figures: docs/benchmarks.md. In any other type, and on any other device, this is `torch.nn.Linear`.
+shapes of translation. oneDNN can add the bias and apply an activation while a tile is still in registers, and it can
+read weights that lie in its own order instead of bringing them there at every call, which for one row is most of the
+work. In fp32 the same holds for many rows. Figures: docs/benchmarks.md. In any other type, and on any other device,
+this is `torch.nn.Linear`.
 
 Letters of the shapes: N rows, I inputs, O outputs.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -18,7 +21,20 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-Then = Literal["none", "relu"]
+from seqwise.models.pointwise import activate
+
+Then = Literal["none", "relu", "gelu", "gelu-tanh", "silu", "tanh"]
+FUSED: dict[Then, tuple[str, str]] = {
+    "none": ("none", ""),
+    "relu": ("relu", ""),
+    "gelu": ("gelu", "none"),
+    "gelu-tanh": ("gelu", "tanh"),
+    "silu": ("swish", ""),
+    "tanh": ("tanh", ""),
+}
+"""Their names in oneDNN."""
+PACKED_AT_MOST = 2**29  # bytes of fp32 weights that are copied for a while
+MANY = 256  # rows from which oneDNN's fp32 products with a bias beat torch's
 
 
 @dataclass(frozen=True)
@@ -30,9 +46,9 @@ class Packed:
     """Address and version of the weight that was copied."""
 
     @classmethod
-    def copy(cls, weight: Float[Tensor, "O I"]) -> "Packed | None":
-        """The copy; None where oneDNN would not use it."""
-        if not _direct(weight):
+    def copy(cls, weight: Float[Tensor, "O I"], rows: int = 1) -> "Packed | None":
+        """The copy; None where oneDNN would not use it for so many rows."""
+        if not _direct(weight, rows):
             return None
         made = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
         return cls(made, _state(weight))
@@ -58,9 +74,9 @@ def instructions() -> bool:
     return bool(operators._is_mkldnn_bf16_supported())
 
 
-def _direct(weight: Tensor) -> bool:
+def _direct(weight: Tensor, rows: int = 1) -> bool:
     return (
-        weight.dtype == torch.bfloat16
+        (weight.dtype == torch.bfloat16 or (weight.dtype == torch.float32 and rows >= MANY))
         and weight.device.type == "cpu"
         and type(weight.data) is Tensor
         and instructions()
@@ -74,24 +90,25 @@ def linear(
     then: Then = "none",
     packed: Packed | None = None,
 ) -> Float[Tensor, "*B O"]:
-    """x W^T + b, and max(0, .) where asked.
+    """x W^T + b, and an activation where asked.
 
     packed   a copy of the weight in oneDNN's order; left aside where the weight has changed since
     """
-    if not _direct(weight) or x.dtype != weight.dtype or x.numel() == 0:
-        y = functional.linear(x, weight, bias)
-        return torch.relu(y) if then == "relu" else y
+    if x.numel() == 0 or x.dtype != weight.dtype or not _direct(weight, x.numel() // x.shape[-1]):
+        return activate(functional.linear(x, weight, bias), then)
     if packed is not None and not packed.fits(weight):
         packed = None
     if not torch.is_grad_enabled():
         return _product(x, weight, bias, then, packed)
-    result: Tensor = _Product.apply(x, weight, bias, then, packed)  # type: ignore[no-untyped-call]
-    return result
+    fused = then if then == "relu" else "none"  # the gradient of the others needs what is not kept
+    result: Tensor = _Product.apply(x, weight, bias, fused, packed)  # type: ignore[no-untyped-call]
+    return result if fused == then else activate(result, then)
 
 
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed: Packed | None) -> Tensor:
     chosen = weight if packed is None else packed.weight
-    result: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), chosen, bias, then, [], "")
+    name, way = FUSED[then]
+    result: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), chosen, bias, name, [], way)
     return result
 
 
@@ -145,7 +162,7 @@ class Linear(Repackable, nn.Linear):
     """`linear()` with its weights; a `torch.nn.Linear` to everyone who asks."""
 
     def forward(self, x: Float[Tensor, "*B I"], then: Then = "none") -> Float[Tensor, "*B O"]:
-        """x W^T + b, and max(0, .) where asked."""
+        """x W^T + b, and an activation where asked."""
         return linear(x, self.weight, self.bias, then, self.packed)
 
     def pack(self) -> None:
@@ -161,3 +178,20 @@ def pack(model: nn.Module) -> None:
     for part in model.modules():
         if isinstance(part, Packing):
             part.pack()
+
+
+@contextmanager
+def packed_for_many(model: nn.Module) -> Iterator[None]:
+    """Within the block, keep packed copies of fp32 weights too, which pay for many rows at a time only; unless they
+    would take much memory."""
+    wide = [part for part in model.modules() if type(part) is Linear and part.weight.dtype == torch.float32]
+    bare = [part for part in wide if part.packed is None]
+    if sum(4 * part.weight.numel() for part in bare) > PACKED_AT_MOST:
+        bare = []
+    try:
+        for part in bare:
+            part.packed = Packed.copy(part.weight, MANY)
+        yield
+    finally:
+        for part in bare:
+            part.packed = None

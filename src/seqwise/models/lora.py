@@ -81,6 +81,9 @@ class Merged:
     """How many got the adapter."""
     error: float
     """Greatest difference between a weight as it is stored now and the exact sum, for the type that it is stored in."""
+    untied: tuple[str, ...] = ()
+    """Modules that were trained whole and shared a weight with another before: they do so no longer, whatever the
+    config of a checkpoint says (`tie_word_embeddings`)."""
 
 
 def attach(
@@ -123,7 +126,8 @@ def _check_name(adapter: str, known: tuple[str, ...]) -> None:
     if adapter in known:
         raise ConfigError(f"a second adapter named {adapter!r}", "a name for each", f"{adapter}-2")
     if not adapter or "." in adapter or hasattr(nn.ModuleDict(), adapter):
-        raise ConfigError(f"an adapter named {adapter!r}", "a word without dots", "default")
+        allowed = "a word without dots that no module of torch has for itself"
+        raise ConfigError(f"an adapter named {adapter!r}", allowed, f"{adapter.replace('.', '-') or 'adapter'}-1")
 
 
 def _adaptable(model: nn.Module, name: str) -> LoraLinear | LoraLSTM:
@@ -225,7 +229,7 @@ def select(model: nn.Module, adapter: str | None) -> None:
 
 @contextmanager
 def selected(model: nn.Module, adapter: str | None) -> Iterator[None]:
-    """Let one of the adapters answer for a while: one call, one request."""
+    """Let one of the adapters answer for a while: one call, one request. Not for two threads at a time."""
     before = _registry(model).active
     select(model, adapter)
     try:
@@ -261,7 +265,7 @@ def merge(model: nn.Module, adapter: str | None = None, dtype: torch.dtype | Non
     if chosen is None:
         raise ConfigError("merging where no adapter answers", "an adapter", "select one first")
     select(model, _known(model, chosen))
-    count, error = 0, 0.0
+    count, error, untied = 0, 0.0, _untied(model, chosen)
     for name, layer in layers(model):
         if chosen not in layer.slots:
             _put(model, name, layer.plain())
@@ -271,7 +275,14 @@ def merge(model: nn.Module, adapter: str | None = None, dtype: torch.dtype | Non
         _put(model, name, made)
         count, error = count + len(layer.slots[chosen]), max(error, wrong)
     del model._modules[REGISTRY]
-    return Merged(chosen, count, error)
+    return Merged(chosen, count, error, untied)
+
+
+def _untied(model: nn.Module, adapter: str) -> tuple[str, ...]:
+    """Modules trained whole whose original shares a weight with the rest of the model."""
+    rest = {id(weight) for name, weight in model.named_parameters() if not name.startswith(f"{REGISTRY}.")}
+    pairs = [(one.places[0], one.original) for one in _registry(model).each() if adapter in one.copies]
+    return tuple(name for name, original in pairs if any(id(weight) in rest for weight in original.parameters()))
 
 
 def detach(model: nn.Module) -> None:

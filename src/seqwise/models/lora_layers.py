@@ -3,13 +3,13 @@
 Queries, keys and values lie in one weight here and have a pair (A, B) each, as others' adapters have them. So that this
 costs no more calls than one pair would, the A are stacked, and the B stand on the diagonal of one matrix:
 
-    h = x [A1; A2; A3]^T          (N, R)   R  ranks of all parts together
-    y = x W^T + b + h D^T         (N, O)   D  B1, B2, B3 as blocks, zero elsewhere; scales are multiplied into A
+    h = x [s1 A1; s2 A2; s3 A3]^T    (N, R)   R  ranks of all parts together
+    y = x W^T + b + h D^T            (N, O)   D  B1, B2, B3 as blocks, zero elsewhere
 
 Kept for the gradient are x and h, nothing of the size of y. No gradient of W is made, and the gradient of x is added up
-in place. Tried and lost: a product for each part (three times the calls, slower for their strides); x and h side by
-side in one longer product (a quarter slower: oneDNN likes its inner size even); oneDNN's fused addition (slower than a
-second product). Figures: docs/benchmarks.md.
+in place. Tried and lost: a product for each part (three times the calls, and slower for their strides); x and h side by
+side in one longer product (no faster, and W would have to lie there twice); oneDNN's fused addition (slower than a
+product that adds to y).
 
 DoRA (Liu et al. 2024) learns length and direction of each row of W by themselves:
 
@@ -53,11 +53,18 @@ class Layout:
 
     def downs(self, factors: Sequence[Tensor], dtype: torch.dtype) -> Float[Tensor, "R I"]:
         """All A, one below the other, times their scales."""
-        scaled = [down.to(dtype) * scale for down, scale in zip(factors, self.scales, strict=True)]
-        return scaled[0] if len(scaled) == 1 else torch.cat(scaled)
+        stacked = factors[0] if len(factors) == 1 else torch.cat(list(factors))
+        return self.scaled(stacked.to(dtype))
+
+    def scaled(self, stacked: Float[Tensor, "R I"]) -> Float[Tensor, "R I"]:
+        """The rows of each part times its scale."""
+        if len(set(self.scales)) == 1:
+            return stacked * self.scales[0]
+        pairs = zip(torch.split(stacked, list(self.ranks)), self.scales, strict=True)
+        return torch.cat([rows * scale for rows, scale in pairs])
 
     def ups(self, factors: Sequence[Tensor], outputs: int, dtype: torch.dtype) -> Float[Tensor, "R O"]:
-        """All B as blocks of D^T: as the product with h reads it, which halves its time."""
+        """All B as blocks of D^T, as the product with h reads it."""
         blocks = factors[0].new_zeros(sum(self.ranks), outputs, dtype=dtype)
         for block, up in zip(self.blocks(blocks), factors, strict=True):
             block.copy_(up)
@@ -123,10 +130,9 @@ class _Adapted(torch.autograd.Function):
             else:
                 d_x.addcmul_(d_inner @ downs, mask.view(d_x.shape))
             d_x = d_x.view(read.shape)
-        d_downs = (d_inner.t() @ read.reshape(-1, read.shape[-1])).split(layout.ranks)  # (r, I) each
+        d_downs = layout.scaled(d_inner.t() @ read.reshape(-1, read.shape[-1])).split(layout.ranks)  # (r, I) each
         d_ups = layout.blocks(inner.t() @ rows)  # (o, r) each
-        scaled = [d_down * scale for d_down, scale in zip(d_downs, layout.scales, strict=True)]
-        return d_x, None, None, None, None, *scaled, *d_ups
+        return d_x, None, None, None, None, *d_downs, *d_ups
 
 
 def _forward(
@@ -236,8 +242,8 @@ class LoraLinear(Pairs):
             return self._beside(x, layout, factors, then, stretched)
         if not stretched:
             return adapted(x, base, layout, factors, then, rate)
-        y = adapted(x, base, layout, factors, "none", rate) * self._stretch(self.active).to(x.dtype)
-        y = y if self.bias is None else y + self.bias.to(x.dtype)
+        y, stretch = adapted(x, base, layout, factors, "none", rate), self._stretch(self.active).to(x.dtype)
+        y = y * stretch if self.bias is None else torch.addcmul(self.bias.to(x.dtype), y, stretch)
         return torch.relu(y) if then == "relu" else y
 
     @torch.no_grad()

@@ -39,8 +39,8 @@ class LoraSettings:
     rslora: bool = False
     """Multiply by alpha / sqrt(rank) instead (Kalajdzievski 2023), so that a high rank learns as fast as a low one."""
     dora: bool = False
-    """Learn length and direction of each row by themselves (Liu et al. 2024): often better at low ranks, and a third
-    slower."""
+    """Learn length and direction of each row by themselves (Liu et al. 2024): often better at low ranks, and
+    slower: a pass more over each answer, and two over its gradient."""
     targets: tuple[str, ...] = ("all",)
     """Weights that are adapted: all, names such as q_proj or attend.qkv or lstm, or regular expressions. All, since
     leaving out the feed-forward network costs quality (Biderman et al. 2024)."""
@@ -123,6 +123,11 @@ def plan(model: nn.Module, settings: LoraSettings, parts: Mapping[str, tuple[Par
             "0, since its kernel has no place for it",
             "--lora.dropout 0",
         )
+    for flag, patterns in (("--lora.ranks", settings.ranks), ("--lora.alphas", settings.alphas)):
+        for one in patterns:
+            names = [(part.name, name) for name, found in chosen.items() for part in found]
+            if not any(_patterned((one,), *pair) for pair in names):
+                raise _unknown(flag, one.rpartition("=")[0], chosen, "=" + one.rpartition("=")[2])
     slots = {name: tuple(_slots(settings, name, found)) for name, found in chosen.items()}
     return Plan({name: slots[name] for name in candidates if name in slots}, entire)
 
@@ -201,12 +206,14 @@ def _holds(name: str, wanted: str) -> bool:
     return f".{wanted}." in f".{name}."
 
 
-def _unknown(flag: str, given: str, candidates: Mapping[str, Sequence[Part]]) -> ConfigError:
+def _unknown(flag: str, given: str, candidates: Mapping[str, Sequence[Part]], more: str = "") -> ConfigError:
+    """An error that tells the nearest name. `more`: what follows the name in the flag."""
     ends: dict[str, None] = {}
     for name, parts in candidates.items():
         ends |= dict.fromkeys([part.leaf for part in parts])
         ends |= dict.fromkeys([".".join(name.split(".")[-2:])])
     known = [one for one in ends if not one.isdigit()]
-    close = nearest(given, [*known, "all"]) or "all"
+    close = nearest(given, known) or ("all" if flag.endswith("targets") else known[0])
     shown = ", ".join(known[:12]) + (" ..." if len(known) > 12 else "")
-    return ConfigError(f"{flag} {given}, which is no weight of this model", f"one of {shown}", f"{flag} {close}")
+    told = "weight that is adapted" if more else "weight of this model"
+    return ConfigError(f"{flag} {given}{more}, which is no {told}", f"one of {shown}", f"{flag} {close}{more}")

@@ -1,7 +1,7 @@
 """Frozen linear layers in four bits, under adapters: QLoRA, Dettmers et al. 2023.
 
     layer = NF4Linear.of((weight,), bias)         or of several weights that one of ours holds: [query; key; value]
-    quantize(model)                               all products of the stacks, in place
+    quantize(model); restore(model)               all products of the stacks, in place, and back to plain ones
     layer.dequantized(torch.bfloat16)             the weight, as it is now
 
 A product turns the weight back into bf16 or fp32, multiplies, and forgets it; the gradient of the input does so again.
@@ -190,11 +190,19 @@ def layers(model: nn.Module) -> list[NF4Linear]:
     return [part for part in model.modules() if isinstance(part, NF4Linear)]
 
 
-def cache(model: nn.Module, dtype: torch.dtype | None) -> None:
-    """Keep the weights as they are multiplied by in this type, two or four bytes each; None: forget them."""
+def cache(model: nn.Module, dtype: torch.dtype | None, room: int | None = None) -> int:
+    """Keep weights as they are multiplied by, in this type; None: forget them. Bytes that it took.
+
+    room   bytes at most: as many layers as fit, from the first; None: all
+    """
+    taken = 0
     for layer in layers(model):
         layer.kept = layer.again = None
-        layer.kept = None if dtype is None else layer.dequantized(dtype)
+        size = 0 if dtype is None else layer.in_features * layer.out_features * dtype.itemsize
+        if dtype is not None and (room is None or taken + size <= room):
+            layer.kept = layer.dequantized(dtype)
+            taken += size
+    return taken
 
 
 @torch.no_grad()
@@ -242,6 +250,22 @@ def replace(model: nn.Module, made: Mapping[str, NF4Linear]) -> None:
         layer.bias = layer.bias if layer.bias is not None else model.get_submodule(name).bias  # type: ignore[assignment]
         layer.train(model.training)
         setattr(model.get_submodule(above), leaf, layer)
+
+
+@torch.no_grad()
+def restore(model: nn.Module, dtype: torch.dtype | None = None) -> nn.Module:
+    """Put plain products of the dequantized weights in the place of those in four bits; the same model comes back.
+
+    dtype   of the weights; what each computes in unless given
+    """
+    for name, layer in [(name, one) for name, one in model.named_modules() if isinstance(one, NF4Linear)]:
+        with torch.device("meta"):
+            made = Linear(layer.in_features, layer.out_features, bias=False)
+        made.weight = nn.Parameter(layer.dequantized(dtype or layer.dtype))
+        made.bias = layer.bias  # type: ignore[assignment]  # nn.Linear means a parameter or None as well
+        above, _, leaf = name.rpartition(".")
+        setattr(model.get_submodule(above), leaf, made.train(model.training))
+    return model
 
 
 def error(layer: NF4Linear, weight: Float[Tensor, "O I"]) -> Loss:

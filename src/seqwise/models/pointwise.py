@@ -1,7 +1,8 @@
-"""Norms and gates as one step of autograd each, some rows at a time, so that what lies between stays in the cache.
+"""What is done to each number or row by itself. Norms and gates are one step of autograd each, some rows at a time, so
+that what lies between stays in the cache.
 
-Called one by one, the passes of a bf16 RMSNorm or of a gate cost a frozen model about as much as its products do: most
-are bound by memory, and what fp32 needs in between is the largest. The numbers are the same; less is kept for the
+Called one by one, the passes of a bf16 RMSNorm or of a gate cost a frozen model about as much as half of its products:
+most are bound by memory, and what fp32 needs in between is the largest. The numbers are the same; less is kept for the
 gradients.
 
 Letters of the shapes: N rows of width W; F the inner width of a feed-forward network.
@@ -13,8 +14,26 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
+from torch.nn import functional
 
 ELEMENTS = 2**18  # at a time: 1 MiB of fp32, half of the second cache
+
+
+def activate(x: Float[Tensor, "*B F"], name: str) -> Float[Tensor, "*B F"]:
+    """The non-linearity of the feed-forward network; that of the name "none" changes nothing."""
+    match name:
+        case "none":
+            return x
+        case "relu":
+            return torch.relu(x)
+        case "gelu":
+            return functional.gelu(x)
+        case "gelu-tanh":
+            return functional.gelu(x, approximate="tanh")
+        case "tanh":
+            return torch.tanh(x)
+        case _:
+            return functional.silu(x)
 
 
 def blocks(*parts: Float[Tensor, "N _"]) -> Iterator[tuple[Tensor, ...]]:

@@ -102,7 +102,7 @@ def labelled(model: Classifier, wanted: Wanted) -> Answer:
             if wanted.json:
                 yield json.dumps({"text": text, "labels": _scored(ranked)}, ensure_ascii=False)
             else:
-                yield "\t".join(f"{one.name}\t{one.probability:.4f}" for one in ranked)
+                yield "\t".join(f"{' '.join(one.name.split())}\t{one.probability:.4f}" for one in ranked)
 
     return answer
 

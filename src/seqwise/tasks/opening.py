@@ -21,13 +21,12 @@ from seqwise.data.examples import ordered
 from seqwise.data.pretrained import Pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.data.windows import windows
-from seqwise.errors import ConfigError
 from seqwise.metrics.likelihood import perplexity
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
 from seqwise.tasks.continuing import joined, whole
-from seqwise.tasks.judging import Judged
+from seqwise.tasks.judging import Judged, judge_text
 from seqwise.tasks.preparation import empty
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.running import read_labels
@@ -101,6 +100,16 @@ def _limit(settings: Train) -> int:
     return settings.generate.context
 
 
+def summarizes(run: str | Path) -> bool:
+    """Whether a run is one that summarizes."""
+    return read_settings(RunFolder.open(run)).task == "summarize"
+
+
+def judge_lines(own: Own, test: Sequence[str], resamples: int, encoding: str) -> Judged:
+    """Perplexity and bits a byte of plain text, line by line."""
+    return judge_text(own.opened, test, resamples, encoding)
+
+
 @torch.inference_mode()
 def judge_stream(own: Own, test: Sequence[str], resamples: int, encoding: str) -> Judged:
     """Perplexity and bits a byte of whole files, cut into windows as in training; the most surprising ones first."""
@@ -129,11 +138,3 @@ def _nats(model: Any, batch: Batch, device: torch.device) -> list[float]:
     logits = model(batch.inputs.to(device)).float()  # (B, T, V)
     losses = nn.functional.cross_entropy(logits.transpose(1, 2), batch.targets.to(device), reduction="none")  # (B, T)
     return [float(loss) for loss in (losses * batch.weights.to(device)).sum(1)]
-
-
-def must_be_alone(own: Own, ensemble: Sequence[object]) -> None:
-    """Runs that vote must translate."""
-    if ensemble:
-        raise ConfigError(
-            f"--ensemble for {own.opened.checkpoint.architecture}", "it for runs that translate", "leaving it out"
-        )

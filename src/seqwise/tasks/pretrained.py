@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import torch
+from torch import nn
 
 from seqwise import device as devices
 from seqwise.checkpoints.download import locate
@@ -17,11 +18,12 @@ from seqwise.data import pretrained
 from seqwise.data.pretrained import Pretrained
 from seqwise.decoding import Generation, Ranking, Specials
 from seqwise.errors import CheckpointError, ConfigError
-from seqwise.models import assemble
+from seqwise.models import assemble, nf4
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
 
 IDS = ("pad_token_id", "eos_token_id", "bos_token_id", "unk_token_id", "decoder_start_token_id")
+PLENTY = 4  # of the free memory such a part may hold what is only there for speed
 NEW = 256  # tokens written at most where the checkpoint names no limit
 IGNORED = (
     "repetition_penalty", "encoder_repetition_penalty", "penalty_alpha", "typical_p", "diversity_penalty",
@@ -105,7 +107,14 @@ def open_pretrained(
     else:  # weights that are made compact come as they are: what is rounded twice loses twice
         dtype = checkpoint.dtype
     made = settle(load(checkpoint, dtype, device), chosen)
+    quick(made, dtype)
     return Opened(checkpoint, cast(assemble.Pretrained, made), words, device)
+
+
+def quick(model: nn.Module, dtype: torch.dtype) -> None:
+    """Keep weights of four bits as they are multiplied too, where there is plenty of memory: each token needs all."""
+    if nf4.layers(model):
+        nf4.cache(model, dtype, devices.available() // PLENTY)
 
 
 def _told(checkpoint: Checkpoint, key: str) -> Any:

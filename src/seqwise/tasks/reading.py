@@ -191,5 +191,5 @@ class Embedder(Reader):
         rows = [row.ids for row in self.rows(texts)]
         full = [i for i, ids in enumerate(rows) if ids]
         made = torch.zeros(len(texts), self.opened.model.settings.width)
-        made[full] = read_all(self.opened.model, [rows[i] for i in full], how, self.tokenizer.pad)
+        made[full] = read_all(self.opened.model, [rows[i] for i in full], how)
         return torch.nn.functional.normalize(made, dim=1) if normalize else made

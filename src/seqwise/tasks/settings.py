@@ -181,6 +181,9 @@ def task_faults(settings: Train) -> Iterator[Fault]:
         flag = "--tokens.target-file" if settings.tokens.target_file else "--model.embeddings.target-vectors"
         mend = flag.replace("target", "source")
         yield Fault(f"{flag} with --task {task}", "the source's only, as there is but one text", mend)
+    if task == "generate" and settings.test and settings.generate.unit == "file":
+        mend = "leaving it out; what does not stand in --train cannot leak"
+        yield Fault("--test with --generate.unit file", "lines, which can be told apart", mend)
     if settings.tokens.dropout:
         given = f"--tokens.dropout {settings.tokens.dropout:g} with --task {task}"
         yield Fault(given, "it for pairs only", "--classify.word-dropout" if task == "classify" else "leaving it out")

@@ -92,6 +92,7 @@ def differences(a: Any, b: Any, prefix: str = "") -> list[str]:
 
 
 def value_of(settings: Any, name: str) -> Any:
+    """The setting of a dotted name."""
     for part in name.split("."):
         settings = getattr(settings, part)
     return settings
@@ -105,6 +106,10 @@ def open_translator(
     kept = device.resolved(precision, chosen)
     folders = [RunFolder.open(run) for run in runs]
     settings = [read_settings(folder) for folder in folders]
+    for folder, made in zip(folders, settings, strict=True):
+        if made.task not in ("translate", "summarize"):
+            given = f"the run {folder.path}, which was trained to {made.task}"
+            raise ConfigError(given, "a run that translates or summarizes", "seqwise predict, evaluate or inspect")
     vocabularies = [Vocabularies.load(folder.path) for folder in folders]
     for folder, other in zip(folders[1:], vocabularies[1:], strict=True):
         _must_share(folders[0], vocabularies[0], folder, other)

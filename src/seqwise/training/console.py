@@ -29,12 +29,15 @@ class Console:
         limit: float | None = None,
         every: int = 100,
         seconds: float = 10.0,
+        counted: str = "tokens",
     ) -> None:
-        """`limit` is the run's time limit in seconds, `every` and `seconds` say when a plain line comes."""
+        """`limit`: the run's time limit in seconds; `every` and `seconds`: when a plain line comes; `counted`: what the
+        targets of a step are, as in tokens or labels."""
         self.out = console or rich.console.Console(stderr=True)
         self.limit = limit
         self.every = every
         self.seconds = seconds
+        self.counted = counted
         self.recent: deque[Stepped] = deque(maxlen=RECENT)
         self.began = self.told_at = time.monotonic()
         self.told = 0
@@ -103,7 +106,7 @@ class Console:
             f"step {event.step:,}{of}",
             *([] if left is None else [f"{_duration(left)} left"]),
             f"loss {loss:.3f}",
-            f"{tokens / max(1e-9, sum(step.seconds for step in steps)):,.0f} tokens/s",
+            f"{tokens / max(1e-9, sum(step.seconds for step in steps)):,.0f} {self.counted}/s",
             f"rate {event.rate:.2e}",
             f"gradient {sum(step.gradient_norm for step in steps) / len(steps):.2f}",
             f"padding {100 * sum(step.padding for step in steps) / len(steps):.1f} %",

@@ -77,7 +77,9 @@ def blend(
     shares = sorted(set(alpha))
     if len(shares) > 1 and not valid:
         raise ConfigError(f"{len(shares)} shares and no --valid", "examples to choose by", "--valid dev.tsv")
-    first, second = blending.open_for_blending(base), blending.open_for_blending(tuned)
+    second = blending.open_for_blending(tuned)
+    blending.must_be_free(out, second, overwrite)
+    first = blending.open_for_blending(base, second)
     pairs = blending.both(first, second)
     rows, metric = trading.scored(second, pairs, shares, valid, general) if valid or general else ((), "")
     chosen = trading.best(rows, metric) if len(shares) > 1 else shares[0]

@@ -27,6 +27,7 @@ from seqwise.models.heads import NextToken
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.answering import Writes
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs
+from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.tuning.judging import judge
@@ -36,6 +37,7 @@ from seqwise.training.console import printable
 
 SCORES = "test-scores.tsv"
 TEXTS = ("source", "reference", "output")
+WRITING = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
 NAMES = {"chrf": "chrF", "rougeL": "ROUGE-L"}
 Made = TypeVar("Made")
 
@@ -158,6 +160,9 @@ def evaluate(
     devices.keep_memory()
     if is_tuned(model):
         return _tuned(flags)
+    own = open_own(model, device, precision) if is_run(model) else None
+    if own is not None:
+        return _own(own, flags)
     opened = None if is_run(model) else open_pretrained(model, revision, device, precision)
     if opened is not None and not _rewrites(opened, rouge):
         return _judged(opened, flags)
@@ -168,6 +173,7 @@ def evaluate(
     check(made)
     outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
+    rouge = rouge or (opened is None and summarizes(model))
     metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
     found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
     in_order = sorted(found.items, key=lambda row: int(row[0]))
@@ -248,11 +254,26 @@ def _reading(kept: TextSettings, flags: Mapping[str, Any]) -> TextSettings:
     return replace(kept, **{name: flags[name] for name in named if flags[name] is not None})
 
 
+def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
+    """A run that classifies or generates, on files that are read as its training files were."""
+    _refuse(own.opened, flags, WRITING, "a model that translates")
+    reading, test, resamples = _reading(own.settings.data, flags), flags["test"], flags["resamples"]
+
+    def judged() -> Judged:
+        if own.settings.task == "classify":
+            return judge_labels(own.opened, test, reading, flags["cut"], resamples)
+        judge = judge_stream if own.streams else judge_lines
+        return judge(own, test, resamples, reading.encoding)
+
+    found = _ours_named(judged)
+    told = _save([found.columns, *found.items], flags["scores"] or Path(flags["model"]) / SCORES)
+    return _evaluation(found, told, flags["worst"], flags["details"])
+
+
 def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     """A checkpoint that names labels, or one that writes."""
     test, resamples = flags["test"], flags["resamples"]
-    writing = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
-    _refuse(opened, flags, writing, "a model that translates")
+    _refuse(opened, flags, WRITING, "a model that translates")
     task = opened.checkpoint.head.task
     if task == "labels":
         found = _ours_named(

@@ -140,7 +140,7 @@ def _hub(place: Path, folder: Path, to: Format, precision: Numbers, shard: float
     """A checkpoint of the hub."""
     checkpoint = hub.open_checkpoint(place)
     dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
-    loaded = hub.load(checkpoint, checkpoint.dtype if dtype == torch.int8 else dtype)
+    loaded = hub.load(checkpoint, checkpoint.dtype if dtype == torch.int8 else dtype, quantize="none")
     return _loaded(checkpoint, loaded, dtype, folder, to, shard)
 
 

@@ -15,6 +15,7 @@ from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.pretrained import Opened, fitting, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translation, Translator
@@ -105,6 +106,9 @@ def inspect(
         if part is not None:
             raise ConfigError(f"--part {part} for {opened.checkpoint.architecture}", "no part", "leaving it out")
         return _read(opened, text, layer, head)
+    own = open_own(model, "cpu", "fp32")
+    if own is not None:
+        return _read_by_own(own, text, layer, head, part)
     if part not in (None, "cross"):
         raise ConfigError(f"--part {part} for the run {model}", "cross", "exporting the run with --to hf first")
     translator, settings = open_translator([Path(model)], "cpu")
@@ -112,6 +116,14 @@ def inspect(
     check(made)
     ((best, *_),) = translator.translate([text], replace(made, best=1))
     return Inspected(text, best.text, attended(translator, text, best, layer, head))
+
+
+def _read_by_own(own: Own, text: str, layer: int | None, head: int | None, part: Part | None) -> Inspected:
+    """A run that classifies or generates."""
+    if part is not None or own.settings.model.kind == "lstm":
+        given = f"--part {part}" if part is not None else "the attention of an LSTM without any"
+        raise ConfigError(f"{given} for the run {own.opened.checkpoint.folder}", "self-attention", "a Transformer")
+    return _read(own.opened, text, layer, head)
 
 
 def attended(

@@ -18,6 +18,7 @@ from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.lora import selected
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
+from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.tuning.adapting import open_adapted
@@ -150,24 +151,34 @@ def _answering(flags: Mapping[str, Any]) -> Answering:
         return _adapted(flags)
     if is_tuned(flags["model"]):
         return _tuned(flags)
-    return _run(flags) if is_run(flags["model"]) else _checkpoint(flags)
+    if not is_run(flags["model"]):
+        return _checkpoint(flags)
+    own = open_own(flags["model"], flags["device"], flags["precision"])
+    return _run(flags) if own is None else _checkpoint(flags, own.opened, own.settings.generation)
 
 
 def _tuned(flags: Mapping[str, Any]) -> Answering:
     """A run of seqwise tune."""
     found = open_tuned(flags["model"], flags["device"], flags["precision"])
+    if isinstance(found, Opened):
+        return _as_tuned(flags, found, flags["model"])
     settings = read_tune(RunFolder.open(flags["model"]))
-    if not isinstance(found, Opened):
-        translator, kept = found
-        made = _made(settings.generation or kept.generation, flags)
-        return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
+    translator, kept = found
+    made = _made(settings.generation or kept.generation, flags)
+    return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
+
+
+def _as_tuned(flags: Mapping[str, Any], opened: Opened, run: str | Path) -> Answering:
+    """A checkpoint, put to work as it was tuned: with the prompt and the languages of that run, where it is one."""
+    if not is_tuned(run):
+        return _checkpoint(flags, opened)
+    folder = RunFolder.open(run)
+    settings = read_tune(folder)
     languages = {
         name: flags[name] or getattr(settings.writing, name) for name in ("source_language", "target_language")
     }
-    turns = read_facts(RunFolder.open(flags["model"])).turns
-    return _checkpoint(
-        {**flags, **languages}, found, settings.generation, Manner(layout=layout(found, settings), turns=turns)
-    )
+    manner = Manner(layout=layout(opened, settings), turns=read_facts(folder).turns)
+    return _checkpoint({**flags, **languages}, opened, settings.generation, manner)
 
 
 def _adapted(flags: Mapping[str, Any]) -> Answering:
@@ -176,13 +187,16 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
         raise ConfigError(f"--adapter for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
     named = ("model", "adapter", "revision", "device", "precision")
     opened, names = open_adapted(*(flags[name] for name in named))
-    answer, writer, made, told = _checkpoint(flags, opened)
+    ways = [_as_tuned(flags, opened, folder) for folder in flags["adapter"]]
+    answer, writer, made, told = ways[0]
     if len(names) == 1:
         return answer, writer, made, told
+    if flags["stream"]:
+        raise ConfigError(f"--stream with {len(names)} adapters", "one adapter", "leaving it out")
 
     def each(texts: Sequence[str]) -> Iterator[str]:
         rows = []
-        for name in names:
+        for name, (answer, *_) in zip(names, ways, strict=True):
             with selected(opened.model, name):
                 rows.append(list(answer(texts)))
         for lines in zip(*rows, strict=True):

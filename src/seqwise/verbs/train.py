@@ -102,7 +102,10 @@ def _folder(settings: Train) -> RunFolder:
 def _readers(settings: Train, folder: RunFolder, console: Console, step: int) -> list[Reader]:
     """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
     limit = settings.training.time_limit or None
-    found: list[Reader] = [Journal(folder.path / JOURNAL, step), Progress(console, limit)]
+    found: list[Reader] = [
+        Journal(folder.path / JOURNAL, step),
+        Progress(console, limit, counted="labels" if settings.task == "classify" else "tokens"),
+    ]
     if settings.training.tensorboard:
         found.append(TensorBoard(folder.path / "tensorboard", step))
     return found

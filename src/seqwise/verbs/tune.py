@@ -16,6 +16,7 @@ from seqwise.config import check, to_yaml
 from seqwise.tasks.preparation import hashes
 from seqwise.tasks.tuning import Tune, ending, running, starting, stored
 from seqwise.tasks.tuning.bases import fingerprint
+from seqwise.tasks.tuning.foreseeing import Foresight
 from seqwise.tasks.tuning.outcome import Outcome
 from seqwise.training import distributed
 from seqwise.training.console import Console as Progress
@@ -100,7 +101,7 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
         console = Console(stderr=True, quiet=not group.first, highlight=False)
 
         def say(note: str) -> None:
-            console.print(note, markup=False)
+            console.print(printable(note), markup=False, soft_wrap=True)
 
         folder = _folder(settings)
         start = starting.gather(settings, folder if settings.resume else None, say)
@@ -118,8 +119,12 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
         for note in notes:
             say(note)
         group.wait()
-        readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
-        finished = follow(fit(run.state, run.setting), readers)
+        setting, readers = run.setting, list[Reader]()
+        if group.first:
+            foresight = Foresight(run.state.loader, settings.training.accumulate, run.state.progress.step, where)
+            setting = foresight.watched(setting)
+            readers = [foresight, *_readers(settings, folder, console, run.state.progress.step)]
+        finished = follow(fit(run.state, setting), readers)
         outcome = None
         if group.first and finished.reason != "signal":
             outcome = ending.end(settings, start, run.looking, folder)
@@ -144,7 +149,8 @@ def _make(settings: Tune, folder: RunFolder, start: starting.Start, stack: ExitS
     marks = fingerprint(start.base)
     if settings.resume:
         stack.enter_context(folder.lock())
-        stored.must_be(start.base, stored.read_facts(folder))
+        stored.must_be(start.base.files(), stored.read_facts(folder))
+        ending.answers_before(folder)  # they are needed at the end, which is no time to miss them
         return
     answers = starting.before(start, settings, say)
     RunFolder.create(settings.out, settings.overwrite)
@@ -159,7 +165,10 @@ def _make(settings: Tune, folder: RunFolder, start: starting.Start, stack: ExitS
 def _readers(settings: Tune, folder: RunFolder, console: Console, step: int) -> list[Reader]:
     """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
     limit = settings.training.time_limit or None
-    found: list[Reader] = [Journal(folder.path / JOURNAL, step), Progress(console, limit)]
+    found: list[Reader] = [
+        Journal(folder.path / JOURNAL, step),
+        Progress(console, limit, counted="labels" if settings.task == "classify" else "tokens"),
+    ]
     if settings.training.tensorboard:
         found.append(TensorBoard(folder.path / "tensorboard", step))
     return found

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from seqwise import device as devices
 from seqwise.checkpoints import adapters, heads, hub
@@ -13,7 +14,8 @@ from seqwise.data import pretrained
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.linear import instructions
 from seqwise.tasks.pretrained import IDS, Opened
-from seqwise.tasks.tuning.stored import ADAPTER, is_tuned, read_facts
+from seqwise.tasks.tuning.bases import weights_of
+from seqwise.tasks.tuning.stored import ADAPTER, is_tuned, must_be, read_facts
 
 
 def open_adapted(
@@ -28,6 +30,8 @@ def open_adapted(
     checkpoint = hub.open_checkpoint(locate(model, revision))
     ids = {key: checkpoint.generation[key] for key in IDS if key in checkpoint.generation}
     words = pretrained.load(checkpoint.folder, {**checkpoint.config, **ids})
+    for folder in filter(is_tuned, folders):
+        must_be(weights_of(checkpoint.folder), read_facts(RunFolder.open(folder)))
     labels = _labels(folders)
     wanted = heads.labelled(checkpoint, labels) if labels else checkpoint
     loaded, _ = heads.load(checkpoint, wanted, dtype, device)
@@ -71,4 +75,5 @@ def _labels(folders: Sequence[Path]) -> tuple[str, ...]:
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:
     """A name for each, by its folder."""
     names = [folder.absolute().name.replace(".", "-") or "adapter" for folder in folders]
+    names = [f"adapter-{name}" if hasattr(nn.ModuleDict, name) else name for name in names]  # torch's own words
     return tuple(name if names.count(name) == 1 else f"{name}-{i}" for i, name in enumerate(names, 1))

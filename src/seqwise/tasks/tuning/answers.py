@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from seqwise.data.examples import Examples, ordered
-from seqwise.metrics.rouge import rouge_of_each
+from seqwise.metrics.rouge import Words, looks_foreign, rouge_of_each
 from seqwise.metrics.text import bleu, chrf
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.settings import Task
@@ -38,7 +38,8 @@ def scored_texts(task: Task, outputs: Sequence[str], items: Items) -> dict[str, 
     """Scores of what was written."""
     right = items.right
     if task == "summarize":
-        found = rouge_of_each(outputs, right).mean(0).tolist()  # (3,)
+        words: Words = "unicode" if looks_foreign([row[0] for row in right]) else "english"
+        found = rouge_of_each(outputs, right, words=words).mean(0).tolist()  # (3,)
         return dict(zip(("rouge1", "rouge2", "rougeL"), found, strict=True))
     return {"bleu": bleu(outputs, right, resamples=1).value, "chrf": chrf(outputs, right, resamples=1).value}
 

@@ -37,6 +37,11 @@ from seqwise.training.moving import settle
 HEAD = "head"
 
 
+def weights_of(checkpoint: Path) -> list[Path]:
+    """The files of a checkpoint that hold its weights."""
+    return sorted(checkpoint.glob("*.safetensors"))
+
+
 @dataclass(frozen=True)
 class PretrainedBase:
     """A checkpoint of the hub."""
@@ -52,7 +57,7 @@ class PretrainedBase:
 
     def files(self) -> list[Path]:
         """Its weights."""
-        return sorted(self.opened.checkpoint.folder.glob("*.safetensors"))
+        return weights_of(self.opened.checkpoint.folder)
 
     def parts(self) -> Mapping[str, tuple[Part, ...]]:
         """What our fused weights are called in the hub's files."""
@@ -138,12 +143,18 @@ def _own(settings: Tune, where: torch.device) -> OwnBase:
     vocabularies = Vocabularies.load(folder.path)
     model = empty_model(made, vocabularies)
     fill(model, folder)
-    return OwnBase(folder, made, vocabularies, model.to(where), where)
+    return OwnBase(folder, made, vocabularies, model.to(where).eval(), where)
 
 
 def must_suit(base: Base, settings: Tune) -> None:
     """Refuse a task that the model cannot learn, before any data are read."""
     model, named = base.model, settings.base
+    if settings.guard.anchor and base.fresh:
+        raise ConfigError(
+            f"--anchor {settings.guard.anchor:g} with a head for labels that was not trained yet",
+            "a model that answers already",
+            "leaving it out, or --replay",
+        )
     if settings.task == "classify" and isinstance(model, Transformer):
         raise ConfigError(f"--task classify with {named}", "an encoder or a decoder", "a BERT or a Llama")
     writes = isinstance(model, Transformer) or isinstance(getattr(model, "head", None), NextToken)
@@ -169,7 +180,11 @@ def prepare(base: Base, settings: Tune) -> tuple[str, ...]:
     trained = with_head(settings.lora, model)
     adapted = attach(model, trained, base.parts())
     weights = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return (f"lora: {len(adapted):,} layers of rank {trained.rank} and more, {weights:,} weights",)
+    return (f"lora: {len(adapted):,} products of rank {_ranks(trained)}, {weights:,} weights",)
+
+
+def _ranks(settings: LoraSettings) -> str:
+    return f"{settings.rank}, but for {', '.join(settings.ranks)}" if settings.ranks else f"{settings.rank}"
 
 
 def with_head(settings: LoraSettings, model: nn.Module) -> LoraSettings:

@@ -13,13 +13,15 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqwise.checkpoints import export
+from seqwise.checkpoints import export, heads, hub
+from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError
 from seqwise.tasks.pretrained import Opened, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.stored import BASE, is_tuned, open_tuned
+from seqwise.tasks.tuning.handing_on import whole
+from seqwise.tasks.tuning.stored import BASE, is_tuned
 
 
 @dataclass(frozen=True)
@@ -33,19 +35,25 @@ class Opening:
     run: RunFolder | None
     """Where settings and vocabularies lie, of a run of ours."""
     translator: Translator | None = None
+    fresh: tuple[str, ...] = ()
+    """Weights of a head that the model does not have, and which were drawn for the comparison."""
 
 
-def open_for_blending(model: str) -> Opening:
-    """A checkpoint, a run or a tuned run, in fp32 on the processor."""
+def open_for_blending(model: str, like: Opening | None = None) -> Opening:
+    """A checkpoint, a run or a tuned run, in fp32 on the processor; `like`: whose head a checkpoint is given."""
     if is_tuned(model):
-        found = open_tuned(model, "cpu", "fp32")
+        found, _ = whole(Path(model))
         if isinstance(found, Opened):
             return Opening(model, found.model, found, None)
-        translator, _ = found
-        return Opening(model, _only(translator), None, RunFolder(Path(model) / BASE), translator)
+        return Opening(model, _only(found), None, RunFolder(Path(model) / BASE), found)
     if is_run(model):
         translator, _ = open_translator([model], "cpu", "fp32")
         return Opening(model, _only(translator), None, RunFolder.open(model), translator)
+    if like is not None and like.opened is not None and like.opened.checkpoint.head.task == "labels":
+        checkpoint = hub.open_checkpoint(locate(model))
+        wanted = heads.labelled(checkpoint, like.opened.checkpoint.labels)
+        body, fresh = heads.load(checkpoint, wanted, torch.float32)
+        return Opening(model, body, None, None, None, fresh)
     opened = open_pretrained(model, None, "cpu", "fp32")
     return Opening(model, opened.model, opened, None)
 
@@ -57,20 +65,18 @@ def _only(translator: Translator) -> nn.Module:
 def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor]]:
     """Each weight of the tuned model, with that of the base; refused where the two are not of one make."""
     theirs = {name: weight.detach().float() for name, weight in base.model.named_parameters()}
-    ours = {name: weight.detach().float() for name, weight in tuned.model.named_parameters()}
+    ours = {name: weight.detach().float().clone() for name, weight in tuned.model.named_parameters()}  # `put` writes
     found: dict[str, tuple[Tensor | None, Tensor]] = {}
     for name, weight in ours.items():
         there = theirs.get(name)
-        if there is not None and there.shape != weight.shape:
-            there = None if name.startswith("head.") else there
-        if (there is None and not name.startswith("head.")) or (there is not None and there.shape != weight.shape):
+        if name not in base.fresh and (there is None or there.shape != weight.shape):
             shape = "no such weight" if there is None else f"{list(there.shape)}"
             raise ConfigError(
                 f"{name} of shape {list(weight.shape)} in {tuned.name}, and {shape} in {base.name}",
                 "two models of one make, one tuned from the other",
                 f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
             )
-        found[name] = there, weight
+        found[name] = None if name in base.fresh else there, weight
     if all(one is None or torch.equal(one, other) for one, other in found.values()):
         raise ConfigError(f"{base.name} and {tuned.name} with the same weights", "two different models", "another one")
     return found
@@ -86,6 +92,14 @@ def put(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, weight in model.named_parameters():
             weight.copy_(weights[name])
+
+
+def must_be_free(out: Path, tuned: Opening, overwrite: bool) -> None:
+    """Refuse a folder that `write` would refuse, before models are scored."""
+    if tuned.opened is not None:
+        export.must_be_free(out, tuned.opened.checkpoint.folder, overwrite)
+    else:
+        RunFolder.must_be_free(out, overwrite)
 
 
 def write(out: Path, tuned: Opening, overwrite: bool, alphas: Sequence[float]) -> None:

@@ -21,6 +21,11 @@ def keep_before(folder: RunFolder, answers: Mapping[str, Answers]) -> None:
     folder.write_json(stored.BEFORE, to_json(answers))
 
 
+def answers_before(folder: RunFolder) -> dict[str, Answers]:
+    """What was written down then."""
+    return from_json(folder.read_json(stored.BEFORE))
+
+
 def restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:
     """Go on from what was saved last."""
     saved = folder.load_state()
@@ -40,7 +45,7 @@ def end(settings: Tune, start: Start, job: Job, folder: RunFolder) -> Outcome:
             model.get_parameter(name).copy_(value)
     model.eval()
     judged, part = start.material.read.judged
-    answers = from_json(folder.read_json(stored.BEFORE))
+    answers = answers_before(folder)
     answers[TUNED] = job.answers(judged)
     found = compared(settings.task, part, judged, answers)
     folder.write_json(stored.OUTCOME, found.to_dict())

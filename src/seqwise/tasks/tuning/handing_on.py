@@ -1,5 +1,6 @@
 """A tuned run for others: its adapter in PEFT's layout, or the whole model with the adapter in its weights."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -27,7 +28,10 @@ def whole(place: Path) -> tuple[Opened | Translator, tuple[str, ...]]:
     note = f"merged: {merged.weights:,} weights, each to {merged.error:.2g} of the exact sum"
     if settings.method == "qlora":
         note += "; the base keeps the rounding to four bits that the adapter was trained on"
-    return found, (note,)
+    if not merged.untied:
+        return found, (note,)
+    config = {**found.checkpoint.config, "tie_word_embeddings": False}  # or transformers would leave the head aside
+    return replace(found, checkpoint=replace(found.checkpoint, config=config)), (note,)
 
 
 def write_peft(place: Path, folder: Path) -> tuple[str, ...]:

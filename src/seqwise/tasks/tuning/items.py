@@ -7,11 +7,13 @@
 Examples that occur twice are left out, and so is what stands in the validation or test files.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from seqwise.data.conversations import Conversations
+from seqwise.data.filters import key
 from seqwise.data.instructions import InstructionSettings, read_instructions
 from seqwise.data.splits import split
 from seqwise.data.text import Labelled, Pairs, TextSettings, read_labelled, read_pairs
@@ -19,6 +21,8 @@ from seqwise.errors import DataError, Fault, SeqwiseError
 from seqwise.tasks.tuning.settings import Task, Tune
 
 HELD_OUT = 1000  # examples that are split off for validation at most
+SHORT = 10  # characters that a side counts as at least, where lengths are compared
+_NUMBER = re.compile(r"-?\d+")
 Made = TypeVar("Made")
 Value = TypeVar("Value")
 
@@ -39,6 +43,8 @@ class Items:
     """Of the task generate."""
     groups: tuple[str, ...] = ()
     """What belongs together."""
+    labelled: bool = False
+    """Whether what is wanted are labels."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -56,6 +62,7 @@ class Items:
             taken(self.references),
             self.conversations.select(chosen) if self.conversations else None,
             taken(self.groups),
+            self.labelled,
         )
 
     @property
@@ -111,7 +118,7 @@ def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
         return _conversations(read_instructions(paths, _instructions(settings), notes.append))
     if settings.task == "classify":
         found = read_labelled(paths, data, notes.append, group_by=group)
-        return Items(found.texts, found.labels, _places(found), groups=found.groups)
+        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True)
     pairs = read_pairs(paths, data, notes.append, group_by=group)
     return Items(pairs.sources, pairs.targets, _places(pairs), pairs.references, groups=pairs.groups)
 
@@ -186,7 +193,7 @@ def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
         settings.training.seed,
         labels=strata,
         groups=items.groups or None,
-        texts=[_key(text) for text in items.texts],
+        texts=[key(text) for text in items.texts],
         last=settings.split.by_time,
     )
     return items.select(kept), items.select(held)
@@ -194,41 +201,49 @@ def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
 
 def _kept(items: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str], name: str = "train") -> Items:
     """Without what occurs twice, and without what the model is judged on."""
-    judged = {_key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+    judged = {key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
     seen: set[tuple[str, str]] = set()
-    kept, empty, twice, leaked = [], 0, 0, 0
+    kept: list[int] = []
+    reasons = dict.fromkeys(("empty", "too long", "of unlike length", "duplicate", "also judged on"), 0)
     for i, (text, wanted) in enumerate(zip(items.texts, items.wanted, strict=True)):
         if items.conversations is None and not (text and wanted):
-            empty += 1
-        elif _key(text) in judged:
-            leaked += 1
+            reasons["empty"] += 1
+        elif reason := _unlike(items, i, data):
+            reasons[reason] += 1
+        elif key(text) in judged:
+            reasons["also judged on"] += 1
         elif data.drop_duplicates and (text, wanted) in seen:
-            twice += 1
+            reasons["duplicate"] += 1
         else:
             seen.add((text, wanted))
             kept.append(i)
+    out = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
     if not kept:
         raise DataError(
-            f"no example of {name} that does not also stand in the validation or test files",
-            "some to learn from",
-            "other files, or --data.drop-leaks false",
+            f"no example of {name} is left of {len(items):,} ({out})", "some to learn from", "other files, or filters"
         )
-    if empty or twice or leaked:
-        told = f"{twice:,} that occur twice, {leaked:,} that are judged on, {empty:,} empty ones"
-        notes.append(f"{name}: examples left out: {told}")
+    if out:
+        notes.append(f"{name}: examples left out: {out}")
     return items.select(kept)
 
 
-def _key(text: str) -> str:
-    """Texts that differ in case and spaces only are the same to a judge."""
-    return " ".join(text.lower().split())
+def _unlike(items: Items, i: int, data: TextSettings) -> str:
+    """Why the lengths of an example are against the filters, if they are: those of a label say nothing."""
+    if items.labelled:
+        shorter = longer = len(items.texts[i])
+    else:
+        shorter, longer = sorted((len(items.texts[i]), len(items.wanted[i])))
+    if data.max_length is not None and longer > data.max_length:
+        return "too long"
+    unlike = data.max_ratio is not None and longer > data.max_ratio * max(shorter, SHORT)
+    return "of unlike length" if unlike and items.conversations is None else ""
 
 
 def labels_of(items: Items) -> tuple[str, ...]:
     """All labels: numbers by size, others by name."""
     names = set(items.wanted)
-    if all(name.lstrip("-").isdecimal() for name in names):
-        return tuple(sorted(names, key=int))
+    if all(_NUMBER.fullmatch(name) for name in names):
+        return tuple(sorted(names, key=lambda name: (int(name), name)))
     return tuple(sorted(names))
 
 

@@ -91,6 +91,14 @@ def layout(opened: Opened, settings: Tune) -> str:
     return settings.writing.prompt or usual
 
 
+def shortened(rows: list[list[int]], most: int | None, opened: Opened) -> list[list[int]]:
+    """Rows of at most so many ids, cut before the last one, which ends a text; and counted."""
+    if most is None:
+        return rows
+    opened.counts["cut"] += sum(len(ids) > most for ids in rows)
+    return [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in rows]
+
+
 class Labelling:
     """Texts -> labels."""
 
@@ -117,9 +125,7 @@ class Labelling:
         )
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
-        rows = [row.ids for row in self.reader.rows(texts)]
-        most = self.longest
-        return rows if most is None else [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in rows]
+        return shortened([row.ids for row in self.reader.rows(texts)], self.longest, self.opened)
 
     def objective(self, smoothing: float) -> Learning:
         """Cross-entropy of the labels."""
@@ -131,7 +137,7 @@ class Labelling:
         model = self.opened.model
         if not isinstance(model.head, Labels):
             raise TypeError("labels need a head for them")
-        logits = read_all(model, self._rows(items.texts), None, self.opened.words.source.pad)  # type: ignore[arg-type]
+        logits = read_all(model, self._rows(items.texts), None)
         true = torch.tensor([self.numbers[one] for one in items.wanted])
         losses = nn.functional.cross_entropy(logits, true, reduction="none")
         outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())
@@ -155,7 +161,7 @@ class Writing:
         self.settings = settings
         limit = min(base.opened.readable, settings.examples.longest or 2**31)
         self.longest = None if limit >= 2**31 else limit
-        self.made = settings.generation or _greedy(generation(base.opened.checkpoint), settings.task)
+        self.made = settings.generation or _quick(generation(base.opened.checkpoint), settings)
         self.prompt = layout(base.opened, settings)
         self._masked: dict[int, tuple[Items, Masks]] = {}  # each part is asked for several times
 
@@ -223,7 +229,7 @@ class Rewriting:
         self.settings = settings
         writing = settings.writing
         self.rewriter = Rewriter(base.opened, writing.source_language, writing.target_language, settings.examples.cut)
-        self.made = settings.generation or _greedy(self.rewriter.settings, settings.task)
+        self.made = settings.generation or _quick(self.rewriter.settings, settings)
 
     @property
     def model(self) -> nn.Module:
@@ -233,8 +239,11 @@ class Rewriting:
     def examples(self, items: Items) -> Examples:
         """Both sides with the special tokens that the checkpoint puts around them."""
         words = self.opened.words
-        sources, targets = self.rewriter.rows(items.texts), self._targets(items.wanted)
+        sources, targets = map(self._short, (self.rewriter.rows(items.texts), self._targets(items.wanted)))
         return Examples(Rows.of(sources), Rows.of(targets), None, words.source.pad, words.target.pad)
+
+    def _short(self, rows: list[list[int]]) -> list[list[int]]:
+        return shortened(rows, self.settings.examples.longest, self.opened)
 
     def _targets(self, texts: Sequence[str]) -> list[list[int]]:
         """As the checkpoint was trained to write them: its language first, where it has languages."""
@@ -267,7 +276,7 @@ class Translating:
     def __init__(self, base: OwnBase, settings: Tune) -> None:
         self.task = settings.task
         self.base = base
-        self.made = settings.generation or replace(base.settings.generation, beams=1, best=1)
+        self.made = settings.generation or _quick(base.settings.generation, settings)
 
     @property
     def model(self) -> nn.Module:
@@ -297,11 +306,9 @@ class Translating:
         began = time.perf_counter()
         translator = Translator([self.base.model], self.base.vocabularies)
         outputs = [best[0].text for best in translator.translate(items.texts, self.made)]
-        normalize = self.base.vocabularies.target.normalize  # what tokens cannot say is not asked for
-        right = tuple(tuple(map(normalize, row)) for row in items.right)
-        return texts_answered(self.task, outputs, replace(items, references=right), time.perf_counter() - began)
+        return texts_answered(self.task, outputs, items, time.perf_counter() - began)
 
 
-def _greedy(made: Generation, task: Task) -> Generation:
-    """One output of each text; looks are many and beams are slow."""
-    return replace(made, beams=1, best=1, temperature=0.0, max_length=made.max_length if task != "generate" else 64)
+def _quick(made: Generation, settings: Tune) -> Generation:
+    """One output of each text, by few beams, for looks are many; and the same one each time, without sampling."""
+    return replace(made, beams=settings.evaluation.beams, best=1, temperature=0.0)

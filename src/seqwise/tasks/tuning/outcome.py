@@ -14,7 +14,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from seqwise.metrics.comparison import Difference, compare_means, compare_right, compare_texts
+from seqwise.metrics.comparison import Difference, compare_right, compare_sums, compare_texts
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.tasks import rivals
 from seqwise.tasks.tuning.answers import Answers, scored_texts
@@ -120,8 +120,8 @@ def difference(task: Task, judged: Items, one: Answers, other: Answers, names: t
         wanted = np.array(judged.wanted)
         return compare_right(np.array(one.outputs) == wanted, np.array(other.outputs) == wanted, names)
     if task == "generate":
-        means = [np.array(a.losses) / np.maximum(1, np.array(a.tokens)) for a in (one, other)]
-        return compare_means(means[0], means[1], "nats a token", names, lower=True)
+        before, after = (np.stack([a.losses, a.tokens], 1).astype(np.float64) for a in (one, other))  # (N, 2)
+        return compare_sums(before, after, lambda sums: sums[:, 0] / sums[:, 1], "nats a token", names, lower=True)
     metric = "rougeL" if task == "summarize" else "bleu"
     return compare_texts(one.outputs, other.outputs, judged.right, metric, names)  # type: ignore[arg-type]
 

@@ -30,6 +30,7 @@ import torch
 from seqwise import device
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import resolve, to_yaml
+from seqwise.data.examples import ExampleLoader, Mixed
 from seqwise.data.loader import Batches, Place
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.tuning import running, starting, stored
@@ -45,7 +46,9 @@ from seqwise.training.loop import advance
 from seqwise.training.plan import Spent, Timed, Work, chosen, steps_of
 
 STEPS = 7
-"""That are timed, behind one that is not: two of them the longest."""
+"""That are timed, behind one that is not: from the longest to the shortest."""
+SETTLING, PATIENCE = 40, 60.0
+"""Steps that follow at most, and processor seconds after which none does, so that memory settles."""
 ENOUGH = 1.5
 """Seconds after which a part has been timed long enough to be scaled."""
 FEW = 16
@@ -71,8 +74,10 @@ class Probe:
     after: Spent
     """For the answers at the end, and what follows from them."""
     steps: tuple[Timed, ...]
+    peaks: tuple[int, ...]
+    """Bytes, up to each step: of the process, or of the accelerator where there is one."""
     memory: int
-    """Bytes, at the peak: of the process, or of the accelerator where there is one."""
+    """The same at the end."""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -83,7 +88,7 @@ class Probe:
         """The inverse."""
         parts = {name: Spent(**told[name]) for name in ("start", "before", "look", "save", "after")}
         steps = tuple(Timed(Work(**step["work"]), Spent(**step["spent"])) for step in told["steps"])
-        return cls(**parts, steps=steps, memory=int(told["memory"]))
+        return cls(**parts, steps=steps, peaks=tuple(told["peaks"]), memory=int(told["memory"]))
 
 
 def tried(settings: Tune) -> Probe | str:
@@ -125,12 +130,13 @@ def probe(settings: Tune, folder: RunFolder, began: float) -> Probe:
     run = running.begin(
         settings, start.base, start.job, start.material, folder, distributed.Group(), lambda: False, None
     )
-    steps = _steps(settings, run)
+    steps, peaks = _steps(settings, run)
     start.job.model.eval()
     look, answering = _look(start, run.looking, settings)
     save = timed(lambda: _save(run, folder))
     after = answering.times(len(start.judged)) + _after(start, settings, run, folder)
-    return Probe(begun, before, look, save, after, tuple(steps), peak(device.pick(settings.training.device)))
+    last = peak(run.setting.device)
+    return Probe(begun, before, look, save, after, tuple(steps), tuple(peaks), last)
 
 
 def _unheard(note: str) -> None:
@@ -181,28 +187,44 @@ def _before(start: Start, settings: Tune) -> Spent:
 
 def works(loader: Batches) -> list[Work]:
     """What the first batches give to compute; the loader is where it was afterwards."""
-    place, found = loader.place, []
+    place, found, texts = loader.place, [], rewrites(loader)
     loader.seek(Place())
     for _ in range(min(PLANNED, loader.batches_in_epoch(0))):
-        found.append(Work.of(next(loader)))
+        found.append(Work.of(next(loader), texts))
     loader.seek(place)
     return found
 
 
-def _steps(settings: Tune, run: running.Run) -> list[Timed]:
-    """A few, the longest first and once more than it is counted, so that memory is at its peak."""
+def rewrites(loader: Batches) -> bool:
+    """Whether what is learnt are texts of their own."""
+    if isinstance(loader, Mixed):
+        return rewrites(loader.main)
+    return isinstance(loader, ExampleLoader) and not (loader.examples.aligned or loader.examples.labelled)
+
+
+def _steps(settings: Tune, run: running.Run) -> tuple[list[Timed], list[int]]:
+    """A few, the longest first and once more than it is counted; then as they come, until memory has settled.
+
+    Each shape of a batch is new to oneDNN, which keeps what it made for a thousand of them, and leaves holes in the
+    heap: the peak after a few steps is not that of the run. Peaks come back too, of each step.
+    """
     state, setting = run.state, replace(run.setting, thawing=None)
-    size = settings.training.accumulate
+    where, size = setting.device, settings.training.accumulate
     steps = steps_of(works(state.loader), size)
     setting.objective.train()
-    found = []
-    order = chosen(steps, STEPS)
-    for turn, step in enumerate([order[0], *order]):
+    found, peaks = [], []
+    first = chosen(steps, STEPS)
+    more = list(range(min(SETTLING, len(steps), running.planned(settings, state.loader) or SETTLING)))
+    began = time.process_time()  # on a busy machine as many steps as on an idle one
+    for turn, step in enumerate([first[0], *first, *more]):
+        if turn > STEPS and time.process_time() - began > PATIENCE:
+            break
         state.loader.seek(Place(0, step * size))
-        spent = timed(lambda: advance(state, setting, 0.0))
+        spent = timed(partial(advance, state, setting, 0.0))
+        peaks.append(peak(where))
         if turn:
             found.append(Timed(steps[step], spent))
-    return found
+    return found, peaks
 
 
 def _look(start: Start, job: Job, settings: Tune) -> tuple[Spent, Spent]:

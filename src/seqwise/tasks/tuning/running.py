@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from seqwise import device as devices
 from seqwise.checkpoints.run import RunFolder
 from seqwise.data.examples import ExampleLoader, Examples, Mixed
-from seqwise.errors import ConfigError
+from seqwise.data.loader import Batches
 from seqwise.models import assemble
 from seqwise.models.lora import selected
+from seqwise.tasks.pretrained import quick
 from seqwise.tasks.tuning.answers import mean_loss
 from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Read
@@ -28,6 +29,7 @@ from seqwise.training.optim import Weights, adamw
 from seqwise.training.state import TrainingState
 
 SHOWN = 3  # samples of a look
+FEW = 30  # updates in which hardly anything can be learnt
 GAP = 1000  # training examples at most that the gap to the validation examples is measured on
 
 
@@ -59,10 +61,11 @@ class Looker:
         self.job, self.material, self.device = job, material, where
         self.tokens = settings.training.batch_tokens
         valid = material.read.valid
-        count = settings.evaluation.sentences or len(valid)
+        writes = settings.task in ("translate", "summarize")  # labels cost no more than the loss
+        count = settings.evaluation.sentences * writes or len(valid)
         self.items = valid.select(range(min(count, len(valid))))
         self.objective = job.objective(0.0)
-        self.sample = _sample(material.train, min(GAP, len(material.valid)))
+        self.sample = _sample(material.train, min(GAP, len(material.valid), len(material.train)))
         self.averaged = averaged
 
     def __call__(self, weights: Mapping[str, Tensor]) -> Look:
@@ -79,17 +82,22 @@ class Looker:
             model.train(learning)
 
     def _look(self) -> Look:
-        packed = self.material.packed
-        loss = mean_loss(self.objective, self.material.valid, self.tokens, packed, self.device)
-        train = mean_loss(self.objective, self.sample, self.tokens, packed, self.device)
-        scores = {"loss": loss, "train_loss": train, "gap": loss - train}
         answers = self.job.answers(self.items) if self.job.task != "generate" else None
+        known = {} if answers is None else dict(answers.scores)
+        loss = known.pop("loss", None)
+        if loss is None:
+            loss = self._loss(self.material.valid)
+        train = self._loss(self.sample)
+        scores = {"loss": loss, "train_loss": train, "gap": loss - train}
         if answers is None:
             return Look(scores)
-        scores |= {name: value for name, value in answers.scores.items() if name != "loss"}
+        scores |= known
         shown = self.items.select(range(min(SHOWN, len(self.items))))
         triples = zip(shown.texts, shown.wanted, answers.outputs, strict=False)
         return Look(scores, tuple(Sample(*triple) for triple in triples))
+
+    def _loss(self, examples: Examples) -> float:
+        return mean_loss(self.objective, examples, self.tokens, self.material.packed, self.device)
 
 
 def _sample(examples: Examples, count: int) -> Examples:
@@ -146,9 +154,9 @@ def begin(
     """Optimizer, state and setting. Which weights move is settled already (`bases.prepare`)."""
     training, where = settings.training, devices.pick(settings.training.device)
     model = job.model
-    objective = _objective(settings, base, job)
-    names = [name for name, _ in model.named_parameters()]
     dtype = devices.precision(training.precision, where)
+    objective = _objective(settings, job, dtype)
+    names = [name for name, _ in model.named_parameters()]
     looking = _apart(job, base, settings, group)
     watcher = Looker(looking, material, settings, where, settings.evaluation.ema > 0)
     if training.shard and group.world > 1:
@@ -157,8 +165,9 @@ def begin(
     else:
         weights = Weights(model, dtype)
         wrapped = distributed.replicate(objective, group)
+    quick(model, dtype)
     loader = loader_of(settings, material, group)
-    steps = _steps(settings, loader)
+    steps = planned(settings, loader)
     optimizer = settings.optimizer.optimizer(rate(settings, base), steps)
     shares = moving.rates(settings.moving, names)
     adam = adamw(zip(weights.names, weights.master, strict=True), optimizer, shares)
@@ -179,10 +188,10 @@ def begin(
         noted=lambda: _replayed(loader, state),
     )
     trained = sum(weight.numel() for weight in weights.master)
-    return Run(state, setting, tuple(_notes(settings, loader, trained, model)), trained, looking)
+    return Run(state, setting, tuple(_notes(settings, loader, trained, model, steps)), trained, looking)
 
 
-def _steps(settings: Tune, loader: ExampleLoader | Mixed) -> int | None:
+def planned(settings: Tune, loader: Batches) -> int | None:
     """Updates in all, as the trainer will count them."""
     training = settings.training
     limits = [training.steps] if training.steps else []
@@ -191,31 +200,27 @@ def _steps(settings: Tune, loader: ExampleLoader | Mixed) -> int | None:
     return min(limits, default=None)
 
 
-def _objective(settings: Tune, base: Base, job: Job) -> nn.Module:
+def _objective(settings: Tune, job: Job, dtype: torch.dtype) -> nn.Module:
     """The task's, anchored to the untouched model where that is asked for."""
     objective = job.objective(settings.training.label_smoothing)
     weight = settings.guard.anchor
     if not weight:
         return objective
-    if base.fresh:
-        raise ConfigError(
-            f"--anchor {weight:g} with a head for labels that was not trained yet",
-            "a model that answers already",
-            "leaving it out, or --replay",
-        )
-    return anchored(objective, job.model, weight, settings.method)
+    return anchored(objective, job.model, weight, settings.method, dtype)
 
 
-def anchored(objective: Learning, model: nn.Module, weight: float, method: str) -> Anchored:
-    """Under LoRA the untouched model is the same without its adapter; else it is a copy."""
+def anchored(
+    objective: Learning, model: nn.Module, weight: float, method: str, dtype: torch.dtype = torch.float32
+) -> Anchored:
+    """Under LoRA the untouched model is the same without its adapter; else it is a copy, in the type computed in."""
     if method == "full":
-        return Anchored(objective, copy.deepcopy(model), weight)
+        return Anchored(objective, copy.deepcopy(model).to(dtype), weight)
     return Anchored(objective, model, weight, lambda: selected(model, None))
 
 
 def _apart(job: Job, base: Base, settings: Tune, group: distributed.Group) -> Job:
     """The job that looks: the same, or one with a whole model where the trained one is split among processes."""
-    if not (settings.training.shard and group.world > 1):
+    if not (settings.training.shard and group.world > 1 and group.first):
         return job
     twin = copy.deepcopy(job.model)
     labels = getattr(job, "labels", ())
@@ -246,9 +251,13 @@ def _replayed(loader: ExampleLoader | Mixed, state: TrainingState) -> tuple[Note
     return (Noted(state.progress.step, "replay", told),)
 
 
-def _notes(settings: Tune, loader: ExampleLoader | Mixed, trained: int, model: nn.Module) -> list[str]:
+def _notes(
+    settings: Tune, loader: ExampleLoader | Mixed, trained: int, model: nn.Module, steps: int | None
+) -> list[str]:
     weights = sum(p.numel() for p in model.parameters())
     found = [f"model: {weights:,} parameters, {trained:,} of them trained"]
+    if steps is not None and steps < FEW and settings.training.steps is None:
+        found.append(f"{steps} updates in all, which is few: smaller --examples.batch or more --epochs make more")
     if loader.oversized:
         longer = f"{loader.oversized:,} examples are longer than --training.batch-tokens"
         found.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")

@@ -196,6 +196,7 @@ class Tune:
                 "--data.drop-leaks true or no --test",
             )
         yield from self._methods()
+        yield from self._idle()
         if self.training.shard and self.method == "qlora":
             yield Fault("--training.shard with --method qlora", "weights that can be split", "--method lora")
         if self.training.epochs is None and self.training.steps is None and self.optimizer.schedule != "constant":
@@ -204,6 +205,21 @@ class Tune:
                 "a last step to fall towards",
                 "--training.steps N or --optimizer.schedule constant",
             )
+
+    def _idle(self) -> Iterator[Fault]:
+        """Settings that nothing would come of."""
+        guard, examples = GuardSettings(), ExampleSettings()
+        if not self.guard.replay and self.guard.replay_share != guard.replay_share:
+            yield Fault("--guard.replay-share without --guard.replay", "files to replay", "--replay general.tsv")
+        for name in ("form", "documents", "answers"):
+            if self.task != "generate" and getattr(self.examples, name) != getattr(examples, name):
+                yield Fault(f"--examples.{name} with --task {self.task}", "it with generate", "leaving it out")
+        if self.writing != WritingSettings() and self.task in ("classify", "generate"):
+            yield Fault(f"settings of writing with --task {self.task}", "translate or summarize", "leaving them out")
+        if self.valid and self.split != SplitSettings():
+            yield Fault("--valid with settings of split", "one of them: nothing is split off", "leaving one out")
+        if self.show_mask and self.find_lr:
+            yield Fault("--show-mask with --find-lr", "one of them", "one after the other")
 
     def _methods(self) -> Iterator[Fault]:
         """Settings that mean nothing to the method."""

@@ -2,21 +2,23 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from seqwise.checkpoints import hub
 from seqwise.checkpoints.download import locate
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data.masking import shown
-from seqwise.errors import DataError
+from seqwise.errors import CheckpointError, ConfigError, DataError, nearest
 from seqwise.tasks.tuning.answers import Answers
-from seqwise.tasks.tuning.bases import Base, must_suit, open_base, own, prepare
+from seqwise.tasks.tuning.bases import Base, PretrainedBase, must_suit, open_base, own, prepare
 from seqwise.tasks.tuning.checking import checked, must_teach, told
 from seqwise.tasks.tuning.items import Items, Read, known, labels_of, ours_named, read_all
 from seqwise.tasks.tuning.jobs import Job, Writing, job_for
+from seqwise.tasks.tuning.memory import must_fit
 from seqwise.tasks.tuning.outcome import BASE, answers_of_rivals
 from seqwise.tasks.tuning.running import Material, encode
 from seqwise.tasks.tuning.settings import Tune
-from seqwise.tasks.tuning.stored import read_facts
+from seqwise.tasks.tuning.stored import is_tuned, read_facts
 
 Say = Callable[[str], None]
 
@@ -51,8 +53,8 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
     for note in read.notes:
         say(note)
     stored = read_facts(folder).labels if folder else ()
-    labels = stored or _labels(settings, read)
-    known(settings.task, _parts(read), labels)
+    labels = labels_for(settings, read, stored)
+    must_fit(settings, labels)
     base = open_base(settings, labels, settings.training.seed)
     must_suit(base, settings)
     job = job_for(base, settings, labels)
@@ -62,6 +64,8 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
     for note in ours_named(lambda: must_teach(job, read)):
         say(note)
     material = ours_named(lambda: encode(job, read, settings))
+    if isinstance(base, PretrainedBase) and (count := base.opened.counts["cut"]):
+        say(f"{count:,} texts are longer than the model reads, and were cut")
     for note in prepare(base, settings):
         say(note)
     if base.fresh:
@@ -72,14 +76,44 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
 def _must_be_there(settings: Tune) -> None:
     """A model that is not there is told before gigabytes of data are read."""
     if own(settings.base):
+        if not Path(settings.base).exists():
+            raise _nowhere(settings.base)
         RunFolder.open(settings.base)
+        if is_tuned(settings.base):
+            raise ConfigError(
+                f"{settings.base}, which was tuned already", "a checkpoint, or a run of seqwise train",
+                f"seqwise export {settings.base} --to merged --out {settings.base}-merged first",
+            )  # fmt: skip
     else:
         hub.open_checkpoint(locate(settings.base, settings.revision))
 
 
+def _nowhere(base: str) -> CheckpointError:
+    """A folder that is not there, and one that may have been meant."""
+    beside = Path(base).absolute().parent
+    names = {path.name: str(Path(base).parent / path.name) for path in beside.glob("*/") if _is_model(path)}
+    close = nearest(Path(base).name, names)
+    return CheckpointError(
+        given=f"there is no model {base}",
+        allowed="a folder in the hub's format, a run of Seqwise, or owner/name on the hub",
+        mend=names[close] if close else "the path of a folder that has a config.json or a config.yaml",
+    )
+
+
+def _is_model(folder: Path) -> bool:
+    return hub.is_checkpoint(folder) or (folder / CONFIG).is_file()
+
+
+def labels_for(settings: Tune, read: Read, stored: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """What is told apart: as a run has it that is resumed, or as the examples do."""
+    labels = stored or _labels(settings, read)
+    known(settings.task, _parts(read), labels)
+    return labels
+
+
 def _parts(read: Read) -> dict[str, Items]:
-    found = {"the validation examples": read.valid}
-    return found if read.test is None else {**found, "the test examples": read.test}
+    named = {"validation": read.valid, "test": read.test, "replayed": read.replay}
+    return {f"the {name} examples": items for name, items in named.items() if items is not None}
 
 
 def _labels(settings: Tune, read: Read) -> tuple[str, ...]:

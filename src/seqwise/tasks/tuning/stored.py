@@ -32,11 +32,11 @@ from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
 from seqwise.models.lora import attach, merge
 from seqwise.tasks.preparation import empty_model
-from seqwise.tasks.pretrained import IDS, Opened
+from seqwise.tasks.pretrained import IDS, Opened, quick
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import differences, must_be_same, read_settings, value_of
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, with_head
+from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, weights_of, with_head
 from seqwise.tasks.tuning.settings import Tune
 
 FACTS, BASE, ADAPTER = "base.json", "base", "adapter"
@@ -148,9 +148,9 @@ def same_data(given: Tune, folder: RunFolder) -> None:
     must_be_same((*given.train, *given.valid, *given.test, *given.guard.replay), folder)
 
 
-def must_be(base: Base, facts: Facts) -> None:
-    """Refuse a base that is not the one that was tuned."""
-    for path in base.files():
+def must_be(files: Sequence[Path], facts: Facts) -> None:
+    """Refuse weights that are not those that were tuned."""
+    for path in files:
         if facts.hashes.get(path.name) != hash_file(path):
             raise _other_base(path, facts)
 
@@ -174,6 +174,7 @@ def open_tuned(
     settings, facts = read_tune(folder), read_facts(folder)
     device = devices.pick(where)
     weights = folder.load_model()
+    settings = replace(settings, training=replace(settings.training, device=str(device)))  # not where it was tuned
     if facts.kind == "own":
         return _own(folder, settings, facts, weights, device, precision)
     checkpoint = hub.open_checkpoint(folder.path / BASE)
@@ -182,17 +183,17 @@ def open_tuned(
     chosen = devices.resolved(precision, device)
     if facts.complete:
         model: nn.Module = hub.empty(checkpoint)
-        model.to_empty(device=device)
-        _zero_buffers(model)
+        _allocate(model, device)
     else:
         base = _reopened(settings, facts)
         model = base.model
         if settings.method != "full":
             attach(model, with_head(settings.lora, model), base.parts())
-    _load(model, weights, folder)
+    _load(model, weights, folder, whole=facts.complete)
     if settings.method == "lora" and merged:
         merge(model)
     elif settings.method != "full":
+        quick(model, torch.bfloat16 if chosen == "bf16" and instructions() else torch.float32)
         return Opened(checkpoint, model.to(device).eval(), words, device)  # type: ignore[arg-type]
     narrow = chosen == "bf16" and (device.type != "cpu" or instructions())
     model = model.to(device, torch.bfloat16 if narrow else torch.float32).eval()
@@ -210,13 +211,13 @@ def _reopened(settings: Tune, facts: Facts) -> PretrainedBase:
             allowed="the model that the adapter belongs to, where it was",
             mend="bringing it back, or seqwise export RUN --to merged before it goes",
         ) from None
+    must_be(weights_of(found.folder), facts)
     kept = replace(settings, base=str(found.folder), revision=None)
     if settings.method == "lora":  # merged exactly, then rounded once
         kept = replace(kept, training=replace(settings.training, precision="fp32", device="cpu"))
     base = open_base(kept, facts.labels, settings.training.seed)
     if not isinstance(base, PretrainedBase):
         raise CheckpointError(f"{place}, which is a run now", "the checkpoint that was tuned", "tuning anew")
-    must_be(PretrainedBase(replace(base.opened, checkpoint=found)), facts)
     return base
 
 
@@ -234,11 +235,11 @@ def _own(
         model: nn.Module = empty_model(made, vocabularies)
     else:
         base = open_base(replace(settings, base=facts.place))
-        must_be(base, facts)
+        must_be(base.files(), facts)
         model = base.model
         if settings.method != "full":
             attach(model, settings.lora, None)
-    _load(model, weights, folder)
+    _load(model, weights, folder, whole=facts.complete)
     if settings.method != "full":
         merge(model)
     chosen = devices.resolved(precision, device)
@@ -247,11 +248,12 @@ def _own(
     return Translator([model], vocabularies), made  # type: ignore[list-item]
 
 
-def _load(model: nn.Module, weights: Mapping[str, Tensor], folder: RunFolder) -> None:
-    """What was trained, into the model: each must have its place there, in the same shape."""
+def _load(model: nn.Module, weights: Mapping[str, Tensor], folder: RunFolder, whole: bool) -> None:
+    """What was trained, into the model: each must have its place there, in the same shape; `whole`: and none lacks."""
     wanted = dict(model.named_parameters(remove_duplicate=False))
     wrong = sorted(name for name, value in weights.items() if name not in wanted or wanted[name].shape != value.shape)
-    if wrong:
+    lacking = {name for name, _ in model.named_parameters()} - weights.keys() if whole else set()
+    if wrong := [*wrong, *sorted(lacking)]:
         raise CheckpointError(
             given=f"{folder.path}: the weights do not fit its base, first {wrong[0]}",
             allowed="the weights that belong to its settings and its base",
@@ -262,11 +264,17 @@ def _load(model: nn.Module, weights: Mapping[str, Tensor], folder: RunFolder) ->
             wanted[name].copy_(value)
 
 
-def _zero_buffers(model: nn.Module) -> None:
-    """Buffers hold no numbers that were read: made anew where they belong."""
+def _allocate(model: nn.Module, device: torch.device) -> None:
+    """Memory for the weights of a model that has none, shared where they are (`to_empty` would part them). Buffers
+    hold no numbers that were read."""
+    for owners in hub.places(model).values():
+        module, leaf = owners[0]
+        made = nn.Parameter(torch.empty_like(getattr(module, leaf), device=device))
+        for module, leaf in owners:
+            setattr(module, leaf, made)
     for module in model.modules():
         for leaf, buffer in module.named_buffers(recurse=False):
-            setattr(module, leaf, torch.zeros_like(buffer))
+            setattr(module, leaf, torch.zeros(buffer.shape, dtype=buffer.dtype, device=device))
 
 
 def write_adapter(folder: RunFolder, base: PretrainedBase, settings: Tune, weights: Mapping[str, Tensor]) -> None:

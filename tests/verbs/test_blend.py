@@ -1,0 +1,139 @@
+"""blend: weights between a model and its tuned version, of the hub and of ours."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+import tunable
+
+from seqwise.checkpoints import hub
+from seqwise.checkpoints.run import RunFolder
+from seqwise.cli import main
+from seqwise.tasks.tuning.stored import open_tuned
+from seqwise.verbs.blend import blend
+from seqwise.verbs.evaluate import evaluate
+from seqwise.verbs.predict import predict
+from seqwise.verbs.tune import tune
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Bases, and what became of them."""
+    folder = tmp_path_factory.mktemp("blend")
+    for name in ("labels", "masked", "other"):
+        (folder / name).mkdir()
+    tunable.bert(folder / "labels", "BertForSequenceClassification", num_labels=2, id2label={0: "bad", 1: "good"})
+    tunable.bert(folder / "masked")
+    tunable.bert(folder / "other", "BertForTokenClassification", num_labels=3)
+    train = (tunable.labelled(folder / "train.tsv", 120, 1),)
+    tunable.labelled(folder / "dev.tsv", 40, 2)
+    pairs = (tunable.pairs(folder / "pairs.tsv", 100, 1),)
+    labels = {"task": "classify", "train": train, "training": {"epochs": 4}, "optimizer": {"rate": 4e-3}}
+    tune(tunable.settings(folder / "labels", folder, method="full", **labels, out=str(folder / "full")))
+    tune(tunable.settings(folder / "labels", folder, method="lora", **labels, out=str(folder / "lora")))
+    short = {**labels, "training": {"epochs": 1}}
+    tune(tunable.settings(folder / "masked", folder, method="qlora", **short, out=str(folder / "fresh")))
+    own = {"task": "translate", "train": pairs, "method": "lora", "evaluation": {"metric": "loss"}}
+    tune(tunable.settings(tunable.own(folder), folder, **own, out=str(folder / "ours")))
+    return folder
+
+
+def weights(folder):
+    return dict(hub.load(hub.open_checkpoint(Path(folder)), torch.float32).named_parameters())
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_each_weight_lies_where_it_should(place, tmp_path, method, alpha):
+    blend(str(place / "labels"), str(place / method), alpha=(alpha,), out=tmp_path / "out")
+    base, found = weights(place / "labels"), weights(tmp_path / "out")
+    tuned = dict(open_tuned(place / method, "cpu", "fp32").model.named_parameters())
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, (1 - alpha) * base[name] + alpha * tuned[name], atol=1e-7, rtol=1e-6)
+    for share, model in ((0.0, place / "labels"), (1.0, place / method)):
+        same = predict(str(tmp_path / "out"), "you love", precision="fp32") == predict(
+            str(model), "you love", precision="fp32"
+        )
+        assert same == (share == alpha)
+
+
+def test_the_best_share_on_the_validation_examples_is_written(place, tmp_path):
+    dev = (str(place / "dev.tsv"),)
+    alphas = (0.0, 0.25, 1.0)
+    done = blend(str(place / "labels"), str(place / "full"), alpha=alphas, out=tmp_path / "out", valid=dev, general=dev)
+    assert [row.alpha for row in done.rows] == list(alphas)
+    best = max(row.valid["accuracy"] for row in done.rows)
+    assert done.alpha == next(row.alpha for row in done.rows if row.valid["accuracy"] == best)
+    assert all(row.valid == row.general for row in done.rows)
+    places = {0.0: place / "labels", 1.0: place / "full", done.alpha: tmp_path / "out"}
+    rows = {row.alpha: row for row in done.rows}
+    for alpha, model in places.items():
+        score = evaluate(str(model), test=dev, precision="fp32", resamples=5, scores=tmp_path / "each").scores[0]
+        assert score.value == pytest.approx(rows[alpha].valid["accuracy"])
+
+
+def test_a_head_that_the_base_lacks_is_taken_as_it_is(place, tmp_path):
+    """The masked language model has a dense layer of the same name and shape, which means something else."""
+    blend(str(place / "masked"), str(place / "fresh"), alpha=(0.5,), out=tmp_path / "out")
+    told = json.loads((place / "fresh" / "base" / "config.json").read_text())
+    assert told["architectures"] == ["BertForSequenceClassification"]
+    found = weights(tmp_path / "out")
+    stored = RunFolder.open(place / "fresh").load_model()
+    heads = {name: weight for name, weight in stored.items() if name.startswith("head.")}
+    assert len(heads) == 4
+    for name, weight in heads.items():
+        assert torch.equal(found[name], weight), name
+
+
+def test_runs_of_ours_become_a_run(place, tmp_path):
+    blend(str(place / "transformer"), str(place / "ours"), alpha=(0.5,), out=tmp_path / "out")
+    base, found = (RunFolder.open(path).load_model() for path in (place / "transformer", tmp_path / "out"))
+    translator, _ = open_tuned(place / "ours", "cpu", "fp32")
+    tuned = dict(translator.models[0].named_parameters())
+    for name, weight in found.items():
+        torch.testing.assert_close(weight, (base[name] + tuned[name]) / 2, atol=1e-7, rtol=1e-6)
+    assert isinstance(predict(str(tmp_path / "out"), "one two"), str)
+    blend(str(place / "transformer"), str(place / "ours"), alpha=(1.0,), out=tmp_path / "one")
+    for text in ("one two", "three"):
+        ours = predict(str(place / "ours"), text, precision="fp32")
+        assert predict(str(tmp_path / "one"), text, precision="fp32") == ours
+
+
+BAD = {
+    "share": (["labels", "full", "--alpha", "1.5"], "--alpha 0.5"),
+    "several": (["labels", "full", "--alpha", "0", "1"], "--valid dev.tsv"),
+    "same": (["labels", "labels"], "two different models"),
+    "make": (["other", "transformer"], "two models of one make"),
+    "task": (["labels", "labels", "--alpha", "0.5", "--valid", "dev.tsv"], "two different models"),
+    "unknown label": (["labels", "full", "--alpha", "0", "1", "--valid", "bad.tsv"], "the label 'fine'"),
+    "nothing": (["lables", "full"], "there is no folder lables"),
+    "there": (["labels", "full", "--out", "lora"], "content"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_is_one_line_and_nothing_is_written(place, tmp_path, monkeypatch, case, capsys):
+    monkeypatch.chdir(tmp_path)
+    for path in place.iterdir():
+        (tmp_path / path.name).symlink_to(path)
+    (tmp_path / "bad.tsv").write_text("text\tlabel\nyou love\tfine\n")
+    words, told = BAD[case]
+    before = set(tmp_path.iterdir())
+    assert main(["blend", *words, *([] if "--out" in words else ["--out", "out"])]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert told in error
+    assert set(tmp_path.iterdir()) == before
+
+
+def test_an_earlier_blend_is_replaced_only_when_asked(place, tmp_path):
+    out = tmp_path / "out"
+    shutil.copytree(place / "labels", out)
+    words = ["blend", str(place / "labels"), str(place / "full"), "--out", str(out)]
+    before = (out / "model.safetensors").read_bytes()
+    assert main(words) == 2
+    assert (out / "model.safetensors").read_bytes() == before
+    assert main([*words, "--overwrite"]) == 0
+    assert (out / "model.safetensors").read_bytes() != before
