@@ -202,6 +202,18 @@ def test_what_is_learnt_is_shown_and_nothing_written(place, tmp_path):
         assert learnt.endswith("<|end|>")
 
 
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_base_and_result_answer_in_the_same_precision(tmp_path, method):
+    """Weights that did not move give the same scores and the same outputs, in bf16 as well."""
+    train = (tunable.pairs(tmp_path / "train.tsv", 60, 1),)
+    sections = {"task": "translate", "method": method, "train": train, "training": {"precision": "bf16"}}
+    steps = {"steps": 1, "epochs": None, "precision": "bf16"}  # the rate of a last step is 0
+    run = tune(tunable.settings(tunable.own(tmp_path), tmp_path, **{**sections, "training": steps}))
+    base, *_, tuned = run.outcome.systems
+    assert tuned.scores == base.scores
+    assert run.outcome.differences[0].value == 0
+
+
 def test_the_base_answers_without_dropout(tmp_path):
     """A run of ours opens as a model that learns; what it answers before it is tuned must not be disturbed."""
     settings = tunable.settings(tunable.own(tmp_path), tmp_path, task="translate", train=("x",))

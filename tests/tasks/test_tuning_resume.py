@@ -113,7 +113,7 @@ def test_a_run_in_parts_equals_one_run_to_the_bit(place, tmp_path, monkeypatch, 
 def test_a_run_that_was_killed_ends_with_the_same_bits(place, tmp_path):
     """SIGKILL, once something is saved, in a process of its own."""
     settings = case("full", place, tmp_path)
-    settings = replace(settings, training=replace(settings.training, epochs=8))
+    settings = replace(settings, training=replace(settings.training, epochs=5))
     file = tmp_path / "run.yaml"
     file.write_text(to_yaml(settings))
     words = [sys.executable, "-m", "seqwise", "tune", str(file)]

@@ -33,7 +33,7 @@ from seqwise.verbs.tune import tune
 
 SHORT = Generation(beams=1, max_length=8)
 WRITES = {"generation": SHORT, "examples": {"batch": None}, "evaluation": {"sentences": 5, "metric": "loss"}}
-LABELS = {"task": "classify", "training": {"epochs": 6}, "optimizer": {"rate": 4e-3}}
+LABELS = {"task": "classify", "training": {"epochs": 4}, "optimizer": {"rate": 4e-3}}
 PAIRS = {"task": "translate", "training": {"epochs": 3, "batch_tokens": 120}, "optimizer": {"rate": 1e-2}, **WRITES}
 OURS = {**PAIRS, "optimizer": {"rate": 5e-3}}
 CASES = {
@@ -325,7 +325,7 @@ def test_the_journal_tells_of_each_step_and_look(runs):
     assert [event.step for event in steps] == list(range(1, tuned.finished.step + 1))
     assert steps[0].rate < steps[3].rate > steps[-1].rate  # up in the warm-up, down to the end
     assert looks(run)[0].step == 0
-    assert len(looks(run)) == 7
+    assert len(looks(run)) == 5
     assert all(len(look.samples) == 3 for look in looks(run))
 
 

@@ -18,8 +18,9 @@ from seqwise.config import Range
 from seqwise.models.architecture import NormSettings
 from seqwise.models.dropout import Dropout
 from seqwise.models.kernels import bounded
-from seqwise.models.layers import activate, norm
+from seqwise.models.layers import norm
 from seqwise.models.linear import Linear, Packed, Repackable, linear
+from seqwise.models.pointwise import activate
 from seqwise.models.vocabulary_loss import smoothed_loss
 
 

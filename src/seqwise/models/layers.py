@@ -18,7 +18,7 @@ from seqwise.models.dropout import Dropout
 from seqwise.models.jointly import Jointly
 from seqwise.models.kernels import Mask
 from seqwise.models.linear import Linear
-from seqwise.models.pointwise import GATES, activate, gated, rms
+from seqwise.models.pointwise import GATES, activate, direct, gated, rms
 from seqwise.models.rotary import Rotation
 
 
@@ -33,7 +33,7 @@ class OffsetRMSNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
         """Any shape in, the same shape out."""
         scale = self.weight.float() + 1.0
-        if x.device.type == "cpu":
+        if direct(x):
             return rms(x, scale, self.epsilon)
         return functional.rms_norm(x.float(), scale.shape, scale, self.epsilon).to(x.dtype)
 
@@ -49,7 +49,7 @@ class RMSNorm(nn.Module):
     def forward(self, x: Float[Tensor, "*B W"]) -> Float[Tensor, "*B W"]:
         """Any shape in, the same shape out."""
         weight, width = self.weight, x.shape[-1]
-        if weight.dtype != x.dtype or x.device.type != "cpu":
+        if weight.dtype != x.dtype or not direct(x):
             return functional.rms_norm(x, weight.shape, weight, self.epsilon)
         if torch.is_grad_enabled() or x.dtype != torch.float32:
             return rms(x, weight, self.epsilon)
@@ -82,14 +82,14 @@ class FeedForward(nn.Module):
 
     def forward(self, x: Float[Tensor, "B T W"]) -> Float[Tensor, "B T W"]:
         """Each position by itself."""
-        if self.gated and self.activation in GATES and x.device.type == "cpu":
+        if self.gated and self.activation in GATES and direct(x):
             inner = gated(self.up(x), self.activation)  # (B, T, F)
         elif self.gated:
             gate, value = self.up(x).chunk(2, -1)
             inner = activate(gate, self.activation) * value
         elif self.activation == "relu":
             inner = self.up(x, "relu")  # (B, T, F)
-        elif type(self.up) is Linear and not torch.is_grad_enabled():
+        elif type(self.up) is Linear and direct(x) and not torch.is_grad_enabled():
             inner = self.up(x, self.activation)
         else:
             inner = activate(self.up(x), self.activation)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
-from seqwise.models.pointwise import activate
+from seqwise.models.pointwise import activate, tracing
 
 Then = Literal["none", "relu", "gelu", "gelu-tanh", "silu", "tanh"]
 FUSED: dict[Then, tuple[str, str]] = {
@@ -94,7 +94,7 @@ def linear(
 
     packed   a copy of the weight in oneDNN's order; left aside where the weight has changed since
     """
-    if x.numel() == 0 or x.dtype != weight.dtype or not _direct(weight, x.numel() // x.shape[-1]):
+    if tracing() or x.numel() == 0 or x.dtype != weight.dtype or not _direct(weight, x.numel() // x.shape[-1]):
         return activate(functional.linear(x, weight, bias), then)
     if packed is not None and not packed.fits(weight):
         packed = None

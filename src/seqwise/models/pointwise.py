@@ -36,6 +36,16 @@ def activate(x: Float[Tensor, "*B F"], name: str) -> Float[Tensor, "*B F"]:
             return functional.silu(x)
 
 
+def tracing() -> bool:
+    """Whether a graph is being written down, which may ask nothing of a tensor."""
+    return bool(torch._C._get_tracing_state())
+
+
+def direct(x: Tensor) -> bool:
+    """Whether what is done here is of use: on a processor, and not while a graph is written down."""
+    return x.device.type == "cpu" and not tracing()
+
+
 def blocks(*parts: Float[Tensor, "N _"]) -> Iterator[tuple[Tensor, ...]]:
     """The same rows of all parts, few at a time."""
     rows = max(1, ELEMENTS // parts[0].shape[1])

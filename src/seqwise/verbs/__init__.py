@@ -46,7 +46,9 @@ VERBS: tuple[Verb, ...] = (
     Verb("train", "Train a model on your data."),
     Verb("check", "Look for what spoils a training: duplicates, leaks, contradictions, rare labels, cut-off texts."),
     Verb("tune", "Teach a pretrained model a task, from your examples."),
-    Verb("plan", "Foresee what tuning will take: memory and time of each method, steps, padding, and what the data hold."),
+    Verb(
+        "plan", "Foresee what tuning will take: memory and time of each method, steps, padding, and what the data hold."
+    ),
     Verb("predict", "Put a trained model to work on text."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
     Verb("blend", "Interpolate between a model and its tuned version."),

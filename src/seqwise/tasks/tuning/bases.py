@@ -6,7 +6,8 @@
 Which weights are trained stands in their `requires_grad` from here on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from seqwise.models.assemble import Translator as TranslatorModel
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, NextToken
+from seqwise.models.linear import Repackable
 from seqwise.models.lora import LoraSettings, Part, attach
 from seqwise.models.transformer import Stack, Transformer
 from seqwise.tasks.preparation import empty_model
@@ -192,6 +194,25 @@ def with_head(settings: LoraSettings, model: nn.Module) -> LoraSettings:
     if isinstance(getattr(model, "head", None), Labels) and HEAD not in settings.also:
         return replace(settings, also=(*settings.also, HEAD))
     return settings
+
+
+@contextmanager
+def computed_in(model: nn.Module, dtype: torch.dtype) -> Iterator[None]:
+    """The model in the type that it will be trained in, for a while: what it answers is compared with what it answers
+    then. Its own numbers come back exactly."""
+    kept = [(weight, weight.data) for weight in model.parameters() if weight.is_floating_point()]
+    if all(data.dtype == dtype for _, data in kept):
+        yield
+        return
+    model.to(dtype)
+    try:
+        yield
+    finally:
+        for weight, data in kept:
+            weight.data = data
+        for part in model.modules():
+            if isinstance(part, Repackable):
+                part.packed = None  # of the weights of meanwhile, whose addresses may come again
 
 
 def _checkpointing(model: nn.Module, wanted: bool) -> None:

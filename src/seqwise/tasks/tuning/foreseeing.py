@@ -21,7 +21,9 @@ from seqwise.training.loop import Setting
 from seqwise.training.plan import Pace, Spent, Work
 
 FIRST = 8
-"""Steps that are looked at, behind one that is not."""
+"""Steps that are timed, behind one that is not."""
+SETTLED = 24
+"""Steps after which memory is foreseen: it grows longer than steps become slower or faster."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,6 @@ class Foreseen:
     step: int
     paces: tuple[Pace, Pace]
     """By the clock on the wall, and of the processors."""
-    peaks: tuple[int, ...]
     looks: int
     saves: int
     """How many there had been."""
@@ -65,6 +66,8 @@ class Foresight:
         match event:
             case Stepped():
                 self.counted += 1
+                if len(self.peaks) < SETTLED:
+                    self.peaks.append(probing.peak(self.where))
                 if self.foreseen is None:
                     self._stepped(event, spent)
             case Evaluated():
@@ -76,7 +79,6 @@ class Foresight:
         """Nothing is open."""
 
     def _stepped(self, event: Stepped, spent: Spent) -> None:
-        self.peaks.append(probing.peak(self.where))
         if event.step > self.first + 1:  # the first one brings pages and kernels in
             self.taken.append((self._work(event.step), spent))
         if len(self.taken) == FIRST:
@@ -85,7 +87,7 @@ class Foresight:
             processor = Pace.of(works, [one.processor for _, one in self.taken])
             until = self.last - self.began
             counts = len(self.looks), len(self.saves)
-            self.foreseen = Foreseen(until, event.step, (wall, processor), tuple(self.peaks), *counts)
+            self.foreseen = Foreseen(until, event.step, (wall, processor), *counts)
 
     def _work(self, step: int) -> Work:
         return self.steps[(step - 1) % len(self.steps)]
@@ -101,7 +103,7 @@ class Foresight:
         rest = _first(self.looks).times(looks) + _first(self.saves).times(saves)
         seconds = found.spent.wall + found.paces[0].seconds(works) + rest.wall
         processor = found.spent.processor + found.paces[1].seconds(works) + rest.processor
-        memory = plan.grown(found.peaks, step - self.first)
+        memory = plan.grown(self.peaks, step - self.first)
         told = {
             "after_steps": float(found.step - self.first),
             "predicted_seconds": seconds,
@@ -109,6 +111,7 @@ class Foresight:
             "error_seconds": found.paces[0].figure(works).error + plan.TIME_FLOOR * rest.wall,
             "predicted_processor_seconds": processor,
             "actual_processor_seconds": took.processor,
+            "memory_after_steps": float(len(self.peaks)),
             "predicted_memory": memory.value,
             "actual_memory": float(probing.peak(self.where)),
             "error_memory": memory.error,

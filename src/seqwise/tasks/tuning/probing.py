@@ -33,12 +33,12 @@ from seqwise.config import resolve, to_yaml
 from seqwise.data.examples import ExampleLoader, Mixed
 from seqwise.data.loader import Batches, Place
 from seqwise.errors import SeqwiseError
-from seqwise.tasks.tuning import running, starting, stored
+from seqwise.tasks.tuning import ending, running, starting
 from seqwise.tasks.tuning.answers import mean_loss
-from seqwise.tasks.tuning.bases import PretrainedBase, fingerprint
+from seqwise.tasks.tuning.bases import fingerprint
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.jobs import Job
-from seqwise.tasks.tuning.outcome import TUNED, answers_of_rivals, compared
+from seqwise.tasks.tuning.outcome import BASE, answers_of_rivals
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.starting import Start
 from seqwise.training import distributed
@@ -49,8 +49,9 @@ STEPS = 7
 """That are timed, behind one that is not: from the longest to the shortest."""
 SETTLING, PATIENCE = 40, 60.0
 """Steps that follow at most, and processor seconds after which none does, so that memory settles."""
-ENOUGH = 1.5
-"""Seconds after which a part has been timed long enough to be scaled."""
+ENOUGH = 3.0
+"""Processor seconds after which a part has been timed long enough to be scaled; most parts are over by then, and have
+brought in as many shapes of batches, and memory with them, as they will in the run."""
 FEW = 16
 """Examples that a part begins with; four times as many while it takes less than `ENOUGH`."""
 PLANNED = 2000
@@ -134,7 +135,8 @@ def probe(settings: Tune, folder: RunFolder, began: float) -> Probe:
     start.job.model.eval()
     look, answering = _look(start, run.looking, settings)
     save = timed(lambda: _save(run, folder))
-    after = answering.times(len(start.judged)) + _after(start, settings, run, folder)
+    end, few = _end(start, settings, run, folder)
+    after = end + answering.times(len(start.judged) - few)
     last = peak(run.setting.device)
     return Probe(begun, before, look, save, after, tuple(steps), tuple(peaks), last)
 
@@ -157,7 +159,7 @@ def scaled(work: Callable[[int], object], total: int) -> Spent:
     """
     count, once = min(FEW, total), Spent()
     first = spent = timed(partial(work, count))
-    while count < total and (count == FEW or spent.wall < ENOUGH):
+    while count < total and (count == FEW or spent.processor < ENOUGH):
         count = min(4 * count, total)
         spent = timed(partial(work, count))
         beyond = first - spent.times(FEW / count)
@@ -250,16 +252,14 @@ def _save(run: running.Run, folder: RunFolder) -> None:
     folder.save_model(run.state.best_weights())
 
 
-def _after(start: Start, settings: Tune, run: running.Run, folder: RunFolder) -> Spent:
-    """Comparing what was answered, and writing the adapter down."""
-    judged, part = start.material.read.judged
-    few = _some(judged, 4 * FEW)
-    answers = start.job.answers(few)
-    comparing = timed(lambda: compared(settings.task, part, few, {"base": answers, TUNED: answers}))
-    if settings.method == "full" or not isinstance(start.base, PretrainedBase):
-        return comparing
-    base = start.base
-    return comparing + timed(lambda: stored.write_adapter(folder, base, settings, run.state.best_weights()))
+def _end(start: Start, settings: Tune, run: running.Run, folder: RunFolder) -> tuple[Spent, int]:
+    """The end of a run that is judged on a few examples only; and how many."""
+    read = start.material.read
+    few = _some(start.judged, 4 * FEW)
+    judged = replace(read, valid=few) if read.test is None else replace(read, test=few)
+    short = replace(start, material=replace(start.material, read=judged))
+    ending.keep_before(folder, {BASE: start.job.answers(few)})
+    return timed(lambda: ending.end(settings, short, run.looking, folder)), len(few)
 
 
 def peak(where: torch.device) -> int:

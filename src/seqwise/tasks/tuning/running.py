@@ -20,7 +20,7 @@ from seqwise.tasks.tuning.answers import mean_loss
 from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Read
 from seqwise.tasks.tuning.jobs import Job, job_for
-from seqwise.tasks.tuning.settings import OWN_RATES, RATES, Tune
+from seqwise.tasks.tuning.settings import LABEL_RATE, OWN_RATES, RATES, Tune
 from seqwise.training import distributed, moving
 from seqwise.training.events import Noted, Sample
 from seqwise.training.loop import Look, Setting
@@ -122,6 +122,8 @@ class Run:
 def rate(settings: Tune, base: Base) -> float:
     """The learning rate: what was asked for, or what is usual for the method."""
     usual = OWN_RATES if isinstance(base, OwnBase) else RATES
+    if settings.task == "classify" and settings.method != "full":
+        return settings.optimizer.rate or LABEL_RATE
     return settings.optimizer.rate or usual[settings.method]
 
 

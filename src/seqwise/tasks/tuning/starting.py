@@ -4,13 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from seqwise import device as devices
 from seqwise.checkpoints import hub
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data.masking import shown
 from seqwise.errors import CheckpointError, ConfigError, DataError, nearest
 from seqwise.tasks.tuning.answers import Answers
-from seqwise.tasks.tuning.bases import Base, PretrainedBase, must_suit, open_base, own, prepare
+from seqwise.tasks.tuning.bases import Base, PretrainedBase, computed_in, must_suit, open_base, own, prepare
 from seqwise.tasks.tuning.checking import checked, must_teach, told
 from seqwise.tasks.tuning.items import Items, Read, known, labels_of, ours_named, read_all
 from seqwise.tasks.tuning.jobs import Job, Writing, job_for
@@ -138,7 +139,10 @@ def before(start: Start, settings: Tune, say: Say) -> dict[str, Answers]:
     """What the untouched base and the cheap rivals answer."""
     judged, part = start.material.read.judged
     say(f"before: base and rivals answer {len(judged):,} {part} examples")
-    found = {BASE: start.job.answers(judged)}
+    training = settings.training
+    dtype = devices.precision(training.precision, devices.pick(training.device))
+    with computed_in(start.job.model, dtype):
+        found = {BASE: start.job.answers(judged)}
     found |= answers_of_rivals(settings.task, start.material.read.train, judged)
     return found
 
