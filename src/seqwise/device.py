@@ -29,6 +29,8 @@ _CGROUP = Path("/sys/fs/cgroup")
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # malloc.h of glibc
 _TOP_PAD = 64 << 20
 """Bytes by which the heap grows at once."""
+_PRIMITIVES = "256"
+"""Products that oneDNN keeps ready, each for one shape, with memory of their own: its usual 1,024 hold gigabytes."""
 _RACE = 384
 """Width of the raced matrices: large enough to fill the cores, small enough for milliseconds."""
 
@@ -118,6 +120,7 @@ def keep_memory() -> bool:
     was needed once stays with the process. Returns whether it took effect; it does nothing elsewhere than on
     Linux with glibc.
     """
+    os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", _PRIMITIVES)
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return False
     try:

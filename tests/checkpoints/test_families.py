@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from dataclasses import replace
 
 import pytest
@@ -9,7 +10,7 @@ import tiny
 import torch
 from safetensors.torch import load_file, save_file
 
-from seqwise.checkpoints import hub
+from seqwise.checkpoints import hub, shards
 from seqwise.checkpoints.families import Misfit
 from seqwise.checkpoints.tensors import write_tensors
 
@@ -338,6 +339,23 @@ def test_old_files_without_architectures_are_known_by_their_family(made, tmp_pat
     del config["architectures"]
     (tmp_path / "config.json").write_text(json.dumps(config))
     assert hub.open_checkpoint(tmp_path).architecture == "GPT2LMHeadModel"
+
+
+@pytest.mark.parametrize("case", ["llama", "gpt2"])
+def test_threads_that_read_at_once_do_not_mix_their_weights(made, case, monkeypatch):
+    """Converted and transposed ones, each thread slow enough to be overtaken by the others."""
+    one, read = made(case), shards._read
+
+    def slow(*given):
+        read(*given)
+        time.sleep(0.002)
+
+    monkeypatch.setattr(shards, "_read", slow)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    for dtype in (torch.float32, torch.bfloat16):
+        found = hub.load(one.checkpoint, dtype)
+        for ours, expected in zip(found.parameters(), one.ours.parameters(), strict=True):
+            assert torch.equal(ours, expected.to(dtype))
 
 
 def test_who_loads_may_make_the_parameters(tmp_path):

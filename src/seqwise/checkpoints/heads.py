@@ -48,7 +48,7 @@ def load(
     wanted: Checkpoint,
     dtype: torch.dtype,
     device: torch.device | str = "cpu",
-    quantize: Literal["nf4"] | None = None,
+    quantize: Literal["nf4", "none"] | None = None,
 ) -> tuple[Pretrained, tuple[str, ...]]:
     """The body of one with the head of the other, and which of its weights were drawn, by torch's generator."""
     read = hub.load(found, dtype, device, quantize=quantize)

@@ -9,6 +9,7 @@ what they are called.
 
 import json
 import mmap
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,7 +45,7 @@ class Shards:
 
     def __init__(self, places: Mapping[str, Place]) -> None:
         self.places = places
-        self._room = torch.empty(0, dtype=torch.uint8)  # one for all tensors: many of unlike sizes leave holes
+        self._rooms = threading.local()  # one of each thread for all its tensors: many of unlike sizes leave holes
 
     @classmethod
     def open(cls, folder: Path) -> "Shards":
@@ -83,11 +84,12 @@ class Shards:
         rows = place.shape[0] if place.shape else 1
         row = (place.end - place.begin) // max(1, rows)  # bytes
         many = max(1, BLOCK // max(1, row))
-        if len(self._room) < many * row:
-            self._room = torch.empty(many * row, dtype=torch.uint8)
+        room: Tensor | None = getattr(self._rooms, "room", None)
+        if room is None or len(room) < many * row:
+            room = self._rooms.room = torch.empty(many * row, dtype=torch.uint8)
         for first in range(0, rows, many):
             count = min(many, rows - first)
-            block = self._room[: count * row].view(place.dtype).view(count, *place.shape[1:])
+            block = room[: count * row].view(place.dtype).view(count, *place.shape[1:])
             _read(place, place.begin + first * row, block)
             into = target[:, first : first + count] if transposed else target[first : first + count]
             into.copy_(block.t() if transposed else block)

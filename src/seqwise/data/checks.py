@@ -44,12 +44,15 @@ def checks_for(
     *,
     room: Room | None = None,
     labels: Sequence[str] = (),
+    nearly: bool = True,
 ) -> tuple[Check, ...]:
-    """All checks that apply. `labels`: those that the model knows, where it brings its own."""
+    """All checks that apply. `labels`: those that the model knows, where it brings its own. `nearly`: whether texts
+    that are nearly the same are looked for, which takes longest."""
     parts = [part for part in (train, valid, test) if part is not None]
     found = [*_rows(parts), _empty(parts), _encoding(parts), _duplicates(train)]
-    pairs = _near(parts)
-    found.append(_near_duplicates(train, pairs))
+    pairs = _near(parts) if nearly else _Near({}, [], [])
+    if nearly:
+        found.append(_near_duplicates(train, pairs))
     if train.labelled:
         found += [conflicts(train), balance(train), *unknown(train, parts[1:], labels)]
     for place, part in enumerate(parts[1:], 1):

@@ -151,9 +151,9 @@ def mask_texts(
     return mask(words, [Conversation(text=text) for text in texts], places, longest)
 
 
-def preflight(masks: Masks, ends: Sequence[int], places: Sequence[str] = ()) -> Iterator[Fault]:
+def preflight(masks: Masks, ends: Sequence[int], places: Sequence[str] = (), least: int = 2) -> Iterator[Fault]:
     """Why a training on these examples would be of no use. `ends`: the tokens that end a text."""
-    if len(masks) < 2:
+    if len(masks) < least:
         why = f", as {len(masks.skipped):,} were left out: {masks.skipped[0].given}" if masks.skipped else ""
         given = f"{len(masks)} example{'s' * (not masks.examples)} to learn from{why}"
         yield Fault(given, "two at least", "more data, or a larger limit of tokens")

@@ -12,7 +12,7 @@ from seqwise.models.architecture import TransformerSettings
 from seqwise.models.attention import Keys
 from seqwise.models.cache import DecoderState, Prompt
 from seqwise.models.heads import Labels, NextToken
-from seqwise.models.packed import packed
+from seqwise.models.packed import evened, packed
 from seqwise.models.transformer import Stack
 
 
@@ -30,8 +30,11 @@ class Decoder(nn.Module):
 
         lengths   of the texts; where there are more or fewer than rows, they stand end to end in one
         """
+        count = inputs.shape[1]
+        if lengths is not None and len(lengths) != len(inputs):
+            inputs, lengths, _ = evened(inputs, lengths)
         vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths))
-        return vectors
+        return vectors[:, :count]
 
     def forward(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None = None) -> Float[Tensor, "_ *T V"]:
         """Logits at every position, or of the labels; the vectors themselves where there is no head.

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.heads import Labels, NextToken
 from seqwise.models.kernels import padding_bias
-from seqwise.models.packed import ALIKE, packed
+from seqwise.models.packed import ALIKE, evened, packed
 from seqwise.models.transformer import Stack
 
 
@@ -31,10 +31,13 @@ class Encoder(nn.Module):
         lengths    of the texts; where there are more or fewer than rows, they stand end to end in one
         segments   0 for tokens of the first text, 1 for those of the second; all 0 unless given
         """
+        count = inputs.shape[1]
+        if len(lengths) != len(inputs):
+            inputs, lengths, segments = evened(inputs, lengths, segments)
         documents = packed(inputs, lengths, ALIKE if torch.is_grad_enabled() else 1.0)
-        padding = None if documents else padding_bias(lengths, inputs.shape[1], self.encoder.dtype)
+        padding = None if documents else padding_bias(lengths, count, self.encoder.dtype)
         vectors: Tensor = self.encoder(inputs, padding, segments=segments, documents=documents)
-        return vectors
+        return vectors[:, :count]
 
     def forward(
         self,

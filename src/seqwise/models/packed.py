@@ -17,7 +17,10 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import FunctionCtx
 
-ALIKE = 1.2  # a group ends where the next document is so many times as long as its first: padding within attention
+# A group ends where the next document is so many times as long as its first. Padding within attention against calls: of
+# 1.0 to 3.0 the best, or near it, for documents of 10 to 500 tokens.
+ALIKE = 1.5
+EVEN = 64  # positions of a packed batch are a multiple of it
 
 
 @dataclass(frozen=True, eq=False)
@@ -198,6 +201,22 @@ class Documents:
 def packed(inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None, alike: float = ALIKE) -> Documents | None:
     """The documents of a batch that has them end to end; None where each has a row of its own."""
     return None if lengths is None or len(lengths) == len(inputs) else Documents.of(lengths, alike)
+
+
+def evened(
+    inputs: Int[Tensor, "1 K"], lengths: Int[Tensor, "D"], segments: Int[Tensor, "1 K"] | None = None
+) -> tuple[Int[Tensor, "1 E"], Int[Tensor, "D1"], Int[Tensor, "1 E"] | None]:
+    """The same with some documents more, of one token and no meaning, so that the positions are a multiple of `EVEN`.
+
+    oneDNN makes a product ready anew for each number of rows, and keeps it: batches that never repeat a number cost a
+    fifth of the time and gigabytes of memory in the end.
+    """
+    extra = -inputs.shape[1] % EVEN
+    if not extra:
+        return inputs, lengths, segments
+    more = torch.cat([lengths, lengths.new_ones(extra)])
+    kinds = None if segments is None else torch.cat([segments, segments[:, -1:].expand(1, extra)], 1)
+    return torch.cat([inputs, inputs[:, -1:].expand(1, extra)], 1), more, kinds
 
 
 def _like(lengths: list[int], alike: float) -> Iterator[tuple[int, int]]:

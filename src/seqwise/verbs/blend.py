@@ -31,9 +31,7 @@ class Blended:
         if not self.rows:
             return Group(told)
         names = list(dict.fromkeys(name for row in self.rows for name in (*row.valid, *row.general)))
-        parts = [
-            (part, name) for part in ("valid", "general") for name in names if getattr(self.rows[0], part).get(name)
-        ]
+        parts = [(part, name) for part in ("valid", "general") for name in names if name in getattr(self.rows[0], part)]
         table = Table("alpha", *(f"{part} {name}" for part, name in parts), box=None)
         for row in self.rows:
             mark = " <" if row.alpha == self.alpha else ""
@@ -78,7 +76,7 @@ def blend(
     if len(shares) > 1 and not valid:
         raise ConfigError(f"{len(shares)} shares and no --valid", "examples to choose by", "--valid dev.tsv")
     second = blending.open_for_blending(tuned)
-    blending.must_be_free(out, second, overwrite)
+    blending.must_be_free(out, second, overwrite, (base, tuned))
     first = blending.open_for_blending(base, second)
     pairs = blending.both(first, second)
     rows, metric = trading.scored(second, pairs, shares, valid, general) if valid or general else ((), "")

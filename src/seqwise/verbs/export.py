@@ -123,7 +123,8 @@ def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: flo
     """A tuned run: its adapter, or the whole model."""
     if to == "peft":
         return _Done(torch.float32, notes=tuning.write_peft(place, folder))
-    opened, notes = tuning.whole(place)
+    kept = torch.float32 if to in ("onnx", "ctranslate2") else TYPES.get(precision)
+    opened, notes = tuning.whole(place, kept)
     if isinstance(opened, Translator):
         if to == "merged":
             tuning.write_run(place, folder, opened)

@@ -162,6 +162,7 @@ def _tuned(flags: Mapping[str, Any]) -> Answering:
     found = open_tuned(flags["model"], flags["device"], flags["precision"])
     if isinstance(found, Opened):
         return _as_tuned(flags, found, flags["model"])
+    _refuse(flags, (*FOR_CHECKPOINTS, "ensemble"))
     settings = read_tune(RunFolder.open(flags["model"]))
     translator, kept = found
     made = _made(settings.generation or kept.generation, flags)
@@ -205,12 +206,17 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
     return each, None, made, told
 
 
-def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:
-    """A run of ours, or several."""
-    for name in FOR_CHECKPOINTS:
+def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
+    """Flags that mean nothing to a run."""
+    for name in names:
         if flags[name]:
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
+
+
+def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:
+    """A run of ours, or several."""
+    _refuse(flags, FOR_CHECKPOINTS)
     runs = [flags["model"], *flags["ensemble"]]
     translator, settings = open_translator(runs, flags["device"], flags["precision"])
     made = _made(settings.generation, flags)

@@ -109,7 +109,7 @@ def open_base(settings: Tune, labels: Sequence[str] = (), seed: int = 1) -> Base
         return _own(settings, where)
     checkpoint, wanted, words = described(settings, labels)
     torch.manual_seed(seed)
-    quantize = "nf4" if settings.method == "qlora" else None
+    quantize = {"full": "none", "qlora": "nf4"}.get(settings.method)  # four bits of a file cannot be trained in full
     model, fresh = heads.load(checkpoint, wanted, dtype, where, quantize)  # type: ignore[arg-type]
     return PretrainedBase(Opened(wanted, model, words, where), fresh)
 

@@ -42,7 +42,7 @@ class Opening:
 def open_for_blending(model: str, like: Opening | None = None) -> Opening:
     """A checkpoint, a run or a tuned run, in fp32 on the processor; `like`: whose head a checkpoint is given."""
     if is_tuned(model):
-        found, _ = whole(Path(model))
+        found, _ = whole(Path(model), torch.float32)
         if isinstance(found, Opened):
             return Opening(model, found.model, found, None)
         return Opening(model, _only(found), None, RunFolder(Path(model) / BASE), found)
@@ -94,8 +94,12 @@ def put(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
             weight.copy_(weights[name])
 
 
-def must_be_free(out: Path, tuned: Opening, overwrite: bool) -> None:
-    """Refuse a folder that `write` would refuse, before models are scored."""
+def must_be_free(out: Path, tuned: Opening, overwrite: bool, models: Sequence[str]) -> None:
+    """Refuse a folder that `write` would refuse, or that one of the models lies in, before models are scored."""
+    place = out.resolve()
+    for model in map(Path, models):
+        if model.is_dir() and (place == model.resolve() or place in model.resolve().parents):
+            raise ConfigError(f"--out {out}, where {model} lies", "another folder", f"--out {out}-blended")
     if tuned.opened is not None:
         export.must_be_free(out, tuned.opened.checkpoint.folder, overwrite)
     else:

@@ -21,13 +21,14 @@ def checked(job: Job, read: Read, labels: Sequence[str]) -> tuple[Check, ...]:
         return None if items is None else Part(name, items.texts, items.wanted, items.places, labelled)
 
     train, valid, test = part("train", read.train), part("valid", read.valid), part("test", read.test)
-    if train is None or len(train) > TOO_MANY:
+    if train is None:
         return ()
+    nearly = len(train) <= TOO_MANY
     room = None
     if isinstance(job, Labelling):
         tokenizer = job.opened.words.source
         room = Room(lambda texts: [len(one.ids) for one in tokenizer.framed(texts)], job.opened.readable)
-    return checks_for(train, valid, test, room=room, labels=labels)
+    return checks_for(train, valid, test, room=room, labels=labels, nearly=nearly)
 
 
 def told(check: Check) -> str:
@@ -41,10 +42,12 @@ def must_teach(job: Job, read: Read) -> tuple[str, ...]:
     """Refuse examples of which nothing can be learnt; what was cut or left out is told."""
     if not isinstance(job, Writing):
         return ()
+    for items in (read.train, read.valid, *([read.replay] if read.replay else [])):
+        masks = job.masked(items)
+        faults = list(preflight(masks, job.opened.words.ends, items.places, 2 if items is read.train else 1))
+        if faults:
+            raise DataError.of(faults)
     masks = job.masked(read.train)
-    faults = list(preflight(masks, job.opened.words.ends, read.train.places))
-    if faults:
-        raise DataError.of(faults)
     notes = [f"train: {masks.learned:,} of {masks.tokens:,} tokens are learnt"]
     if masks.cut:
         notes.append(f"train: the prompts of {masks.cut:,} examples were shortened")

@@ -16,15 +16,18 @@ from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
 
 
-def whole(place: Path) -> tuple[Opened | Translator, tuple[str, ...]]:
-    """The model with all that it learnt in plain weights, in fp32; and what merging lost."""
+def whole(place: Path, dtype: torch.dtype | None = None) -> tuple[Opened | Translator, tuple[str, ...]]:
+    """The model with all that it learnt in plain weights, and what merging lost.
+
+    dtype   that the weights will be kept in; the checkpoint's unless given
+    """
     settings = read_tune(RunFolder.open(place))
     found = open_tuned(place, "cpu", "fp32", merged=False)
     if not isinstance(found, Opened):
         return found[0], ()
     if settings.method == "full":
         return found, ()
-    merged = lora.merge(found.model, dtype=torch.float32)
+    merged = lora.merge(found.model, dtype=found.checkpoint.dtype if dtype is None else dtype)
     note = f"merged: {merged.weights:,} weights, each to {merged.error:.2g} of the exact sum"
     if settings.method == "qlora":
         note += "; the base keeps the rounding to four bits that the adapter was trained on"

@@ -90,7 +90,7 @@ class Read:
 def read_all(settings: Tune) -> Read:
     """All files, filtered and split."""
     notes: list[str] = []
-    train = read(settings, settings.train, notes)
+    train = read(settings, settings.train, notes, grouped=True)
     test = read(settings, settings.test, notes) if settings.test else None
     held_out = [test] if test else []
     if settings.valid:
@@ -99,6 +99,8 @@ def read_all(settings: Tune) -> Read:
     else:
         train = _kept(train, held_out, settings.data, notes)
         train, valid = _split(train, settings)
+        if settings.split.by_time:
+            train = _kept(train, [valid], settings.data, notes)
         notes.append(f"valid: {len(valid):,} examples held out, {len(train):,} are left to train on")
     notes.append(f"train: {len(train):,} examples; valid: {len(valid):,}" + (f"; test: {len(test):,}" if test else ""))
     replay = read(settings, settings.guard.replay, notes) if settings.guard.replay else None
@@ -107,9 +109,10 @@ def read_all(settings: Tune) -> Read:
     return Read(train, valid, test, replay, tuple(notes))
 
 
-def read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
-    """The examples of one part, as they stand in the files."""
-    return ours_named(lambda: _read(settings, paths, notes))
+def read(settings: Tune, paths: Sequence[str], notes: list[str], grouped: bool = False) -> Items:
+    """The examples of one part, as they stand in the files. `grouped`: with their groups, which only a split needs."""
+    split_ = settings.split if grouped else replace(settings.split, group_by=None)
+    return ours_named(lambda: _read(replace(settings, split=split_), paths, notes))
 
 
 def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:

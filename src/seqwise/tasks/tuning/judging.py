@@ -7,6 +7,7 @@ import numpy as np
 
 from seqwise import device as devices
 from seqwise.checkpoints.run import RunFolder
+from seqwise.data.conversations import content_of
 from seqwise.data.corpus import TextSettings
 from seqwise.decoding import Generation
 from seqwise.metrics.likelihood import perplexity
@@ -77,10 +78,20 @@ def _labels(answers: Answers, items: Items, labels: Sequence[str], resamples: in
     return judge_predictions(answers.logits, true, labels, items.texts, resamples)
 
 
+def _sizes(items: Items, said: Sequence[str]) -> list[int]:
+    """Bytes of what is foreseen: of a conversation all answers that are learnt, not the last one alone."""
+    if items.conversations is None:
+        return [len(text.encode()) for text in said]
+    return [
+        len((one.text if one.text is not None else "".join(content_of(one.messages[k]) for k in one.learned)).encode())
+        for one in items.conversations.items
+    ]
+
+
 def _surprise(answers: Answers, items: Items, resamples: int) -> Judged:
     """How well the answers are foreseen, or the texts."""
     said = [wanted or text for wanted, text in zip(items.wanted, items.texts, strict=True)]
-    sizes = [len(text.encode()) for text in said]
+    sizes = [size * bool(tokens) for size, tokens in zip(_sizes(items, said), answers.tokens, strict=True)]
     scores = perplexity(answers.losses, answers.tokens, sizes, resamples)
     rates = [nats / max(1, tokens) for nats, tokens in zip(answers.losses, answers.tokens, strict=True)]
     order = sorted(range(len(items)), key=lambda i: -rates[i])

@@ -41,7 +41,7 @@ from seqwise.tasks.tuning.settings import Tune
 
 FACTS, BASE, ADAPTER = "base.json", "base", "adapter"
 BEFORE, OUTCOME = "before.json", "outcome.json"
-FREE = ("resume", "overwrite", "out", "show_mask", "find_lr", "generation", "training.time_limit", "training.device",
+FREE = ("resume", "overwrite", "out", "show_mask", "find_lr", "training.time_limit", "training.device",
         "training.shard", "evaluation.patience", "evaluation.save_every")  # fmt: skip
 """Settings that a resumed run may change: they decide how long it goes on and where, not what it computes."""
 
