@@ -17,11 +17,17 @@ CHECKED = [
     "data.batch",
     "data.loader",
     "data.examples",
+    *(f"data.{name}" for name in ("table", "series", "frequency", "calendar", "mending", "timestamps", "cells")),
+    "data.columns",
+    "data.timewindows",
+    "stats",
     "metrics",
     "checkpoints.wordvectors",
     "inspection",
     "training.loop",
     "training.objectives",
+    "training.forecasting",
+    "tasks.forecasting",
     "decoding",
 ]
 TOWER = "beartype.beartype(conf=beartype.BeartypeConf(is_pep484_tower=True))"

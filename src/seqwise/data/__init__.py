@@ -15,5 +15,13 @@
     chat           a conversation as a text: templates, without running what they say
     settings       how a tokenizer is learnt
 
+    columns        the columns of tables as numbers, block by block; the door of this room for statistics
+    cells          what a number looks like; delimited, tablefiles: files in parts, larger than memory
+    table          time series from tables; the door of this room for forecasts, with its settings (tablesettings)
+    timestamps     texts as dates and times; frequency: how far apart they are; calendar: what they tell
+    mending        gaps, rows of one time, missing numbers: refused, or mended by flag
+    series         series and their times, cut into training, validation and test
+    timewindows    what is seen and what is foreseen, as batches
+
 Nothing is imported here, so that who reads text does not wait for torch.
 """

@@ -7,8 +7,9 @@ and a batch is gathered without a Python loop.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -17,6 +18,25 @@ from torch import Tensor
 
 # N rows of K tokens in all (N1 = N + 1); of them D in a batch: padded to B = D rows of S source and T target positions,
 # or end to end in B = 1 row. R rows of targets: B, or D where each document has targets of its own
+
+
+@runtime_checkable
+class Taught(Protocol):
+    """What a step of training takes, whatever it holds."""
+
+    @property
+    def weights(self) -> Tensor:
+        """What each target counts in the loss."""
+
+    @property
+    def items(self) -> Tensor:
+        """Which examples these are."""
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What the objective is called with."""
+
+    def uncounted(self) -> "Taught":
+        """The same with all weights 0."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,10 @@ class Batch:
     def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What an objective is called with: inputs, lengths, targets, weights."""
         return self.inputs, self.lengths, self.targets, self.weights
+
+    def uncounted(self) -> "Batch":
+        """The same with all weights 0."""
+        return replace(self, weights=torch.zeros_like(self.weights))
 
     @property
     def packed(self) -> bool:

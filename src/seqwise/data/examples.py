@@ -101,7 +101,7 @@ class Examples:
         return Batch(inputs[None], lengths, targets.view(shape), weights.view(shape), numbers)
 
 
-class ExampleLoader(Turns):
+class ExampleLoader(Turns[Batch]):
     """Batches of examples without end.
 
     batch_tokens     positions of a batch, padding included, on input or target, whichever is longer; packed: real ones

@@ -15,14 +15,16 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Protocol, runtime_checkable
+from typing import Generic, Protocol, TypeVar, cast, runtime_checkable
 
 import numpy as np
-import torch
 from jaxtyping import Int
 
-from seqwise.data.batch import Batch, Rows, gather
+from seqwise.data.batch import Batch, Rows, Taught, gather
 from seqwise.errors import ConfigError, DataError
+
+Kind = TypeVar("Kind", bound=Taught)
+"""Of a batch."""
 
 # N examples in the corpus, pairs in most of this file; M batches in an epoch (M1 = M + 1), B examples in a batch
 
@@ -54,7 +56,7 @@ class Batches(Protocol):
     def batches(self, epochs: int) -> int:
         """How many the first so many epochs have together, or nearly so where that would cost time to know."""
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Taught:
         """The batch of this process."""
 
 
@@ -131,7 +133,7 @@ def fill(longest: Int[np.ndarray, "N"], budget: float, most: float = math.inf) -
     return np.array(cuts)
 
 
-class Turns(ABC):
+class Turns(ABC, Generic[Kind]):
     """Batches without end, epoch after epoch, each as a plan has it. `Loader` and `ExampleLoader` are of this kind.
 
     Every process of a run makes the same plan and takes its share of each batch, so all of them see as many batches,
@@ -150,7 +152,7 @@ class Turns(ABC):
         """The batches of an epoch, the same in every process."""
 
     @abstractmethod
-    def _gathered(self, items: Int[np.ndarray, "B"]) -> Batch:
+    def _gathered(self, items: Int[np.ndarray, "B"]) -> Kind:
         """These examples as a batch."""
 
     @abstractmethod
@@ -178,16 +180,16 @@ class Turns(ABC):
         """Examples in each batch of an epoch, of all processes."""
         return self._turn(epoch).sizes
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[Kind]:
         return self
 
-    def __next__(self) -> Batch:
+    def __next__(self) -> Kind:
         plan = self._turn(self._place.epoch)
         items = plan.items(self._place.batch)
         ours = self._shared(items)
         batch = self._gathered(ours if len(ours) else items[:1])
         self.seek(replace(self._place, batch=self._place.batch + 1))
-        return batch if len(ours) else replace(batch, weights=torch.zeros_like(batch.weights))
+        return batch if len(ours) else cast(Kind, batch.uncounted())
 
     def _turn(self, epoch: int) -> Plan:
         """The plan of this epoch, kept until another is asked for."""
@@ -207,7 +209,7 @@ def settled(place: Place, batches: int) -> Place:
     return Place(place.epoch + 1) if place.batch == batches else place
 
 
-class Loader(Turns):
+class Loader(Turns[Batch]):
     """Batches of pairs from rows of ids that have no end token yet.
 
     A pair that is longer than the budget gets a batch of its own; `oversized` counts them, in the

@@ -20,7 +20,7 @@ from seqwise.errors import ConfigError, DataError
 # K tokens of the text, T of a window, M windows, B of them in a batch
 
 
-class WindowLoader(Turns):
+class WindowLoader(Turns[Batch]):
     """Batches of windows without end. The number of a window is where it begins in the text."""
 
     def __init__(

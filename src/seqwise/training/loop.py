@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Duration, Range
-from seqwise.data.batch import Batch
+from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.distributed import Group, without_sync
@@ -240,7 +240,7 @@ def _passed(loader: Batches) -> float:
     return place.epoch + place.batch / loader.batches_in_epoch(place.epoch)
 
 
-def _backward(batches: list[Batch], state: TrainingState, setting: Setting, tokens: float) -> float:
+def _backward(batches: list[Taught], state: TrainingState, setting: Setting, tokens: float) -> float:
     """Gradients of the mean loss over all tokens of all batches and ranks; returns this rank's part of that mean."""
     loss = 0.0
     world = setting.group.world  # DDP and FSDP2 average over ranks; we want the sum
@@ -256,7 +256,7 @@ def _backward(batches: list[Batch], state: TrainingState, setting: Setting, toke
 
 
 def _must_be_sound(
-    loss: float, norm: float, step: int, batches: list[Batch], state: TrainingState, setting: Setting
+    loss: float, norm: float, step: int, batches: list[Taught], state: TrainingState, setting: Setting
 ) -> None:
     """Stop before a broken update: the weights are still those of the step before."""
     first = state.progress.first_loss

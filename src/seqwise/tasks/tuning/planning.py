@@ -114,7 +114,7 @@ def _filled(loader: Batches, batches: int) -> tuple[int, int]:
     """Real tokens, and positions, of the first batches."""
     real = positions = 0
     for _ in range(batches):
-        batch = next(loader)
+        batch = probing.of_text(next(loader))
         real, positions = real + int(batch.lengths.sum()), positions + batch.inputs.numel()
         if probing.rewrites(loader):
             real, positions = real + int(batch.weights.sum()), positions + batch.targets.numel()

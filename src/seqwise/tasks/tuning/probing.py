@@ -30,6 +30,7 @@ import torch
 from seqwise import device
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import resolve, to_yaml
+from seqwise.data.batch import Batch, Taught
 from seqwise.data.examples import ExampleLoader, Mixed
 from seqwise.data.loader import Batches, Place
 from seqwise.errors import SeqwiseError
@@ -192,9 +193,16 @@ def works(loader: Batches) -> list[Work]:
     place, found, texts = loader.place, [], rewrites(loader)
     loader.seek(Place())
     for _ in range(min(PLANNED, loader.batches_in_epoch(0))):
-        found.append(Work.of(next(loader), texts))
+        found.append(Work.of(of_text(next(loader)), texts))
     loader.seek(place)
     return found
+
+
+def of_text(batch: Taught) -> Batch:
+    """Tuning is on text: its batches are of ids."""
+    if not isinstance(batch, Batch):
+        raise TypeError("only batches of ids are tuned on")
+    return batch
 
 
 def rewrites(loader: Batches) -> bool:

@@ -1,0 +1,138 @@
+"""The cells of a table as numbers: what stands for a missing one, separators of thousands, decimal commas.
+
+    ColumnSettings    how a table is written
+    Part              some rows of a table, and where each of them stands in its file
+    numbers           texts -> float64, NaN where one is missing, and the first text that is no number
+    not_a_number      the fault for that text, with the flag that would read it
+
+Nothing is guessed: "1,234" is a thousand in London and a little more than one in Paris, so it is refused until a flag
+says which. `MARKS` are read as missing without being asked for; a text beside numbers that is none of them is refused.
+
+Left out: signs of currency and percent, numbers in words, hexadecimal.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from seqwise.data.corpus import encoding_faults
+from seqwise.data.files import shown
+from seqwise.errors import Fault
+
+TableFormat = Literal["auto", "csv", "tsv", "jsonl", "parquet"]
+Flag = Callable[[str], str]
+"""The flag of a setting: "thousands" -> "--data.thousands"."""
+
+MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "#N/A", "-", ".", "?")
+"""Cells that mean: no number here."""
+
+_THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"  # 1,234.5
+_COMMA = r"[+-]?\d+,\d+"  # 3,14
+_POINTS = r"[+-]?\d{1,3}(?:[. ’']\d{3})+(?:,\d*)?"  # 1.234,5
+
+
+@dataclass(frozen=True)
+class ColumnSettings:
+    """How a table is written."""
+
+    format: TableFormat = "auto"
+    """auto: Parquet by its first bytes, JSONL by the ending .jsonl .ndjson .json, TSV by .tsv .tab, also before .gz;
+    all else is CSV."""
+    encoding: str = "utf-8"
+    """Of CSV, TSV and JSONL, by any name that Python knows. A byte order mark is dropped."""
+    delimiter: str | None = None
+    """Between the cells of CSV. By default found: that of comma, semicolon, tab and bar which gives the same number of
+    cells in the first rows."""
+    thousands: str | None = None
+    """What sets thousands apart, such as the comma of 1,234.5. By default nothing does, and such a number is refused,
+    since 1,234 may also be a little more than one."""
+    decimal: Literal[".", ","] = "."
+    """What stands before the fraction."""
+    marks: tuple[str, ...] = ()
+    """Further texts that stand for a missing number, beside empty cells, NA, N/A, NaN, null, None, #N/A, - . and ?."""
+
+    def faults(self) -> Iterator[Fault]:
+        """What contradicts itself."""
+        yield from written_faults(self.encoding, self.delimiter, self.thousands, self.decimal, "--")
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Rows of a table, in the order of the file."""
+
+    frame: Any
+    """polars.DataFrame. What is wanted as a number stands there as one, or as a text that is still to be read."""
+    where: Callable[[int], str]
+    """`file:line` of a row of this part, counted from 0."""
+
+
+def written_faults(
+    encoding: str, delimiter: str | None, thousands: str | None, decimal: str, prefix: str
+) -> Iterator[Fault]:
+    """Marks that cannot be told apart, or an encoding that is none."""
+    yield from encoding_faults(encoding)
+    if delimiter is not None and (len(delimiter.encode()) != 1 or delimiter in '"\r\n'):
+        allowed = "one character of ASCII that is no quote"
+        yield Fault(f"{prefix}delimiter {shown(delimiter)}", allowed, f'{prefix}delimiter ";"')
+    if thousands is not None and (len(thousands) != 1 or thousands.isdigit() or thousands in "+-eE"):
+        yield Fault(f"{prefix}thousands {shown(thousands)}", "one mark that is no digit", f"{prefix}thousands ,")
+    elif thousands == decimal:
+        given = f"{prefix}thousands {thousands} with {prefix}decimal {decimal}"
+        other = "." if decimal == "," else ","
+        yield Fault(given, "two different marks", f"{prefix}thousands {thousands} {prefix}decimal {other}")
+
+
+def numbers(texts: Any, settings: ColumnSettings) -> tuple[Float[np.ndarray, "N"], int | None]:
+    """Texts of a polars column as numbers, and the first that is none."""
+    import polars
+
+    stripped = texts.str.strip_chars()
+    missing = stripped.is_null() | stripped.is_in([*MARKS, *settings.marks])
+    plain, wrong = stripped, polars.zeros(len(texts), dtype=polars.Boolean, eager=True)
+    if settings.thousands is not None:
+        mark, point = re.escape(settings.thousands), re.escape(settings.decimal)
+        grouped = plain.str.contains(settings.thousands, literal=True).fill_null(False)
+        wrong = grouped & ~plain.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:{point}\d*)?$")
+        plain = plain.str.replace_all(settings.thousands, "", literal=True)
+    if settings.decimal == ",":
+        wrong = wrong | plain.str.contains(".", literal=True).fill_null(False)
+        plain = plain.str.replace(",", ".", literal=True)
+    read = plain.cast(polars.Float64, strict=False)
+    bad = (read.is_null() | wrong) & ~missing
+    values = read.set(missing, None).to_numpy().astype(np.float64)
+    return values, int(bad.arg_max()) if bad.any() else None
+
+
+def numeric(texts: Any, settings: ColumnSettings) -> float | None:
+    """The share of a column's texts that are numbers, perhaps with other marks than the settings say; None where all
+    are missing."""
+    stripped = texts.str.strip_chars()
+    stripped = stripped.filter(stripped.is_not_null() & ~stripped.is_in([*MARKS, *settings.marks]))
+    if not len(stripped):
+        return None
+    like = stripped.str.contains(rf"^(?:{_THOUSANDS}|{_COMMA}|{_POINTS})$").to_numpy()
+    read = ~np.isnan(numbers(stripped, settings)[0])
+    return float(np.mean(like | read))
+
+
+def not_a_number(text: str, name: str, where: str, flag: Flag) -> Fault:
+    """What stands in a column of numbers and is none."""
+    text = text.strip()
+    given = f'{shown(text)} in column "{name}"'
+    if re.fullmatch(_THOUSANDS, text) and re.fullmatch(_COMMA, text):
+        mend = f"{flag('thousands')} , where it is above a thousand, or {flag('decimal')} , where it is not"
+    elif re.fullmatch(_THOUSANDS, text):
+        mend = f"{flag('thousands')} ,"
+    elif re.fullmatch(_COMMA, text):
+        mend = f"{flag('decimal')} ,"
+    elif match := re.fullmatch(_POINTS, text):
+        mark = next(letter for letter in match[0] if not letter.isdigit() and letter not in "+-")
+        mend = f'{flag("thousands")} "{mark}" {flag("decimal")} ,'
+    else:
+        marked = text if text.isalnum() else shown(text)
+        mend = f"mending it, or {flag('marks')} {marked} where it stands for a missing number"
+    return Fault(given, "a number", mend, where)
