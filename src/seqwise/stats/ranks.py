@@ -1,0 +1,316 @@
+"""Tests of ranks, which no shape of the data and no outlier can upset.
+
+    signed_rank    pairs              Wilcoxon 1945, zeros by Pratt 1959      shift: median of the Walsh averages
+    rank_sum       two groups         Mann and Whitney 1947                   shift: median of all differences
+    kruskal        several groups     Kruskal and Wallis 1952                 share of the ranks' variance
+
+Shifts are Hodges and Lehmann's (1963), first minus second, in the unit of the data; their intervals are Moses's: the
+order statistics that the same distribution of ranks leaves in. Without a unit: the chance that an item of the first
+group is above one of the second, ties counting half, with the interval of Newcombe 2006 (method 5), which holds also
+where the groups do not overlap; of pairs, the share in which the first is above, with Wilson's.
+
+p is exact, ties and zeros included, for up to 100 items: the distribution of rank sums is counted out. Beyond, normal
+with the correction for ties. Differences of millions of pairs are never stored: their order statistics are searched.
+"""
+
+from collections.abc import Callable
+from math import inf, sqrt
+
+import numpy as np
+from scipy.special import chdtrc, ndtr, ndtri
+
+from seqwise.errors import DataError
+from seqwise.stats.crossing import crossing
+from seqwise.stats.means import Others, Values, differences
+from seqwise.stats.proportions import wilson
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test, number
+from seqwise.stats.samples import INDEPENDENT, Groups, sample, skewness
+
+EXACT = 100  # items: up to here rank sums are counted out, in milliseconds
+PAIRS = 4_000_000  # differences that are held in memory; more are searched
+NEAR = 1e-13  # of the range: two differences nearer than this are taken for one
+ALIKE = 2.0  # ratio of quartile ranges up to which two groups count as of one shape
+
+
+def ranks(x: Values) -> Values:
+    """1 for the smallest; equal values share their mean rank."""
+    _, places, counts = np.unique(x, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places], dtype=np.float64)
+
+
+def signed_rank(
+    a: Values,
+    b: Others,
+    names: tuple[str, str] = ("first", "second"),
+    *,
+    name: str = "value",
+    unit: str = "",
+    level: float = LEVEL,
+) -> Test:
+    """Two values of each item. The effect is the median of the averages of all pairs of differences a - b."""
+    d = differences(a, b, names)
+    first, second = names
+    n, zeros = len(d), int((d == 0).sum())
+    r = ranks(np.abs(d))[d != 0]  # zeros take the lowest ranks with them
+    w = float(r[d[d != 0] > 0].sum())
+    exact = len(r) <= EXACT
+    p = _both_tails(_subset_sums(r), w) if exact else _normal(w - r.sum() / 2, float((r * r).sum()) / 4)
+    above = float((d > 0).sum()) + zeros / 2
+    notes = (f"{zeros:,} of {n:,} pairs are equal; they count by Pratt's method.",) if zeros else ()
+    within = _walsh_interval(d, level)
+    return Test(
+        name="Wilcoxon's signed-rank test",
+        null=f"the differences of {name} between {first} and {second} lie symmetrically around 0",
+        symbol="W",
+        statistic=w,
+        df=(),
+        p=p,
+        n={"pairs": n},
+        effect=Estimate(f"typical difference, {first} minus {second}", _walsh_median(d), within, unit),
+        size=Estimate(f"share of pairs with {first} above {second}", above / n, wilson(above, n, level)),
+        why=f"pairs, by ranks, so that no outlier weighs more than its place; {_how(exact)}",
+        assumptions=(_symmetry(d), INDEPENDENT),
+        notes=(*notes, *_endless(within)),
+    )
+
+
+def rank_sum(
+    a: Values,
+    b: Others,
+    names: tuple[str, str] = ("first", "second"),
+    *,
+    name: str = "value",
+    unit: str = "",
+    level: float = LEVEL,
+) -> Test:
+    """Two groups of different items. The effect is the median of all differences of an item of a and one of b."""
+    first, second = names
+    a, b = sample(a, f"{name} in {first}", 1), sample(b, f"{name} in {second}", 1)
+    m, n = len(a), len(b)
+    r = ranks(np.concatenate([a, b]))
+    if np.ptp(r) == 0:
+        raise DataError(f"all values of {name} are {number(float(a[0]))}", "values that differ", "another column")
+    u = float(r[:m].sum()) - m * (m + 1) / 2
+    exact = m + n <= EXACT
+    p = _both_tails(_chosen_sums(r, m), float(r[:m].sum())) if exact else _normal(u - m * n / 2, _tied(r, m))
+    shift, within = _shift(a, b, level)
+    share = u / (m * n)
+    return Test(
+        name="Mann-Whitney test",
+        null=f"an item of {first} is as likely above as below one of {second} in {name}",
+        symbol="U",
+        statistic=u,
+        df=(),
+        p=p,
+        n={first: m, second: n},
+        effect=Estimate(f"typical difference, {first} minus {second}", shift, within, unit),
+        size=Estimate(f"chance that {first} is above {second}", share, above_interval(share, m, n, level)),
+        why=f"two groups, by ranks, so that no outlier weighs more than its place; {_how(exact)}",
+        assumptions=(_same_shape(a, b, names), INDEPENDENT),
+        notes=_endless(within),
+    )
+
+
+def kruskal(groups: Groups, *, name: str = "value", level: float = LEVEL) -> Test:
+    """Several groups of different items. The effect is the share of the ranks' variance that lies between groups."""
+    parts = [sample(x, f"{name} in {group}", 1) for group, x in groups.items()]
+    counts = np.array([len(x) for x in parts])
+    r = ranks(np.concatenate(parts))
+    n, k = len(r), len(parts)
+    if k < 2 or np.ptp(r) == 0:
+        given = f"{k} group" if k < 2 else f"all values of {name} are {number(float(parts[0][0]))}"
+        raise DataError(given, "two groups or more, and values that differ", "another column")
+    split = np.split(r, np.cumsum(counts)[:-1])
+    between = sum(len(x) * (float(x.mean()) - (n + 1) / 2) ** 2 for x in split)
+    h = between / float(r.var(ddof=1))  # corrected for ties
+    return Test(
+        name="Kruskal-Wallis test",
+        null=f"{name} has the same distribution in all {k} groups",
+        symbol="H",
+        statistic=h,
+        df=(k - 1,),
+        p=float(chdtrc(k - 1, h)),
+        n={group: len(x) for group, x in zip(groups, parts, strict=True)},
+        effect=Estimate("share of the variance of ranks between groups, eta squared", min(1.0, h / (n - 1))),
+        why="several groups, by ranks, so that no outlier weighs more than its place; p by chi-square",
+        assumptions=(INDEPENDENT,),
+        notes=("p is rough below 5 items a group.",) if counts.min() < 5 else (),
+    )
+
+
+def above_interval(share: float, m: int, n: int, level: float = LEVEL) -> Interval:
+    """Interval of the chance that one group is above the other: Newcombe, Statist. Med. 25 (2006) 559, method 5.
+
+    Where the standard error that a chance itself would give puts it `z` errors from the share that was seen.
+    """
+    z, less = float(ndtri((1 + level) / 2)), (m + n) / 2 - 1
+
+    def reach(at: float) -> float:
+        spread = at * (1 - at) / (m * n) * (1 + less * ((1 - at) / (2 - at) + at / (1 + at)))
+        return z * sqrt(max(0.0, spread))
+
+    low = 0.0 if share <= 0 else crossing(lambda at: at + reach(at) - share, 0.0, share)
+    high = 1.0 if share >= 1 else crossing(lambda at: at - reach(at) - share, share, 1.0)
+    return Interval(low, high, level)
+
+
+def _subset_sums(r: Values) -> Others:
+    """Chance of each sum of ranks, in halves, where each rank is taken with probability one half."""
+    doubled = np.rint(2 * r).astype(np.int64)
+    chances = np.zeros(int(doubled.sum()) + 1)
+    chances[0] = 1.0
+    for step in doubled:
+        chances[step:] = chances[step:] + chances[: len(chances) - step]
+        chances /= 2
+    return chances
+
+
+def _chosen_sums(r: Values, m: int) -> Others:
+    """Chance of each sum of ranks, in halves, of m ranks drawn without putting back."""
+    doubled = np.sort(np.rint(2 * r).astype(np.int64))
+    counts = np.zeros((m + 1, int(doubled[-m:].sum()) + 1))
+    counts[0, 0] = 1.0
+    for step in doubled:
+        counts[1:, step:] += counts[:-1, : counts.shape[1] - step].copy()
+    return np.asarray(counts[m] / counts[m].sum())
+
+
+def _both_tails(chances: Values, seen: float) -> float:
+    """Twice the smaller tail, what was seen included."""
+    at = round(2 * seen)
+    return float(min(1.0, 2 * min(chances[: at + 1].sum(), chances[at:].sum())))
+
+
+def _normal(excess: float, variance: float) -> float:
+    return float(min(1.0, 2 * ndtr(-abs(excess) / sqrt(variance))))
+
+
+def _tied(r: Values, m: int) -> float:
+    """Variance of the sum of m ranks, ties included."""
+    n = len(r)
+    return float(r.var(ddof=1)) * m * (n - m) / n
+
+
+def _place(chances: Callable[[], Others], middle: float, spread: float, exact: bool, level: float) -> int:
+    """How many of the ordered differences lie below the interval; below 1 where the interval has no end."""
+    tail = (1 - level) / 2
+    if exact:
+        return int(np.searchsorted(np.cumsum(chances()), tail, side="right"))
+    return int(np.floor(middle + float(ndtri(tail)) * spread))
+
+
+def _walsh_interval(d: Values, level: float) -> Interval:
+    n = len(d)
+    total = n * (n + 1) // 2
+    spread = sqrt(n * (n + 1) * (2 * n + 1) / 24)
+    whole = np.arange(1.0, n + 1)
+    k = _place(lambda: _subset_sums(whole)[::2], total / 2, spread, n <= EXACT, level)
+    return _ends(k, total, lambda place: _kth_average(np.sort(d), place), level)
+
+
+def _walsh_median(d: Values) -> float:
+    ordered, total = np.sort(d), len(d) * (len(d) + 1) // 2
+    return (_kth_average(ordered, (total + 1) // 2) + _kth_average(ordered, total // 2 + 1)) / 2
+
+
+def _shift(a: Values, b: Others, level: float) -> tuple[float, Interval]:
+    m, n = len(a), len(b)
+    a, b = np.sort(a), np.sort(b)
+    total = m * n
+    pick = _differences_in_order(a, b)
+    middle = (pick((total + 1) // 2) + pick(total // 2 + 1)) / 2
+    least = m * (m + 1) // 2  # the smallest sum of m ranks
+
+    def chances() -> Others:
+        return _chosen_sums(np.arange(1.0, m + n + 1), m)[2 * least :: 2]  # of U = 0, 1, ...
+
+    k = _place(chances, total / 2, sqrt(total * (m + n + 1) / 12), m + n <= EXACT, level)
+    return middle, _ends(k, total, pick, level)
+
+
+def _ends(k: int, total: int, pick: Callable[[int], float], level: float) -> Interval:
+    """From the k-th smallest to the k-th largest; without ends where so few items cannot be as sure as that."""
+    if k < 1:
+        return Interval(-inf, inf, level)
+    return Interval(pick(k), pick(total + 1 - k), level)
+
+
+def _differences_in_order(a: Values, b: Others) -> Callable[[int], float]:
+    """The k-th smallest of all a - b, k from 1; both ordered."""
+    if len(a) * len(b) <= PAIRS:
+        every = np.sort((a[:, None] - b[None, :]).ravel())  # (N M,)
+        return lambda k: float(every[k - 1])
+
+    def below(at: float) -> int:
+        return int(np.searchsorted(a, b + at, side="right").sum())
+
+    def nearest(at: float) -> float:
+        places = np.searchsorted(a, b + at, side="right") - 1
+        return float((a[places] - b)[places >= 0].max())
+
+    return lambda k: _searched(below, nearest, float(a[0] - b[-1]), float(a[-1] - b[0]), k)
+
+
+def _kth_average(ordered: Values, k: int) -> float:
+    """The k-th smallest of the averages of all pairs, each with itself included; k from 1."""
+    n = len(ordered)
+    if n * (n + 1) // 2 <= PAIRS:
+        one, other = np.triu_indices(n)
+        return float(np.partition((ordered[one] + ordered[other]) / 2, k - 1)[k - 1])
+
+    def below(at: float) -> int:
+        both = int(np.searchsorted(ordered, 2 * at - ordered, side="right").sum())
+        return (both + int(np.searchsorted(ordered, at, side="right"))) // 2
+
+    def nearest(at: float) -> float:
+        places = np.searchsorted(ordered, 2 * at - ordered, side="right") - 1
+        return float(((ordered[places] + ordered) / 2)[places >= 0].max())
+
+    return _searched(below, nearest, float(ordered[0]), float(ordered[-1]), k)
+
+
+def _searched(
+    below: Callable[[float], int], nearest: Callable[[float], float], least: float, most: float, k: int
+) -> float:
+    """The k-th smallest of numbers that are never all made.
+
+    below     how many are no larger than this          nearest    the largest of those
+    """
+    low, high = least - (most - least), most
+    while high - low > NEAR * (most - least):
+        middle = low + (high - low) / 2
+        if middle in (low, high):
+            break
+        if below(middle) < k:
+            low = middle
+        else:
+            high = middle
+    return nearest(high)  # the number itself: a limit that is 0 must not become 1e-16
+
+
+def _symmetry(d: Values) -> Assumption:
+    skew = skewness(d)
+    told = f"the differences have skewness {number(skew, 2)}"
+    if len(d) < 8:
+        return Assumption("symmetric differences", None, f"{len(d)} differences are too few to judge: {told}.")
+    fair = abs(skew) < 1
+    return Assumption("symmetric differences", fair, f"{'Near enough' if fair else 'Lopsided'}: {told}.")
+
+
+def _same_shape(a: Values, b: Others, names: tuple[str, str]) -> Assumption:
+    what = "same shape, for the typical difference"
+    if min(len(a), len(b)) < 8:
+        return Assumption(what, None, f"{min(len(a), len(b))} values in a group are too few to judge.")
+    spread = [float(np.subtract(*np.percentile(x, [75, 25]))) for x in (a, b)]
+    fair = max(spread) <= ALIKE * min(spread)
+    shown = " and ".join(f"{number(wide, 3)} in {name}" for wide, name in zip(spread, names, strict=True))
+    tail = "" if fair else "; the chance that one is above the other holds, the typical difference is an average"
+    return Assumption(what, fair, f"Quartile ranges are {shown}{tail}.")
+
+
+def _how(exact: bool) -> str:
+    return "p is exact" if exact else "p by the normal distribution, corrected for ties"
+
+
+def _endless(within: Interval) -> tuple[str, ...]:
+    return ("So few items leave the interval without ends.",) if within.low == -inf else ()
