@@ -1,0 +1,123 @@
+"""Results for a terminal: sentences as they are, tables with numbers to four digits, to the right.
+
+Names and texts of the user's are shown on one line, without characters that steer a terminal.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from seqwise.stats.results import Cell, Grid, Shown, chance
+from seqwise.stats.results import number as rounded
+from seqwise.training.console import printable
+
+if TYPE_CHECKING:
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
+    from rich.table import Table
+
+LONGEST = 60  # characters of the name of a column
+WRAPPED = 36  # characters from which a text may be wrapped rather than have a table of its own
+GAP = 3  # between two columns
+
+
+def cell(value: Cell, column: str = "") -> str:
+    """As it is read; a column of the name p shows chances."""
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return printable(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if column == "p" or column.startswith(("p,", "p (")):
+        return chance(value).removeprefix("p = ").removeprefix("p ")
+    return rounded(value)
+
+
+def cells(row: Sequence[Cell], columns: Sequence[str]) -> tuple[str, ...]:
+    """A row as it is read; one of the name p holds a chance."""
+    chances = bool(row) and row[0] == "p"
+    return tuple(cell(value, "p" if chances and at else columns[at]) for at, value in enumerate(row))
+
+
+def numeric(grid: Grid) -> tuple[bool, ...]:
+    """Which columns hold numbers, and so stand to the right."""
+    return tuple(
+        any(isinstance(row[at], int | float) for row in grid.rows)
+        and not any(isinstance(row[at], str) for row in grid.rows)
+        for at in range(len(grid.columns))
+    )
+
+
+def table(grid: Grid) -> "Table":
+    """A grid as rich shows it."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    note = Text(printable(grid.note)) if grid.note else None
+    made = Table(
+        title=Text(printable(grid.title), style="bold") if grid.title else None,
+        title_justify="left",
+        caption=note,
+        caption_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    for name, right in zip(grid.columns, numeric(grid), strict=True):
+        made.add_column(Text(printable(name, LONGEST)), justify="right" if right else "left", overflow="fold",
+                        no_wrap=right)  # fmt: skip
+    for row in grid.rows:
+        made.add_row(*map(Text, cells(row, grid.columns)))
+    return made
+
+
+def lines(sentences: Sequence[str]) -> "RenderableType":
+    """Sentences below one another, the first one the answer."""
+    from rich.console import Group
+    from rich.text import Text
+
+    return Group(*(Text(printable(one), style="" if at else "bold") for at, one in enumerate(sentences)))
+
+
+def shown(result: Shown) -> "RenderableType":
+    """A result: what it says, then the numbers."""
+    from rich.console import Group
+
+    return Group(lines(result.sentences()), "", *(Fitted(grid) for grid in result.grids() if grid.rows))
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A grid in as many tables as it takes to stay within the terminal, the first column in each."""
+
+    grid: Grid
+
+    def __rich_console__(self, console: "Console", options: "ConsoleOptions") -> "RenderResult":
+        """The tables, one below the other."""
+        for part in fitted(self.grid, options.max_width):
+            yield table(part)
+
+
+def fitted(grid: Grid, width: int) -> tuple[Grid, ...]:
+    """The grid cut into parts that are no wider than so many characters, where its columns allow."""
+    right, shown = numeric(grid), [cells(row, grid.columns) for row in grid.rows]
+    longest = [max(len(name), *(len(row[at]) for row in shown)) for at, name in enumerate(grid.columns)]
+    widths = [(most if right[at] else min(most, WRAPPED)) + GAP for at, most in enumerate(longest)]
+    if sum(widths) <= width or len(widths) < 3:
+        return (grid,)
+    parts: list[list[int]] = [[]]
+    for at in range(1, len(widths)):
+        if parts[-1] and widths[0] + sum(widths[one] for one in parts[-1]) + widths[at] > width:
+            parts.append([])
+        parts[-1].append(at)
+    return tuple(
+        Grid(
+            grid.title if number == 0 else "",
+            tuple(grid.columns[at] for at in (0, *part)),
+            tuple(tuple(row[at] for at in (0, *part)) for row in grid.rows),
+            grid.note if number == len(parts) - 1 else "",
+        )
+        for number, part in enumerate(parts)
+    )
