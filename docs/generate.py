@@ -5,7 +5,8 @@ checkpoints and how far they are from their oracle.
     python docs/generate.py --check    write nothing, name the stale pages, exit with 1 if there are any
 
 Such a place stands between two comments, `<!-- generated: seqwise train --help -->` (or `settings`, `settings of tune`,
-`families`, `gate`) and `<!-- end -->`. Text outside of them is written by people and left alone.
+`settings of forecast`, `families`, `gate`) and `<!-- end -->`. Text outside of them is written by people and left
+alone.
 """
 
 import contextlib
@@ -40,14 +41,15 @@ def command_help(words: list[str]) -> str:
 
 
 def settings(verb: str = "train") -> str:
-    """Every setting of `seqwise train` or `tune`: a heading for each section, a table below it."""
+    """Every setting of `seqwise train`, `tune` or `train forecast`: a heading for each section, a table below it."""
     from seqwise.config import describe
     from seqwise.tasks import Train
+    from seqwise.tasks.forecasting import Forecast
     from seqwise.tasks.tuning import Tune
 
     blocks = []
     for (section, only), rows in groupby(
-        describe({"train": Train, "tune": Tune}[verb]), lambda row: (row.section, row.only)
+        describe({"train": Train, "tune": Tune, "forecast": Forecast}[verb]), lambda row: (row.section, row.only)
     ):
         where = f" of {_article(only)}" if only else ""
         title = f"`{section}`{where}" if section else "The run"

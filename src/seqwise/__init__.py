@@ -7,15 +7,18 @@ what stands below it, and neighbours across a bar do not see each other:
     __main__                  python -m seqwise; what torchrun starts
     cli                       the command line: calls verbs and nothing else
     verbs                     a file a verb: wires rooms, does no maths
+    reports                   results to pictures and pages
     inspection                looks into a model, never touches
     tasks                     what each task reads, which model it has and how it is scored
     training                  fit() is a generator of events
     decoding | checkpoints    ids in, ids out | weights in and out
     models | data | metrics   tensors in, tensors out | files to batches | predictions to scores
+    stats                     arrays to results: moments, normality, comparisons, regression, control, series
     config | device           settings from files and flags | where tensors live
     errors                    what can go wrong, and how it is told
 
-The verb `config` has a namesake: `seqwise.config` is the room, the verb is `seqwise.verbs.config.config`.
+Two verbs have namesakes: `seqwise.config` and `seqwise.stats` are rooms, the verbs `seqwise.verbs.config.config` and
+the functions of `seqwise.verbs.stats`, for tables; for arrays the room itself is the way.
 """
 
 from importlib import import_module, metadata
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from seqwise.verbs.doctor import doctor
     from seqwise.verbs.evaluate import evaluate
     from seqwise.verbs.export import export
+    from seqwise.verbs.forecast import forecast
     from seqwise.verbs.inspect import inspect
     from seqwise.verbs.plan import plan
     from seqwise.verbs.predict import predict
@@ -57,6 +61,7 @@ __all__ = [
     "doctor",
     "evaluate",
     "export",
+    "forecast",
     "inspect",
     "plan",
     "predict",
@@ -64,7 +69,8 @@ __all__ = [
     "tune",
 ]
 
-_VERBS = ("blend", "check", "demo", "doctor", "evaluate", "export", "inspect", "plan", "predict", "train", "tune")
+_VERBS = ("blend", "check", "demo", "doctor", "evaluate", "export", "forecast", "inspect", "plan", "predict", "train",
+          "tune")  # fmt: skip
 _LATE = {verb: f"seqwise.verbs.{verb}" for verb in _VERBS}
 """Where the names stand that are imported when first used."""
 

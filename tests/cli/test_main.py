@@ -163,3 +163,25 @@ def test_a_reader_that_went_away_is_no_traceback():
     told = process.stderr.read()
     process.stderr.close()
     assert (process.wait(), told) == (141, "")
+
+
+def test_a_verb_with_parts_is_called_with_two_words():
+    from seqwise.verbs import Verb
+
+    parts = (Verb("learn", "Learn.", "small_verbs:learn"),)
+    told = []
+    for words in (["school"], ["school", "--help"], ["school", "lern"], ["school", "--fast"]):
+        done = python(
+            "-c",
+            "import sys; from seqwise.cli import main; from seqwise.verbs import Verb;"
+            "parts = (Verb('describe', 'Tell what each column holds.', 'seqwise.verbs.stats.describe:describe'),);"
+            "sys.exit(main(sys.argv[1:], [Verb('school', 'Ask.', parts=parts, alone=False)]))",
+            *words,
+        )
+        told.append((done.returncode, done.stdout + done.stderr))
+    assert parts[0].module == "small_verbs"
+    assert told[0] == told[1]
+    assert told[0][0] == 0
+    assert "describe" in told[0][1]
+    assert told[2] == (2, "seqwise: the command lern: needs one of describe. Try seqwise school --help.\n")
+    assert told[3][0] == 2

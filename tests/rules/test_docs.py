@@ -11,6 +11,7 @@ import pytest
 
 from seqwise.config import describe
 from seqwise.tasks import Train
+from seqwise.tasks.forecasting import Forecast
 from seqwise.tasks.tuning import Tune
 from seqwise.verbs import VERBS
 
@@ -44,7 +45,10 @@ def test_a_cell_of_a_table_keeps_its_text(generate):
     assert generate._cell("a | b, 2 * 3 * 4, `x_y | z`, <s>") == "a \\| b, 2 \\* 3 \\* 4, `x_y \\| z`, \\<s>"
 
 
-@pytest.mark.parametrize(("page", "settings"), [("settings.md", Train), ("settings-tune.md", Tune)])
+@pytest.mark.parametrize(
+    ("page", "settings"),
+    [("settings.md", Train), ("settings-tune.md", Tune), ("settings-forecast.md", Forecast)],
+)
 def test_the_page_of_settings_has_every_setting(root, page, settings):
     text = (root / "docs" / page).read_text()
     names = [setting.name.replace("_", "-") for setting in describe(settings)]
@@ -53,10 +57,16 @@ def test_the_page_of_settings_has_every_setting(root, page, settings):
 
 def test_every_verb_has_its_page_with_its_help(root):
     pages = {page.stem: page.read_text() for page in (root / "docs" / "verbs").glob("*.md")}
-    assert pages.keys() == {verb.name for verb in VERBS}
-    for name, text in pages.items():
-        assert f"<!-- generated: seqwise {name} --help -->" in text
-        assert f"Usage: seqwise {name}" in text
+    called = {verb.name: [verb.name] for verb in VERBS}  # page -> commands whose help it has
+    for verb in VERBS:
+        for part in verb.parts:
+            page = f"{verb.name}-{part.name}" if verb.alone else verb.name
+            called.setdefault(page, []).append(f"{verb.name} {part.name}")
+    assert pages.keys() == called.keys()
+    for page, commands in called.items():
+        for command in commands:
+            assert f"<!-- generated: seqwise {command} --help -->" in pages[page]
+            assert f"Usage: seqwise {command}" in pages[page]
 
 
 def _anchor(heading):

@@ -71,7 +71,7 @@ def test_the_verbs_are_functions_of_the_package():
     """`seqwise.train` is `seqwise train`; `config` alone is known by its room."""
     seqwise = importlib.import_module("seqwise")
     verbs = importlib.import_module("seqwise.verbs").VERBS
-    assert {verb.name for verb in verbs} - {"config"} <= set(seqwise.__all__)
+    assert {verb.name for verb in verbs} - {"config", "stats"} <= set(seqwise.__all__)
 
 
 @pytest.mark.parametrize("door", ["seqwise", "seqwise.cli", "seqwise.config", "seqwise.verbs"])
@@ -94,7 +94,7 @@ def test_importing_does_no_work(modules):
 
 
 def test_the_tests_mirror_the_rooms(root):
-    """A folder of tests is named after a room, or holds the rules or the oracles. A file beside them goes across."""
+    """A folder of tests is named after a room, or holds rules, oracles or examples. A file beside them goes across."""
     rooms = {path.stem for path in (root / "src" / "seqwise").iterdir()}
     folders = {path.name for path in (root / "tests").iterdir() if any(path.glob("test_*.py"))}
-    assert folders - rooms <= {"rules", "oracles"}
+    assert folders - rooms <= {"rules", "oracles", "examples"}

@@ -49,22 +49,44 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
         exit_on_error=False,
     )
     for order, verb in enumerate(verbs):
-        if loaded in (verb.name, "*"):
-            function = load(verb)
-            text, example = _docstring(function)
-            app.command(
-                _presented(function),
-                name=verb.name,
-                help=text,
-                help_epilogue=example,
-                usage=_usage(verb.name, function) if takes_settings(function) else None,
-                version_flags=[],
-                sort_key=order,
-            )
+        first, _, part = loaded.partition(" ")
+        whole = loaded == "*"
+        if verb.parts and (whole or (first == verb.name and (part or not verb.alone))):
+            app.command(_group(verb, "*" if whole else part, order))
         else:
-            app.command(f"{verb.module}:{verb.function}", name=verb.name, help=verb.summary, sort_key=order)
+            _add(app, verb, verb.name, order, loaded in (verb.name, "*"))
     app.register_install_completion_command(help="Teach your shell to complete seqwise commands and flags.")
     return app
+
+
+def _group(verb: Verb, loaded: str, order: int) -> App:
+    """A verb with parts as an application of its own; alone it shows its parts."""
+    text = f"{verb.summary}\n\nEach of these has its own --help."
+    group = App(name=verb.name, help=text, help_format="plaintext", version_flags=[], sort_key=order)
+    for place, part in enumerate(verb.parts):
+        _add(group, part, f"{verb.name} {part.name}", place, loaded in (part.name, "*"))
+    if verb.alone and loaded == "*":
+        function = load(verb)
+        group.default(_presented(function))
+    return group
+
+
+def _add(app: App, verb: Verb, name: str, order: int, loaded: bool) -> None:
+    """One command; by its place only, unless it is the one that is called."""
+    if not loaded:
+        app.command(f"{verb.module}:{verb.function}", name=verb.name, help=verb.summary, sort_key=order)
+        return
+    function = load(verb)
+    text, example = _docstring(function)
+    app.command(
+        _presented(function),
+        name=verb.name,
+        help=text,
+        help_epilogue=example,
+        usage=_usage(name, function) if takes_settings(function) else None,
+        version_flags=[],
+        sort_key=order,
+    )
 
 
 def _usage(name: str, function: Function) -> str:
@@ -79,13 +101,13 @@ def load(verb: Verb) -> Function:
     return function
 
 
-def call(function: Function, verb: str, words: Sequence[str], app: App) -> object:
+def call(function: Function, path: Sequence[str], words: Sequence[str], app: App) -> object:
     """Read the words and call the verb. What it returns is the caller's to print."""
     if takes_settings(function) and not any(word in _HELP for word in words):
         kind = get_type_hints(function)[SETTINGS]
         file, rest = take_file(words)
         return function(resolve(kind, file, _first_word(kind, rest)))
-    command, bound, _ = app.parse_args([verb, *words])
+    command, bound, _ = app.parse_args([*path, *words])
     for value in bound.arguments.values():
         if is_dataclass(value) and not isinstance(value, type):
             check(value)

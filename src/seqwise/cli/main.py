@@ -46,9 +46,12 @@ def run(words: Sequence[str], verbs: Sequence[Verb]) -> int:
         except ShellDetectionError:
             shells = "bash, zsh, fish or powershell"
             raise ConfigError("no shell that is known", shells, "--install-completion --shell bash") from None
-    verb = _chosen(words[0], verbs)
-    app = commands.application(verbs, loaded=verb.name)
-    return show(commands.call(commands.load(verb), verb.name, words[1:], app))
+    path, rest = _chosen(words, verbs)
+    app = commands.application(verbs, loaded=" ".join(verb.name for verb in path))
+    if not path[-1].alone:  # the help of a verb that does nothing by itself
+        command, bound, _ = app.parse_args([*(verb.name for verb in path), "--help"])
+        return show(command(*bound.args, **bound.kwargs))
+    return show(commands.call(commands.load(path[-1]), [verb.name for verb in path], rest, app))
 
 
 def show(result: object) -> int:
@@ -65,15 +68,28 @@ def show(result: object) -> int:
     return code if isinstance(code, int) else DONE
 
 
-def _chosen(name: str, verbs: Sequence[Verb]) -> Verb:
+def _chosen(words: Sequence[str], verbs: Sequence[Verb]) -> tuple[list[Verb], Sequence[str]]:
+    """The verb that the words begin with, behind the verb that it is a part of; and the words that are left."""
+    verb = _named(words[0], verbs, "seqwise")
+    rest = words[1:]
+    if not rest or not verb.parts:
+        return [verb], rest
+    if rest[0] in {part.name for part in verb.parts}:
+        return [verb, _named(rest[0], verb.parts, "")], rest[1:]
+    if not verb.alone and not commands.is_help(rest):
+        _named(rest[0], verb.parts, f"seqwise {verb.name}")  # refuses it
+    return [verb], rest
+
+
+def _named(name: str, verbs: Sequence[Verb], before: str) -> Verb:
     """The verb of that name."""
     known = {verb.name: verb for verb in verbs}
     if name in known:
         return known[name]
     if name.startswith("-"):
-        raise ConfigError(f"{name} before a command", f"one of {', '.join(known)}", "seqwise --help")
+        raise ConfigError(f"{name} before a command", f"one of {', '.join(known)}", f"{before} --help")
     close = nearest(name, known)
-    mend = f"seqwise {close}" if close else "seqwise --help"
+    mend = f"{before} {close}" if close else f"{before} --help"
     raise ConfigError(f"the command {name}", f"one of {', '.join(known)}", mend)
 
 

@@ -28,8 +28,20 @@ step is one of them only where the learning rate does not depend on it."""
 LAST_STEP = ("training.steps", "training.epochs")
 
 
+def is_forecast(run: str | Path) -> bool:
+    """Whether a folder is a run of `seqwise train forecast`."""
+    try:
+        lines = (Path(run) / CONFIG).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(line.split("#")[0].rstrip() == "task: forecast" for line in lines)
+
+
 def read_settings(folder: RunFolder) -> Train:
     """The settings that the run was trained with."""
+    if is_forecast(folder.path):
+        given = f"the run {folder.path}, which was trained to forecast"
+        raise ConfigError(given, "a run that reads text", "seqwise predict or seqwise evaluate, which know both")
     return resolve(Train, folder.path / CONFIG, ())
 
 

@@ -11,6 +11,8 @@ How the command line reads a verb:
     settings     `def train(settings: Train)`: a single parameter of that name, a dataclass of settings. It is
                  filled from `--config FILE`, or a first word that ends in .yaml or .yml, and flags over it.
     flags        `def config(what: str, *flags: str)` takes all words that are left as they stand.
+    parts        `Verb("stats", ..., parts=(Verb("describe", ...),))` is called with two words: seqwise stats describe.
+                 A verb with parts may be a command of its own as well: `seqwise train` and `seqwise train forecast`.
     result       What a verb returns is printed: a text as it stands, anything else by rich, None not at all.
                  A result with `exit_code: int` also says how the command ends.
 """
@@ -29,6 +31,10 @@ class Verb:
     """The first line of the function's docstring."""
     place: str = ""
     """`module:function`; empty for `seqwise.verbs.NAME:NAME`."""
+    parts: tuple["Verb", ...] = ()
+    """Commands under this one."""
+    alone: bool = True
+    """Whether it is a command without any of its parts."""
 
     @property
     def module(self) -> str:
@@ -41,19 +47,46 @@ class Verb:
         return self.place.partition(":")[2] or self.name
 
 
+_STATS: tuple[Verb, ...] = (
+    Verb("describe", "Tell what each column holds, in one pass.", "seqwise.verbs.stats.describe:describe"),
+    Verb("standardize", "Bring columns to mean 0 and sd 1, and back.", "seqwise.verbs.stats.standardize:standardize"),
+    Verb("normal", "Tell how near a column is to a normal distribution.", "seqwise.verbs.stats.normal:normal"),
+    Verb(
+        "compare",
+        "Tell whether groups differ, by how much, and how sure that is.",
+        "seqwise.verbs.stats.compare:compare",
+    ),
+    Verb("regress", "Tell what goes with what, with intervals and checks.", "seqwise.verbs.stats.regress:regress"),
+    Verb("control", "Draw a control chart and tell which points do not belong.", "seqwise.verbs.stats.control:control"),
+    Verb("series", "Look into a series: trend, season, memory.", "seqwise.verbs.stats.series:series"),
+)
+"""What `seqwise stats` can be asked."""
+
 VERBS: tuple[Verb, ...] = (
     Verb("demo", "Watch a translator being trained on sentences that Seqwise makes up, in three minutes."),
-    Verb("train", "Train a model on your data."),
+    Verb(
+        "train",
+        "Train a model on your data.",
+        parts=(
+            Verb("forecast", "Train a forecaster of a table with a time column.", "seqwise.verbs.forecast:forecast"),
+        ),
+    ),
     Verb("check", "Look for what spoils a training: duplicates, leaks, contradictions, rare labels, cut-off texts."),
     Verb("tune", "Teach a pretrained model a task, from your examples."),
     Verb(
         "plan", "Foresee what tuning will take: memory and time of each method, steps, padding, and what the data hold."
     ),
-    Verb("predict", "Put a trained model to work on text."),
+    Verb("predict", "Put a trained model to work on text, or on a table whose future is asked for."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
     Verb("blend", "Interpolate between a model and its tuned version."),
     Verb("inspect", "Look at what the model attends to, token by token."),
     Verb("export", "Hand a model to others: transformers, CTranslate2 or ONNX Runtime."),
+    Verb(
+        "stats",
+        "Ask a table: what it holds, how normal it is, what differs, what goes with what.",
+        parts=_STATS,
+        alone=False,
+    ),
     Verb("config", "Show every setting, as YAML or as JSON Schema."),
     Verb("doctor", "Check this machine, and tell how to mend it."),
 )

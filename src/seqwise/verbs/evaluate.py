@@ -4,13 +4,10 @@ import csv
 import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from json import dumps
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-
-from rich.console import Group
-from rich.table import Table
-from rich.text import Text
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
@@ -19,70 +16,24 @@ from seqwise.data.corpus import Format
 from seqwise.data.text import Pairs, TextSettings, read_pairs
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
-from seqwise.metrics.calibration import Calibration, Coverage
-from seqwise.metrics.confusion import Confusion
-from seqwise.metrics.scores import Score
 from seqwise.models.decoder import Decoder
 from seqwise.models.heads import NextToken
 from seqwise.models.transformer import Transformer
+from seqwise.reports.evaluation import Evaluation
+from seqwise.reports.forecasts import Backtested, backtest_page
 from seqwise.tasks.answering import Writes
+from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
-from seqwise.tasks.stored import open_translator
+from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.judging import judge
 from seqwise.tasks.tuning.stored import is_tuned
 from seqwise.tasks.writing import Manner, Rewriter, Writer
-from seqwise.training.console import printable
 
 SCORES = "test-scores.tsv"
-TEXTS = ("source", "reference", "output")
 WRITING = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
-NAMES = {"chrf": "chrF", "rougeL": "ROUGE-L"}
 Made = TypeVar("Made")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Scores of a model on a test set."""
-
-    scores: tuple[Score, ...]
-    worst: tuple[dict[str, str], ...]
-    """The worst items first, each by the names of the columns of the file of scores."""
-    notes: tuple[str, ...]
-    """Where the score of each item stands, and what else to know."""
-    details: tuple[Confusion | Calibration | Coverage, ...] = ()
-    """Of models that name labels: what is confused, whether the chances are true, accuracy against coverage."""
-    tables: bool = False
-    """Whether the terminal shows the details in full, rather than a line of each."""
-
-    def to_dict(self) -> dict[str, object]:
-        """Plain values, for JSON."""
-        return {
-            "scores": [score.to_dict() for score in self.scores],
-            "notes": list(self.notes),
-            **{type(one).__name__.lower(): one.to_dict() for one in self.details},
-        }
-
-    def __rich__(self) -> Group:
-        told = [Text(printable(one.told)) for one in self.details]
-        tables = self.details if self.tables else ()
-        return Group(*self.scores, *told, Text("\n".join(self.notes)), *tables, *self._items())
-
-    def _items(self) -> list[Table]:
-        if not self.worst:
-            return []
-        columns = list(self.worst[0])
-        if columns[-3:] != list(TEXTS):
-            table = Table(*columns, title="worst items")
-            for row in self.worst:
-                table.add_row(*(Text(printable(cell)) for cell in row.values()))
-            return [table]
-        table = Table(NAMES[columns[1]], ", ".join(TEXTS), title="worst texts", show_lines=True)
-        for row in self.worst:
-            lines = "\n".join(printable(row[name]) for name in TEXTS)
-            table.add_row(f"{float(row[columns[1]]):.1f}", Text(lines))
-        return [table]
 
 
 def evaluate(
@@ -110,20 +61,25 @@ def evaluate(
     source_language: str | None = None,
     target_language: str | None = None,
     cut: bool = False,
+    stride: Annotated[int, Range(1)] | None = None,
+    report: Path | None = None,
+    json: bool = False,
     precision: devices.Precision = "auto",
     device: str = "auto",
-) -> Evaluation:
+) -> Evaluation | Backtested | str:
     """Score a trained model on data that it has not seen.
 
     Models that translate or summarize: BLEU and chrF with sacrebleu's signature, or ROUGE, with a 95 % bootstrap
     interval over texts, the score of each text in a file, and the worst texts first. The files are read as the training
     files of a run were. Checkpoints of the hub that name labels: accuracy and macro-F1 on labelled texts, what is
-    confused, and whether the chances are true. Those that write: perplexity and bits a byte of plain text.
+    confused, and whether the chances are true. Those that write: perplexity and bits a byte of plain text. Runs of
+    `seqwise train forecast`: a backtest on what came after their training and validation part, beside the naive, the
+    seasonal naive and the drift forecast, with a test of the difference and what the bands held.
 
     Args:
         model: A run folder, a folder with config.json, or owner/name on the hub.
         test: The sentence pairs: two aligned files, or one or more TSV, CSV, JSONL, Parquet or TMX files. For labels,
-            the same but TMX; for perplexity, plain text.
+            the same but TMX; for perplexity, plain text. Of a forecaster a table, by default that of training.
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
         tokenize: How sacrebleu cuts words: 13a for raw text, none for tokenized text, zh, ja-mecab, char, intl.
         lowercase: Compare without regard to case.
@@ -145,15 +101,45 @@ def evaluate(
         target_language: What is translated into.
         cut: Cut texts that are longer than the model reads, rather than refuse them.
         on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.
+        stride: Of a forecaster: steps from one origin to the next; 1 unless given.
+        report: Of a forecaster: write a page with pictures into this .html file.
+        json: Print all as JSON.
         precision: Of weights and products; auto takes bf16 where the processor computes in it, fp32 elsewhere.
         device: auto, cpu, cuda or cuda:N.
 
     Example:
         seqwise evaluate runs/en-fr --test test.en test.fr
     """
+    flags = dict(locals())
+    found = _backtested(flags) if is_forecast(model) else _evaluated(flags)
+    return dumps(found.to_dict(), indent=1, ensure_ascii=False) if json else found
+
+
+def _backtested(flags: Mapping[str, Any]) -> Backtested:
+    """A run that forecasts."""
+    for name in (*WRITING, "rouge", "format", "source", "target", "text", "label", "revision", "cut", "scores"):
+        if flags[name]:
+            flag = "--" + name.replace("_", "-")
+            raise ConfigError(
+                f"{flag} for the forecaster {flags['model']}", "--test, --stride, --report", "leaving it out"
+            )
+    found = judge_forecasts(flags["model"], flags["test"], flags["stride"], flags["device"])
+    if flags["report"] is not None:
+        content = backtest_page(found).encode()
+        with replacing(flags["report"], len(content)) as file:
+            file.write(content)
+    return Backtested(found)
+
+
+def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
+    """Whatever reads text."""
+    model, test, device, precision = (flags[name] for name in ("model", "test", "device", "precision"))
+    rouge, tokenize, lowercase, resamples = (flags[name] for name in ("rouge", "tokenize", "lowercase", "resamples"))
+    length_penalty, beams, details = flags["length_penalty"], flags["beams"], flags["details"]
+    scores, worst = flags["scores"], flags["worst"]
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
-    flags = dict(locals())
+    _refuse_forecasting(flags)
     if rouge and (lowercase or tokenize != "13a"):
         given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
         raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")
@@ -163,7 +149,7 @@ def evaluate(
     own = open_own(model, device, precision) if is_run(model) else None
     if own is not None:
         return _own(own, flags)
-    opened = None if is_run(model) else open_pretrained(model, revision, device, precision)
+    opened = None if is_run(model) else open_pretrained(model, flags["revision"], device, precision)
     if opened is not None and not _rewrites(opened, rouge):
         return _judged(opened, flags)
     translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
@@ -179,6 +165,12 @@ def evaluate(
     in_order = sorted(found.items, key=lambda row: int(row[0]))
     place = scores or (Path(model) / SCORES if opened is None else None)
     return _evaluation(found, _save([found.columns, *in_order], place), worst, details)
+
+
+def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
+    for name in ("stride", "report"):
+        if flags[name] is not None:
+            raise ConfigError(f"--{name} for {flags['model']}", "a run of seqwise train forecast", "leaving it out")
 
 
 def _tuned(flags: Mapping[str, Any]) -> Evaluation:

@@ -1,13 +1,11 @@
 """predict: a trained model at work, on one text, on a file, or on standard input line by line as it comes."""
 
-import queue
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO, Literal
+from typing import Annotated, Any, Literal
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
@@ -15,18 +13,20 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.text import read_lines
 from seqwise.decoding import Generation
-from seqwise.errors import ConfigError, DataError
+from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
+from seqwise.reports.forecasts import drawn, fans
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
+from seqwise.tasks.forecasting.answering import foresee
+from seqwise.tasks.lines import as_they_come, in_chunks
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
-from seqwise.tasks.stored import open_translator
+from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.adapting import open_adapted
 from seqwise.tasks.tuning.jobs import layout
 from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune
 from seqwise.tasks.writing import Manner, Writer
 
-AHEAD = 1024  # lines of a file sorted by length and answered together
 DECODING = ("beams", "length_penalty", "best", "min_length", "max_length", "temperature", "top_k", "top_p", "min_p",
             "no_repeat", "seed", "batch")  # fmt: skip
 FOR_CHECKPOINTS = ("revision", "source_language", "target_language", "system", "raw", "messages", "stream", "vectors",
@@ -40,6 +40,7 @@ def predict(
     *,
     input: Path | None = None,  # noqa: A002  # the name of the flag
     output: Path | None = None,
+    plot: Path | None = None,
     ensemble: tuple[Path, ...] = (),
     adapter: tuple[Path, ...] = (),
     beams: Annotated[int, Range(1, 64)] | None = None,
@@ -70,7 +71,7 @@ def predict(
     precision: devices.Precision = "auto",
     device: str = "auto",
 ) -> str | None:
-    """Put a trained model to work on text.
+    """Put a trained model to work on text, or on a table whose future is asked for.
 
     The model is a run of Seqwise, a folder in the hub's format, or a name on the hub. What it does is told by what it
     was made for: translate or summarize, continue a prompt, answer a conversation, name labels of a text or of its
@@ -78,11 +79,16 @@ def predict(
     order; an empty line gives an empty line. Without text and --input it reads standard input and answers each line as
     it comes. What is not given is as the run or the checkpoint was set. In Python, a text is answered by a text.
 
+    A run of `seqwise train forecast` reads a table with --input, by default the one that it was trained on, and writes
+    what comes after its last row: mean, sd and the bands of 68, 95 and 99.7 %, in the units of the table.
+
     Args:
         model: A run folder, a folder with config.json, or owner/name on the hub.
         text: One sentence or prompt; two texts with a tab between them for models that compare two.
-        input: A text file, a sentence a line; `.gz` is read too.
-        output: Where the results go, written when all are there; standard output unless given.
+        input: A text file, a sentence a line; `.gz` is read too. Of a forecaster a table like that of training.
+        output: Where the results go, written when all are there; standard output unless given. Of a forecaster .csv,
+            .tsv, .jsonl or .parquet.
+        plot: Of a forecaster: draw the fan into this file, .svg or .html.
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
         adapter: Adapters for the checkpoint, in PEFT's layout or runs of seqwise tune. With several, each answers each
             line: its name, a tab, its answer.
@@ -122,16 +128,26 @@ def predict(
     if text is not None and input is not None:
         raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
     devices.keep_memory()
+    if is_forecast(model):
+        return _foreseen(flags)
+    if plot is not None:
+        raise ConfigError(f"--plot with {model}", "a run of seqwise train forecast", "leaving it out")
+    return _answered(flags)
+
+
+def _answered(flags: Mapping[str, Any]) -> str | None:
+    """Whatever reads text."""
+    text, input, output = flags["text"], flags["input"], flags["output"]  # noqa: A001  # the names of the flags
     answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
-    chunks: Iterable[list[str]] = _as_they_come(sys.stdin.buffer)
+    chunks: Iterable[list[str]] = as_they_come(sys.stdin.buffer)
     if text is not None:
         chunks = [[text]]
     elif input is not None:
-        chunks = _cut(read_lines(input))
-    if writer is not None and stream:
-        _show(writer, chunks, made, messages)
+        chunks = in_chunks(read_lines(input))
+    if writer is not None and flags["stream"]:
+        _show(writer, chunks, made, flags["messages"])
         return None
     answers = (line for chunk in chunks for line in answer(chunk))
     line = "\n".join(answers) if text is not None and output is None else None
@@ -140,6 +156,26 @@ def predict(
     if (note := told()) is not None:
         print(note, file=sys.stderr)
     return line
+
+
+def _foreseen(flags: Mapping[str, Any]) -> str | None:
+    """A run that forecasts."""
+    for name in (*DECODING[:-2], *FOR_CHECKPOINTS, "batch", "ensemble", "adapter", "raw", "text"):
+        if flags[name] not in (None, (), False):
+            flag = "a text" if name == "text" else "--" + name.replace("_", "-")
+            raise ConfigError(f"{flag} for the forecaster {flags['model']}", "--input with a table", "leaving it out")
+    paths = () if flags["input"] is None else (str(flags["input"]),)
+    found = foresee(flags["model"], paths, flags["device"], flags["seed"])
+    if flags["plot"] is not None:
+        content = drawn(fans(found), str(flags["plot"])).encode()
+        with replacing(flags["plot"], len(content)) as file:
+            file.write(content)
+    for note in found.notes:
+        print(note, file=sys.stderr)
+    if flags["output"] is None:
+        return found.text(lines=flags["json"])
+    found.save(flags["output"])
+    return None
 
 
 Answering = tuple[Answer, Writer | None, Generation, Callable[[], str | None]]
@@ -284,45 +320,3 @@ def _write(lines: Iterable[str], output: Path | None) -> None:
             file.write((line + "\n").encode())
         if file is None:
             stack.enter_context(replacing(output, 0))
-
-
-def _cut(lines: Iterable[str]) -> Iterator[list[str]]:
-    """Lines of a file, as many at a time as it pays to sort by length."""
-    chunk: list[str] = []
-    for line in lines:
-        chunk.append(line)
-        if len(chunk) == AHEAD:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
-def _as_they_come(stream: BinaryIO) -> Iterator[list[str]]:
-    """Each line as soon as it is there; those that came while others were translated, together."""
-    lines: queue.Queue[str | DataError | None] = queue.Queue(AHEAD)
-
-    def read() -> None:
-        for number, line in enumerate(stream, 1):
-            try:
-                lines.put(line.decode().rstrip("\r\n"))
-            except UnicodeDecodeError as error:
-                given = f"a byte 0x{line[error.start]:02x} that is no UTF-8"
-                lines.put(DataError(given, "UTF-8", "iconv -f latin1 -t utf-8 before", f"standard input:{number}"))
-                return
-        lines.put(None)
-
-    threading.Thread(target=read, daemon=True).start()
-    while (line := lines.get()) is not None:
-        chunk = []
-        while isinstance(line, str):
-            chunk.append(line)
-            if len(chunk) == AHEAD or lines.empty():
-                break
-            line = lines.get()
-        if chunk:
-            yield chunk
-        if isinstance(line, DataError):
-            raise line
-        if line is None:
-            return

@@ -1,0 +1,183 @@
+"""How good the forecasts of a run would have been: from each origin of a test part, beside those that cost nothing.
+
+    origin    the last time that is seen; from each, all steps of the horizon are foreseen, and compared with what came
+
+The rivals (`rivals.py`) see the same origins and have bands from the training part. Sums are kept by origin, for the
+test of a difference, and by step of the horizon; no forecast is kept.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int, Shaped
+
+from seqwise.data.series import SeriesTable, Span, shown_time
+from seqwise.data.timewindows import Windows
+from seqwise.errors import DataError
+from seqwise.metrics.numbers import BANDS
+from seqwise.models.distributions import Normal
+from seqwise.tasks.forecasting import rivals
+from seqwise.tasks.forecasting.foreseeing import windows_foreseen
+from seqwise.tasks.forecasting.predictive import Foreseen
+from seqwise.tasks.forecasting.stored import Stored
+
+MEASURES = ("MAE", "RMSE", "MASE", "CRPS", "log score")
+"""MAE of the median, RMSE of the mean; RMSE is kept squared until it is told."""
+BINS = 20  # of the PIT histogram
+
+# N origins of all series; H steps, C targets, M measures, B origins at a time; T times of all series
+
+
+@dataclass(eq=False)
+class Tally:
+    """Sums of one forecaster."""
+
+    origins: Float[np.ndarray, "M N"]
+    """Of each origin: the mean of each measure over steps and targets."""
+    steps: Float[np.ndarray, "M H"]
+    """Sums over origins and targets."""
+    inside: Float[np.ndarray, "3 H"]
+    """How many lay in each band."""
+    counts: Float[np.ndarray, "H"]
+    pit: Float[np.ndarray, "Bins"] = field(default_factory=lambda: np.zeros(BINS))
+    standardized: float = 0.0
+    """Sum of squared errors in standardized units."""
+    first: list[Float[np.ndarray, "B C"]] = field(default_factory=list)
+    """Normal scores of the first step, origin by origin; NaN where nothing came."""
+
+    @classmethod
+    def empty(cls, origins: int, horizon: int) -> "Tally":
+        """Nothing yet."""
+        m = len(MEASURES)
+        return cls(np.zeros((m, origins)), np.zeros((m, horizon)), np.zeros((3, horizon)), np.zeros(horizon))
+
+    def add(
+        self,
+        items: Int[np.ndarray, "B"],
+        found: Foreseen,
+        y: Float[np.ndarray, "B H C"],
+        scale: Float[np.ndarray, "B C"],
+        sd: Float[np.ndarray, "B C"],
+    ) -> None:
+        """What was foreseen from these origins. scale: what MASE divides by; sd: of standardization."""
+        truth = torch.from_numpy(np.nan_to_num(y, nan=1.0))
+        there: Bool[np.ndarray, "B H C"] = ~np.isnan(y)
+        median = found.quantile(0.5).numpy()
+        off = np.abs(y - median)
+        squares = (y - found.mean.numpy()) ** 2
+        pit = found.cdf(truth).numpy()
+        costs = np.stack(
+            [off, squares, off / scale[:, None], found.crps(truth).numpy(), found.nll(truth).numpy()]
+        )  # (M, B, H, C)
+        costs = np.where(there, costs, 0.0)
+        count = there.sum((1, 2))
+        self.origins[:, items] = costs.sum((2, 3)) / np.maximum(count, 1)
+        self.steps += costs.sum((1, 3))
+        self.counts += there.sum((0, 2))
+        for i, level in enumerate(BANDS):
+            self.inside[i] += ((np.abs(pit - 0.5) <= level / 2) & there).sum((0, 2))
+        self.pit += np.histogram(pit[there], BINS, (0.0, 1.0))[0]
+        self.standardized += float(np.where(there, squares / sd[:, None] ** 2, 0.0).sum())
+        self.first.append(np.where(there[:, 0], found.scores(truth).numpy()[:, 0], np.nan))
+
+    def totals(self) -> Float[np.ndarray, "M"]:
+        """Means over all."""
+        found = self.steps.sum(1) / max(1.0, float(self.counts.sum()))
+        return np.asarray(np.where(np.arange(len(MEASURES)) == 1, np.sqrt(found), found))
+
+    def by_step(self) -> Float[np.ndarray, "M H"]:
+        """Means of each step."""
+        found = self.steps / np.maximum(self.counts, 1)
+        found[1] = np.sqrt(found[1])
+        return np.asarray(found)
+
+    def coverage(self) -> Float[np.ndarray, "3"]:
+        """Of the three bands."""
+        return np.asarray(self.inside.sum(1) / max(1.0, float(self.counts.sum())))
+
+
+@dataclass(frozen=True, eq=False)
+class Backtest:
+    """The tallies of the model and its rivals, on the same origins."""
+
+    tallies: dict[str, Tally]
+    """By name; the model is "model"."""
+    times: Shaped[np.ndarray, "N"]
+    """The origins."""
+    series: Int[np.ndarray, "N"]
+    horizon: int
+    stride: int
+    windows: Windows
+
+    def by_time(self, name: str, measure: int) -> Float[np.ndarray, "T"]:
+        """The measure at each distinct origin, in the order of time: the mean over series."""
+        _, place = np.unique(self.times, return_inverse=True)
+        sums = np.bincount(place, self.tallies[name].origins[measure])
+        return np.asarray(sums / np.bincount(place))
+
+
+def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Backtest:
+    """From each origin whose foreseen steps lie within the span."""
+    settings, columns = stored.settings, stored.columns
+    horizon, names = settings.horizon, table.names
+    scaled = stored.scales.apply(table)
+    windows = Windows(scaled, columns.lookback, horizon, stride=stride, span=span, masked=columns.masked)
+    truth = table.blocks()[0]  # (T, C)
+    _, sds = stored.scales.shifts(names, len(columns.targets))
+    widths = stored.widths()
+    numbers = [_own(columns.names, name) for name in names]
+    steps = np.where(widths.scale[numbers] > 0, widths.scale[numbers], np.nan)  # (S, C)
+    tallies = {name: Tally.empty(len(windows), horizon) for name in ("model", *rivals.NAMES)}
+    told = _rivals(stored, table, windows, widths, numbers)
+    for items, found in windows_foreseen(stored, windows):
+        rows = items.numpy()
+        y = truth[windows.starts[rows][:, None] + np.arange(horizon)]  # (B, H, C)
+        which = windows.series[rows]
+        tallies["model"].add(rows, found, y, steps[which], sds.numpy()[which])
+        for place, name in enumerate(rivals.NAMES):
+            tallies[name].add(rows, told(place, rows), y, steps[which], sds.numpy()[which])
+    return Backtest(tallies, windows.origins, windows.series, horizon, stride, windows)
+
+
+class _rivals:  # noqa: N801  # called like a function
+    """What each rival foresees from some origins."""
+
+    def __init__(
+        self, stored: Stored, table: SeriesTable, windows: Windows, widths: rivals.Widths, numbers: Sequence[int]
+    ) -> None:
+        self.windows, self.widths, self.numbers = windows, widths, np.array(numbers)
+        self.season, self.horizon = stored.columns.season, windows.horizon
+        self.logarithms = stored.scales.transform == "log"
+        self.values = [stored.scales.thought(one, table.targets) for one in table.series]
+        self.begins = np.cumsum([0, *(len(one) for one in table.series)])
+
+    def __call__(self, place: int, rows: Int[np.ndarray, "B"]) -> Foreseen:
+        starts = self.windows.starts[rows]
+        piece = np.searchsorted(self.begins, starts, side="right") - 1
+        means = np.empty((len(rows), self.horizon, self.values[0].shape[1]))
+        for number in np.unique(piece):
+            here = piece == number
+            own = starts[here] - self.begins[number]
+            means[here] = rivals.foreseen(self.values[number], own, self.horizon, self.season, place)
+        sd = self.widths.sd[place][self.numbers[self.windows.series[rows]]]  # (B, C, H)
+        spread = np.maximum(sd.transpose(0, 2, 1), 1e-12)
+        return Foreseen(Normal(torch.from_numpy(means), torch.from_numpy(spread)), self.logarithms)
+
+
+def _own(known: Sequence[str], name: str) -> int:
+    """The series whose widths count; of one that was not trained on, those of the first."""
+    return list(known).index(name) if name in known else 0
+
+
+def span_of(stored: Stored, table: SeriesTable) -> Span:
+    """What was not trained on: all that comes after training and validation."""
+    last = np.datetime64(stored.columns.trained_until, "us")
+    if table.times[-1] <= last:
+        raise DataError(
+            f"rows up to {shown_time(table.times[-1])}, all of which the run was trained on or stopped by",
+            f"rows after {shown_time(last)}",
+            "--test with a newer table, or training with --split.test 0.15, which keeps a part for this",
+        )
+    return Span(last + np.timedelta64(1, "us"), None)

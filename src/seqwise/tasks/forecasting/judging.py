@@ -1,0 +1,279 @@
+"""What a backtest says: better than what costs nothing, worse, or cannot tell; and whether the bands hold.
+
+The rival is the best of the three on the same origins, chosen after the fact: a hard one. Two questions are asked of
+it, since a model may foresee no better where prices go and still know better how far: the absolute error of the median,
+and CRPS of the whole distribution.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from seqwise.data.series import shown_time
+from seqwise.errors import SeqwiseError
+from seqwise.metrics.numbers import BANDS
+from seqwise.stats.autocorrelation import Autocorrelation, autocorrelation
+from seqwise.stats.forecasts import ForecastComparison, diebold_mariano
+from seqwise.stats.normality import Normality, normality
+from seqwise.stats.phrases import percent
+from seqwise.stats.results import Cell, Grid, number, plain
+from seqwise.tasks.forecasting.backtest import BINS, MEASURES, Backtest, backtest, span_of
+from seqwise.tasks.forecasting.foreseeing import read_table
+from seqwise.tasks.forecasting.rivals import NAMES
+from seqwise.tasks.forecasting.stored import open_run
+
+MODEL = "model"
+SHOWN = ("68.3 %", "95.4 %", "99.7 %")
+LEAST = 8  # residuals from which their shape is looked at
+MOST = 2000  # residuals in a picture
+
+# K measures, H steps, R residuals
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """One of those compared."""
+
+    name: str
+    measures: dict[str, float]
+    coverage: tuple[float, float, float]
+    steps: dict[str, tuple[float, ...]]
+    """Each measure by step of the horizon."""
+    step_coverage: tuple[tuple[float, ...], ...]
+    """Of each band, by step."""
+
+
+@dataclass(frozen=True, eq=False)
+class Judgement:
+    """All that a backtest found."""
+
+    run: str
+    targets: tuple[str, ...]
+    origins: int
+    """Distinct ones, in time."""
+    first: str
+    last: str
+    series: int
+    horizon: int
+    stride: int
+    forecasters: tuple[Forecaster, ...]
+    """The model first."""
+    best: dict[str, str]
+    """The best rival of each question: "MAE", "CRPS"."""
+    comparisons: dict[str, ForecastComparison]
+    pit: tuple[int, ...]
+    """Counts of twenty equal parts."""
+    mse: float
+    """In standardized units, as the literature tells it."""
+    residuals: Normality | None
+    """Of the first step, as normal scores: standard normal where the distributions are right."""
+    memory: Autocorrelation | None
+    scores: Float[np.ndarray, "R"]
+    notes: tuple[str, ...]
+
+    @property
+    def model(self) -> Forecaster:
+        """The run itself."""
+        return self.forecasters[0]
+
+    @property
+    def verdict(self) -> str:
+        """Of the median's error: better, worse, or cannot tell."""
+        return self.comparisons["MAE"].verdict if "MAE" in self.comparisons else "cannot tell"
+
+    def sentences(self) -> tuple[str, ...]:
+        """The verdict first."""
+        told = [self._told("MAE"), self._told("CRPS"), self._bands()]
+        if self.residuals is not None:
+            told += [f"One step ahead, {one[0].lower()}{one[1:]}" for one in self.residuals.sentences()[:1]]
+        if self.memory is not None:
+            told += self.memory.sentences()[:1]
+        return (*told, *self.notes)
+
+    def _told(self, measure: str) -> str:
+        what = {"MAE": "the value", "CRPS": "the distribution"}[measure]
+        rival = self.best[measure]
+        ours, theirs = (one.measures[measure] for one in self._pair(rival))
+        change = f"{measure} {number(ours)} against {number(theirs)}, {_change(ours, theirs)}"
+        found = self.comparisons.get(measure)
+        if found is None:
+            few = f"{self.origins:,} origins" if self.origins > 1 else "one origin"
+            return f"Cannot tell whether it foresees {what} better than the {rival} forecast: {change}, of {few} only."
+        interval = found.test.effect.interval
+        ends = f"{number(interval.low)} to {number(interval.high)}" if interval else "without end"
+        behind = f"gain {number(found.test.effect.value)}, 95 % interval {ends}, of {self.origins:,} origins"
+        match found.verdict:
+            case "better":
+                better = f"It foresees {what} better than the {rival} forecast, the best of those that cost nothing"
+                return f"{better}: {change} ({behind})."
+            case "worse":
+                return f"It foresees {what} worse than the {rival} forecast, which costs nothing: {change} ({behind})."
+        return f"Cannot tell whether it foresees {what} better than the {rival} forecast: {change} ({behind})."
+
+    def _pair(self, rival: str) -> tuple[Forecaster, Forecaster]:
+        return self.model, next(one for one in self.forecasters if one.name == rival)
+
+    def _bands(self) -> str:
+        shares = [
+            f"that of {said} held {percent(share)}" for said, share in zip(SHOWN, self.model.coverage, strict=True)
+        ]
+        off = max(abs(share - level) for share, level in zip(self.model.coverage[:2], BANDS[:2], strict=True))
+        word = (
+            "hold what they say"
+            if off <= 0.03
+            else "are too narrow"
+            if _narrow(self.model.coverage)
+            else "are too wide"
+        )
+        return f"The bands {word}: {shares[0]}, {shares[1]}, {shares[2]}."
+
+    def grids(self) -> tuple[Grid, ...]:
+        """Scores of all, by step, and the residuals."""
+        rows: tuple[tuple[Cell, ...], ...] = tuple(
+            (one.name, *(one.measures[name] for name in MEASURES), *(100 * share for share in one.coverage))
+            for one in self.forecasters
+        )
+        columns = ("forecast", *MEASURES, *(f"in {said}" for said in SHOWN))
+        note = f"From {self.origins:,} origins, {self.first} to {self.last}, each {self.horizon} steps ahead."
+        if self.series > 1:
+            note += f" Means over {self.series:,} series."
+        return (Grid("Forecasts", columns, rows, note), self._by_step())
+
+    def _by_step(self) -> Grid:
+        steps = _chosen(self.horizon)
+        rivals = [one for one in self.forecasters if one.name in (MODEL, self.best["MAE"])]
+        rows: list[tuple[Cell, ...]] = []
+        for h in steps:
+            row: list[Cell] = [h + 1]
+            for one in rivals:
+                row += [one.steps["MAE"][h], one.steps["CRPS"][h]]
+            rows.append((*row, 100 * self.model.step_coverage[0][h], 100 * self.model.step_coverage[1][h]))
+        columns = (
+            "step",
+            *(f"{name} {one.name}" for one in rivals for name in ("MAE", "CRPS")),
+            "in 68.3 %",
+            "in 95.4 %",
+        )
+        return Grid("By step of the horizon", columns, tuple(rows))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, for JSON."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__ if name not in ("scores", "residuals",
+                                                                                                "memory")}  # fmt: skip
+        return {
+            **plain(fields),
+            "verdict": self.verdict,
+            "sentences": list(self.sentences()),
+            "residuals": None if self.residuals is None else self.residuals.to_dict(),
+            "memory": None if self.memory is None else self.memory.to_dict(),
+        }
+
+
+def judge_forecasts(
+    run: str | Path, paths: Sequence[str] = (), stride: int | None = None, where: str = "auto"
+) -> Judgement:
+    """Backtest a run on what comes after its training and validation part. stride: steps from origin to origin."""
+    stored = open_run(run, where)
+    table = read_table(stored, paths)
+    span = span_of(stored, table)
+    found = backtest(stored, table, span, stride or 1)
+    order = (MODEL, *NAMES)
+    forecasters = tuple(_summed(name, found) for name in order)
+    best = {name: min(forecasters[1:], key=lambda one: one.measures[name]).name for name in ("MAE", "CRPS")}
+    comparisons = {}
+    for name in ("MAE", "CRPS"):
+        if (compared := _compared(found, name, best[name])) is not None:
+            comparisons[name] = compared
+    tally = found.tallies[MODEL]
+    first = np.concatenate(tally.first)
+    scores = first[~np.isnan(first)]
+    times = np.unique(found.times)
+    return Judgement(
+        run=str(run),
+        targets=stored.columns.targets,
+        origins=len(times),
+        first=shown_time(times[0]),
+        last=shown_time(times[-1]),
+        series=len(table.names),
+        horizon=found.horizon,
+        stride=found.stride,
+        forecasters=forecasters,
+        best=best,
+        comparisons=comparisons,
+        pit=tuple(int(count) for count in tally.pit),
+        mse=tally.standardized / max(1.0, float(tally.counts.sum())),
+        residuals=_shape(scores),
+        memory=_memory(found, first),
+        scores=scores[:: max(1, len(scores) // MOST)],
+        notes=tuple(table.notes),
+    )
+
+
+def _summed(name: str, found: Backtest) -> Forecaster:
+    tally = found.tallies[name]
+    one, two, three = tally.coverage().tolist()
+    by_step = tally.by_step()
+    steps = {measure: tuple(by_step[m].tolist()) for m, measure in enumerate(MEASURES)}
+    shares = tally.inside / np.maximum(tally.counts, 1)
+    measures = dict(zip(MEASURES, tally.totals().tolist(), strict=True))
+    return Forecaster(name, measures, (one, two, three), steps, tuple(tuple(row) for row in shares.tolist()))
+
+
+def _compared(found: Backtest, measure: str, rival: str) -> ForecastComparison | None:
+    """Diebold and Mariano's test; None where there are too few origins for the horizon."""
+    place = MEASURES.index(measure)
+    ours, theirs = found.by_time(MODEL, place), found.by_time(rival, place)
+    steps = math.ceil(found.horizon / found.stride)
+    if len(ours) < max(3, steps + 2):
+        return None
+    return diebold_mariano(theirs, ours, steps, (f"the {rival} forecast", "the model"), measure)
+
+
+def _shape(scores: Float[np.ndarray, "R"]) -> Normality | None:
+    if len(scores) < LEAST:
+        return None
+    try:
+        return normality(scores, "residuals in sd")
+    except SeqwiseError:  # all the same, of a series that does not move
+        return None
+
+
+def _memory(found: Backtest, first: Float[np.ndarray, "N C"]) -> Autocorrelation | None:
+    """Of the first step's residuals of the first series and target, where origins follow one another."""
+    if found.stride > 1:
+        return None
+    own = first[found.series == found.series[0], 0]
+    own = own[~np.isnan(own)]
+    if len(own) < LEAST:
+        return None
+    try:
+        return autocorrelation(own, name="the residuals one step ahead")
+    except SeqwiseError:
+        return None
+
+
+def _narrow(coverage: tuple[float, float, float]) -> bool:
+    return sum(share - level for share, level in zip(coverage[:2], BANDS[:2], strict=True)) < 0
+
+
+def _change(ours: float, theirs: float) -> str:
+    if theirs <= 0:
+        return "which is more" if ours > theirs else "the same"
+    share = ours / theirs - 1
+    return f"{percent(abs(share))} {'less' if share < 0 else 'more'}" if share else "the same"
+
+
+def _chosen(horizon: int) -> list[int]:
+    """Steps to show: all of a few, else the first, the last and some between."""
+    if horizon <= 12:
+        return list(range(horizon))
+    return sorted({0, *(round(horizon * k / 8) - 1 for k in range(1, 9))})
+
+
+PARTS = BINS
+"""Of the PIT histogram."""

@@ -1,0 +1,196 @@
+"""From tables to what a forecaster is trained on: read, split by time, scaled by the training part, in windows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqwise.data.series import Cut, SeriesTable, Span, Split, shown_time
+from seqwise.data.table import read_series
+from seqwise.data.timewindows import Windows
+from seqwise.errors import ConfigError, DataError
+from seqwise.models.forecaster import Forecaster
+from seqwise.tasks.forecasting import rivals
+from seqwise.tasks.forecasting.scaling import Scales
+from seqwise.tasks.forecasting.settings import Forecast
+
+SHARE = 10  # the lookback that is chosen by itself is at most this part of the training part
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What a run reads; saved as series.json, and what tables at prediction must have."""
+
+    targets: tuple[str, ...]
+    observed: tuple[str, ...]
+    known: tuple[str, ...]
+    names: tuple[str, ...]
+    """Of the series, in the order of their vectors."""
+    frequency: str
+    season: int
+    lookback: int
+    features: int
+    masked: bool
+    trained_until: str
+    """The last time of training and validation."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> "Columns":
+        """The inverse."""
+        lists = {name: tuple(told[name]) for name in ("targets", "observed", "known", "names")}
+        return cls(**{**told, **lists})
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Data, ready to be trained on."""
+
+    settings: Forecast
+    table: SeriesTable
+    """As it stands in the files."""
+    split: Split
+    scales: Scales
+    thought: SeriesTable
+    """As the model sees it."""
+    lookback: int
+    notes: tuple[str, ...]
+
+    @cached_property
+    def train(self) -> Windows:
+        """What is learnt from: all of it within the training part."""
+        settings = self.settings
+        stride = settings.training.stride
+        return Windows(self.thought, self.lookback, settings.horizon, stride=stride, span=self.split.train)
+
+    @cached_property
+    def valid(self) -> Windows:
+        """What is looked at: foreseen steps within the validation part; what is seen may lie before it."""
+        masked = self.train.masked
+        return Windows(self.thought, self.lookback, self.settings.horizon, span=self.split.valid, masked=masked)
+
+    @property
+    def columns(self) -> Columns:
+        """What the run will read."""
+        table, end = self.table, self.split.valid.end
+        before = table.times if end is None else table.times[table.times < end]
+        return Columns(
+            table.targets,
+            table.observed,
+            table.known,
+            table.names,
+            table.frequency.name,
+            season(self.settings, table),
+            self.lookback,
+            self.train.features,
+            self.train.masked,
+            str(before[-1]),
+        )
+
+    def widths(self) -> rivals.Widths:
+        """How far off the rivals are on the training part; the longest piece of each series tells."""
+        part = self.table.within(self.split.train)
+        period = season(self.settings, self.table)
+        found, scales = [], []
+        for name in self.table.names:
+            longest = max((one for one in part.series if one.name == name), key=len)
+            thought = self.scales.thought(longest, self.table.targets)
+            found.append(rivals.widths(thought, self.settings.horizon, period))
+            scales.append(rivals.step_of_season(longest.targets, period))
+        return rivals.Widths(np.stack(found, axis=1), np.stack(scales))
+
+
+def season(settings: Forecast, table: SeriesTable) -> int:
+    """Steps after which it is the same time again: as told, else as the frequency has it."""
+    return settings.season or table.frequency.season
+
+
+def gather(settings: Forecast) -> Material:
+    """Read, split, scale. Writes nothing."""
+    table = read_series(settings.train, settings.target, settings.data, settings.mend)
+    split = split_of(table, settings)
+    scales = Scales.fit(table, split.train, settings.scale, settings.mend.constant)
+    lookback = settings.lookback or _lookback(settings, table, split.train)
+    notes = (*table.notes, *_told(table, split, settings, lookback))
+    return Material(settings, table, split, scales, scales.apply(table), lookback, notes)
+
+
+def split_of(table: SeriesTable, settings: Forecast) -> Split:
+    """The parts as the settings cut them."""
+    test = cut_of(settings.split.test)
+    valid = cut_of(settings.split.valid)
+    if valid is None:
+        raise ConfigError(
+            f"--split.valid {settings.split.valid}", "a part to stop and to calibrate by", "--split.valid 0.15"
+        )
+    try:
+        return table.split(valid, test)
+    except DataError as error:
+        fault = error.faults[0]
+        raise DataError(fault.given, fault.allowed, "other --split.valid and --split.test, or more rows") from None
+
+
+def cut_of(text: str) -> Cut | None:
+    """A share, a number of steps or a time; None where it is 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    if number == 0:
+        return None
+    return number if 0 < number < 1 else int(number)
+
+
+def build(settings: Forecast, columns: Columns) -> Forecaster:
+    """A model for these columns, with random weights."""
+    torch.manual_seed(settings.training.seed)
+    return Forecaster(
+        settings.model,
+        columns.features,
+        len(columns.known),
+        len(columns.targets),
+        len(columns.names),
+        settings.horizon,
+        settings.head,
+    )
+
+
+def _lookback(settings: Forecast, table: SeriesTable, train: Span) -> int:
+    length = max(last - first for first, last in (train.within(one.times) for one in table.series))
+    wished = 2 * max(season(settings, table), settings.horizon)
+    return max(1, min(wished, max(length // SHARE, min(season(settings, table), length // 3)), length - 1))
+
+
+def _told(table: SeriesTable, split: Split, settings: Forecast, lookback: int) -> Sequence[str]:
+    """Which rows are for what."""
+    rows = {name: len(table.within(span).times) for name, span in _parts(split).items() if _inside(table, span)}
+    parts = ", ".join(f"{name} {_shown(table, span)} ({rows[name]:,} times)" for name, span in _parts(split).items()
+                      if name in rows)  # fmt: skip
+    kept = "" if "test" in rows else "; no part is kept for a test"
+    several = f", {len(table.names):,} series" if len(table.names) > 1 else ""
+    targets = ", ".join(table.targets)
+    return (
+        f"{targets}: a step is a {table.frequency.name}, the season {season(settings, table)} steps{several}",
+        f"{parts}{kept}",
+        f"looking back {lookback} steps, ahead {settings.horizon}",
+    )
+
+
+def _parts(split: Split) -> dict[str, Span]:
+    return {"training": split.train, "validation": split.valid, "test": split.test}
+
+
+def _inside(table: SeriesTable, span: Span) -> bool:
+    first, last = span.within(table.times)
+    return last > first
+
+
+def _shown(table: SeriesTable, span: Span) -> str:
+    first, last = span.within(table.times)
+    return f"{shown_time(table.times[first])} to {shown_time(table.times[last - 1])}"

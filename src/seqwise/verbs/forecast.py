@@ -1,0 +1,116 @@
+"""train forecast: from a table with a time column to a run folder that foresees what comes next."""
+
+import time
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+
+from rich.console import Console
+from rich.table import Table
+
+from seqwise import device
+from seqwise.checkpoints.run import JOURNAL, RunFolder
+from seqwise.config import check
+from seqwise.tasks.forecasting.preparation import gather
+from seqwise.tasks.forecasting.running import begin, close
+from seqwise.tasks.forecasting.settings import Forecast
+from seqwise.tasks.forecasting.stored import must_go_on
+from seqwise.training import distributed
+from seqwise.training.console import Console as Progress
+from seqwise.training.events import Finished
+from seqwise.training.journal import Journal, Reader, TensorBoard, follow
+from seqwise.training.loop import fit
+from seqwise.training.stopping import asked_to_stop
+
+
+@dataclass(frozen=True)
+class Forecaster:
+    """How a run ended."""
+
+    out: str
+    parameters: int
+    finished: Finished
+    seconds: float
+    notes: tuple[str, ...]
+    tested: bool
+    """Whether a part of the table was kept for a test."""
+
+    def to_dict(self) -> dict[str, object]:
+        """Plain values, for JSON."""
+        return asdict(self)
+
+    def __rich__(self) -> Table:
+        best = self.finished.best
+        scores = ", ".join(f"{name} {value:.4g}" for name, value in best.items())
+        test = f"seqwise evaluate {self.out}" + ("" if self.tested else " --test NEWER.csv")
+        rows = {
+            "best weights": f"step {self.finished.best_step}: {scores}, in standardized units" if best else "none yet",
+            "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
+            **{note.partition(": ")[0]: note.partition(": ")[2] for note in self.notes},
+            "next": f"{test}, then seqwise predict {self.out}",
+        }
+        table = Table(box=None, show_header=False, pad_edge=False)
+        for name, text in rows.items():
+            table.add_row(name, text)
+        return table
+
+
+def forecast(settings: Forecast) -> Forecaster:
+    """Train a forecaster of a table with a time column.
+
+    Reads CSV, Parquet or JSONL; standardizes by the training part alone; learns the distribution of the next steps, of
+    one or several columns and one or many series. The newest part is kept for `seqwise evaluate`, which weighs the run
+    against forecasts that cost nothing. Ctrl-C saves and ends; --resume goes on to the same bits.
+
+    Args:
+        settings: Everything, from a YAML file, from flags, or both.
+
+    Example:
+        seqwise train forecast --train prices.csv --target close --horizon 10 --model lstm --out runs/close
+    """
+    check(settings)
+    clock = time.monotonic()
+    device.keep_memory()
+    where = device.pick(settings.training.device)
+    with ExitStack() as stack:
+        group = stack.enter_context(distributed.group(where))
+        folder = _folder(settings)
+        material = gather(settings)
+        windows = f"{len(material.train):,} windows to learn from, {len(material.valid):,} to look at"
+        console = Console(stderr=True, quiet=not group.first, highlight=False)
+        for note in (*material.notes, windows):
+            console.print(note, markup=False)
+        if group.first:
+            # only now is anything written: a fault in the data leaves no folder behind, and an old run as it was
+            if not settings.resume:
+                RunFolder.create(settings.out, settings.overwrite)
+            stack.enter_context(folder.lock())
+        group.wait()
+        stopped = stack.enter_context(asked_to_stop())
+        run = begin(settings, material, folder, where, group, stopped, clock)
+        for note in run.notes:
+            console.print(note, markup=False)
+        group.wait()
+        readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
+        finished = follow(fit(run.state, run.setting), readers)
+        done = bool(finished.best) and group.first
+        notes = close(settings, material, folder, run.model) if done else ()
+        seconds = time.monotonic() - clock
+        return Forecaster(settings.out, run.parameters, finished, seconds, notes, settings.split.test != "0")
+
+
+def _folder(settings: Forecast) -> RunFolder:
+    """The run to resume, or a place for a new one."""
+    if not settings.resume:
+        return RunFolder.must_be_free(settings.out, settings.overwrite)
+    folder = RunFolder.open(settings.out)
+    must_go_on(settings, folder)
+    return folder
+
+
+def _readers(settings: Forecast, folder: RunFolder, console: Console, step: int) -> list[Reader]:
+    """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
+    limit = settings.training.time_limit or None
+    found: list[Reader] = [Journal(folder.path / JOURNAL, step), Progress(console, limit, counted="values")]
+    if settings.training.tensorboard:
+        found.append(TensorBoard(folder.path / "tensorboard", step))
+    return found
