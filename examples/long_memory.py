@@ -124,7 +124,7 @@ def main() -> None:
         for kind in given.networks:
             found, done, minutes = train(kind, length, plan)
             verdict = "solved" if found < SOLVED else ""
-            print(f"{length:>4}  {kind:<8} {found:>10.4f}  {done:>6}  {minutes:>7.1f}  {verdict}")
+            print(f"{length:>4}  {kind:<8} {found:>10.4f}  {done:>6}  {minutes:>7.1f}  {verdict}".rstrip())
 
 
 if __name__ == "__main__":

@@ -201,6 +201,13 @@ def _state(tensors, **changes):
 BROKEN = {
     "a shape of another size": lambda one: _state(one, shape=[40, 25]),
     "a shape that is none": lambda one: _state(one, shape="wide"),
+    "two sizes below 0": lambda one: _state(one, shape=[-40, -24]),
+    "a size beyond all numbers": lambda one: _state(one, shape=[float("inf"), 24]),
+    "a size that is no whole number": lambda one: _state(one, shape=[40.0, 24]),
+    "sizes that no file has": lambda one: _state(one, shape=[40 * 10**30, 24]),
+    "blocks that are no whole number": lambda one: _state(one, blocksize=64.0),
+    "an offset without an end": lambda one: _state(one, nested_offset=float("nan")),
+    "an offset beyond all numbers": lambda one: _state(one, nested_offset=10**400),
     "blocks of no size": lambda one: _state(one, blocksize=0),
     "another type": lambda one: _state(one, quant_type="fp4"),
     "an unknown type of numbers": lambda one: _state(one, dtype="int2"),

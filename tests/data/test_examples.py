@@ -81,6 +81,28 @@ def test_no_batch_exceeds_its_limits_and_no_more_were_needed(sizes, limit, packe
     assert loader.batches(3) == sum(loader.batches_in_epoch(epoch) for epoch in range(3))
 
 
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.integers(1, 30), min_size=40, max_size=260),
+    st.sampled_from([{"batch_examples": 1}, {"batch_examples": 2}, {"batch_examples": 3}, {}]),
+    st.sampled_from([30, 41, None]),
+    st.booleans(),
+    st.integers(1, 5),
+)
+def test_the_batches_of_some_epochs_are_told_exactly(sizes, rows, tokens, packed, epochs):
+    """A run ends where its epochs end, and its rate falls to the last step: of many pools, no two epochs are alike."""
+    limit = {**rows, **({"batch_tokens": tokens} if tokens or not rows else {})}
+    if not any(limit.values()):
+        return
+    loader = ExampleLoader(texts(sizes), seed=len(sizes), packed=packed, **limit)
+    told, counted = loader.batches(epochs), 0
+    while loader.place.epoch < epochs:
+        next(loader)
+        counted += 1
+    assert told == counted == loader.batches(epochs)
+    assert loader.batches(1) == loader.batches_in_epoch(0)
+
+
 def test_packing_is_in_random_order_and_mixes_lengths():
     """Documents of any length share a batch: of sorted ones, the lengths within a batch would be all but equal."""
     sizes = [1 + n % 50 for n in range(1000)]

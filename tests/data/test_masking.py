@@ -75,6 +75,14 @@ def words(template: str | None = None, kind: str = "bytewise", ends=("</s>", "<|
     return Pretrained(made, made, template, {}, None, None, tuple(ids[end] for end in ends), NAMES)
 
 
+def letters_only(letters: str) -> Pretrained:
+    """BPE that knows some letters, and drops all others."""
+    backend = Backend(models.BPE({name: i for i, name in enumerate(["</s>", *letters])}, []))
+    backend.add_special_tokens([AddedToken("</s>", special=True, normalized=False)])
+    made = Tokenizer(backend, Specials(0, 0, 0, 0))
+    return Pretrained(made, made, None, {}, None, None, (0,), NAMES)
+
+
 def talk(*said: str, learned: tuple[int, ...] | None = None) -> Conversation:
     """Turns of the user and the assistant."""
     messages = tuple({"role": ("user", "assistant")[i % 2], "content": text} for i, text in enumerate(said))
@@ -328,6 +336,19 @@ def test_what_makes_a_training_useless_is_told_before_it():
     skipped = mask(words(CHATML), [talk("a", "the dog " * 20)] * 2, longest=9, on_bad_row="skip")
     (given, *_) = faults(skipped)
     assert given.startswith("0 examples to learn from, as 2 were left out: an answer of ")
+
+
+def test_a_row_that_teaches_nothing_is_left_out_where_bad_rows_are():
+    """A text of letters that the tokenizer drops is its end alone, which nothing foresees."""
+    known = letters_only("ab")
+    texts = [Conversation(text=text) for text in ("ab", "日", "ba")]
+    masks = mask(known, texts, ["a:1", "a:2", "a:3"])
+    assert faults(masks, known.ends) == ["no token that is learnt"]
+    assert "--on-bad-row skip" in next(preflight(masks, known.ends)).mend
+    left = mask(known, texts, ["a:1", "a:2", "a:3"], on_bad_row="skip")
+    assert [one.item for one in left] == [0, 2]
+    assert [(fault.given, fault.where) for fault in left.skipped] == [("no token that is learnt", "a:2")]
+    assert faults(left, known.ends) == []
 
 
 def test_an_example_is_shown_with_its_special_tokens_and_letters_whole():

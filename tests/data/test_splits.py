@@ -55,6 +55,36 @@ def test_no_group_and_no_text_stands_on_both_sides(rows, data):
         assert not {column[item] for item in kept} & {column[item] for item in aside}
 
 
+grouped = st.lists(st.tuples(st.integers(0, 5), st.sampled_from("aaaabbc")), min_size=2, max_size=40)
+
+
+@given(grouped, st.integers(0, 5), st.data())
+def test_no_label_goes_with_a_group_that_holds_all_of_it(rows, seed, data):
+    """And whatever single group may go by itself, by brute force, is enough for a split."""
+    groups, labels = [str(group) for group, _ in rows], [label for _, label in rows]
+    count = data.draw(st.integers(1, len(rows) - 1))
+
+    def may_go(group: str) -> bool:
+        stays = {label for label, other in zip(labels, groups, strict=True) if other != group}
+        return groups.count(group) <= count and stays == set(labels)
+
+    possible = any(map(may_go, set(groups)))
+    try:
+        kept, aside = split(len(rows), count, seed, labels=labels, groups=groups)
+    except DataError:
+        assert not possible
+        return
+    assert possible
+    assert {labels[item] for item in kept} == set(labels)
+    assert not {groups[item] for item in kept} & {groups[item] for item in aside}
+    assert 0 < len(aside) <= count
+
+
+def test_groups_that_each_hold_all_of_a_label_are_told():
+    with pytest.raises(DataError, match="2 rows to set aside of 3 labels, which would give their last ones"):
+        split(5, 2, 1, labels=["a", "b", "a", "c", "c"], groups=["x", "x", "y", "y", "y"])
+
+
 def test_by_order_the_last_rows_are_set_aside():
     assert split(5, 2, 1, last=True) == ([0, 1, 2], [3, 4])
 

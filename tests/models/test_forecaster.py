@@ -288,3 +288,17 @@ def test_what_is_not_known_in_advance_cannot_be_rolled():
 def test_the_defaults_have_no_fault(kind):
     check(kind())
     assert list(faults(kind(), 9, 2, 3)) == []
+
+
+@pytest.mark.parametrize("kind", [LSTMForecaster, TransformerForecaster])
+def test_a_start_from_the_season_adds_what_was_a_season_ago(kind):
+    """With a head that says nothing, the mean is the seasonal naive forecast."""
+    settings = kind(width=8, start="season")
+    model = Forecaster(settings, 2, 0, 2, 1, 5, "normal", season=3).eval()
+    nn.init.zeros_(model.tell.weight)
+    nn.init.zeros_(model.tell.bias)
+    past = torch.randn(4, 7, 2)
+    found = model.foreseen(past, torch.zeros(4, 5, 0), torch.zeros(4, dtype=torch.int64))
+    assert torch.equal(found.mean, past[:, [4, 5, 6, 4, 5]])
+    with pytest.raises(ConfigError, match="each step is drawn from the one before"):
+        Forecaster(kind(width=8, start="season", strategy="rolled"), 2, 0, 2, 1, 5)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,13 @@ import tunable
 from seqwise.checkpoints import hub
 from seqwise.checkpoints.run import RunFolder
 from seqwise.cli import main
+from seqwise.errors import CheckpointError, ConfigError
+from seqwise.tasks.stored import open_translator
+from seqwise.tasks.tuning import blending
 from seqwise.tasks.tuning.stored import open_tuned
 from seqwise.verbs.blend import blend
 from seqwise.verbs.evaluate import evaluate
+from seqwise.verbs.export import export
 from seqwise.verbs.predict import predict
 from seqwise.verbs.tune import tune
 
@@ -99,6 +105,79 @@ def test_runs_of_ours_become_a_run(place, tmp_path):
     for text in ("one two", "three"):
         ours = predict(str(place / "ours"), text, precision="fp32")
         assert predict(str(tmp_path / "one"), text, precision="fp32") == ours
+
+
+@pytest.mark.parametrize("kind", ["transformer", "lstm", "marian"])
+def test_a_tied_head_that_was_trained_whole_lies_between_the_table_and_itself(place, tmp_path, kind):
+    """LoRA that trains the head parts it from the table that it was; what is written keeps both."""
+    if kind == "marian":
+        (tmp_path / kind).mkdir()
+        tunable.marian(tmp_path / kind)
+    base = str(tmp_path / kind) if kind == "marian" else tunable.own(tmp_path, kind)
+    sections = {"task": "translate", "train": (str(place / "pairs.tsv"),), "lora": {"also": ("head",)}}
+    sections |= {"evaluation": {"metric": "loss", "first": False, "sentences": 2}, "optimizer": {"rate": 0.05}}
+    tuned = tune(tunable.settings(base, tmp_path, method="lora", out=str(tmp_path / "tuned"), **sections)).out
+    for alpha in (0.5, 1.0):
+        blend(base, tuned, alpha=(alpha,), out=tmp_path / f"{alpha}")
+    if kind == "marian":
+        table, head = (weights(base)[name] for name in ("encoder.embed.weight",) * 2)
+        found = weights(tmp_path / "0.5")
+        model = open_tuned(tuned, "cpu", "fp32").model
+    else:
+        saved = RunFolder.open(base).load_model()
+        table = head = saved["encoder.embed.weight"]
+        found = dict(open_translator([tmp_path / "0.5"])[0].models[0].named_parameters())
+        model = open_tuned(tuned, "cpu", "fp32")[0].models[0]
+    now = dict(model.named_parameters())
+    assert not torch.equal(now["head.weight"], head)
+    for name, before in (("head.weight", head), ("encoder.embed.weight", table)):
+        torch.testing.assert_close(found[name], (before + now[name]) / 2, atol=1e-6, rtol=1e-5)
+    export(Path(tuned), to="merged", out=tmp_path / "merged")
+    for text in ("one two", "three", "seven six five"):
+        told = predict(tuned, text, precision="fp32", max_length=6)
+        assert predict(str(tmp_path / "1.0"), text, precision="fp32", max_length=6) == told
+        assert predict(str(tmp_path / "merged"), text, precision="fp32", max_length=6) == told
+
+
+def test_one_weight_cannot_lie_between_two(place, tmp_path):
+    """The other way round: a base whose head has left its table, and a model whose head is the table."""
+    one = blending.open_for_blending(str(place / "transformer"))
+    other = blending.open_for_blending(str(place / "transformer"))
+    other.model.head.weight = torch.nn.Parameter(other.model.head.weight.detach() + 1)
+    assert blending.both(one, other)
+    with pytest.raises(ConfigError, match="are one weight in .* and two in "):
+        blending.both(other, one)
+
+
+def test_a_blend_that_fails_or_is_killed_leaves_no_half_of_a_run(place, tmp_path, monkeypatch):
+    """Nothing in the place of the new one, and the old one as it was, with what is not ours beside it."""
+    words = [str(place / "transformer"), str(place / "ours")]
+
+    def fails(*_given):
+        raise CheckpointError("a full disk", "room", "freeing some")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, "save_model", fails)
+        with pytest.raises(CheckpointError):
+            blend(*words, out=tmp_path / "new")
+    assert list(tmp_path.iterdir()) == []
+    blend(*words, out=tmp_path / "old", alpha=(0.25,))
+    (tmp_path / "old" / "notes.txt").write_text("mine")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()}
+    code = (
+        "import os, sys; from pathlib import Path; from seqwise.checkpoints.run import RunFolder\n"
+        "from seqwise.verbs.blend import blend\n"
+        "RunFolder.save_model = lambda *given: os._exit(9)\n"
+        "blend(sys.argv[1], sys.argv[2], out=Path(sys.argv[3]), overwrite=True)"
+    )
+    for name in ("new", "old"):
+        killed = subprocess.run([sys.executable, "-c", code, *words, str(tmp_path / name)], check=False)
+        assert killed.returncode == 9
+    assert not (tmp_path / "new").exists()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "old").iterdir()} == before
+    blend(*words, out=tmp_path / "old", alpha=(1.0,), overwrite=True)
+    assert (tmp_path / "old" / "notes.txt").read_text() == "mine"
+    assert predict(str(tmp_path / "old"), "one two", precision="fp32") == predict(words[1], "one two", precision="fp32")
 
 
 BAD = {

@@ -77,7 +77,7 @@ class Described:
     """An adapter, without its weights."""
 
     base: str | None
-    """The model that it was trained on: a name of the hub, or a folder."""
+    """The model that it was trained on: a name of the hub, or a folder, seen from here or else from the adapter's."""
     revision: str | None
     task: str | None
     """CAUSAL_LM, SEQ_CLS ..., as PEFT calls it."""
@@ -134,7 +134,7 @@ def described(folder: Path) -> Described:
     config = _json(folder / CONFIG)
     try:
         _must_be_plain(config, folder)
-        return _told(config)
+        return _told(config, folder)
     except (TypeError, ValueError, AttributeError, re.error) as error:
         raise CheckpointError(
             given=f"settings that make no sense ({error})",
@@ -191,7 +191,7 @@ def _must_be_plain(config: Mapping[str, Any], folder: Path) -> None:
             )
 
 
-def _told(config: Mapping[str, Any]) -> Described:
+def _told(config: Mapping[str, Any], folder: Path) -> Described:
     targets = config.get("target_modules") or "all-linear"
     regular = isinstance(targets, str) and targets != "all-linear"
     layers = config.get("layers_to_transform")
@@ -216,7 +216,7 @@ def _told(config: Mapping[str, Any]) -> Described:
     if faults:
         raise ValueError(faults[0].given.removeprefix("--lora."))
     return Described(
-        base=_text(config.get("base_model_name_or_path")),
+        base=_found(_text(config.get("base_model_name_or_path")), folder),
         revision=_text(config.get("revision")),
         task=_text(config.get("task_type")),
         settings=settings,
@@ -231,6 +231,17 @@ def _told(config: Mapping[str, Any]) -> Described:
 
 def _text(value: Any) -> str | None:
     return None if value is None else str(value)
+
+
+def _found(base: str | None, folder: Path) -> str | None:
+    """A folder that is not there from here may be so from the adapter, with which it was moved."""
+    if not base:
+        return None
+    try:
+        beside = folder / base
+        return str(beside) if not Path(base).expanduser().exists() and beside.exists() else base
+    except OSError:  # a name that no file can have
+        return base
 
 
 def written(

@@ -184,7 +184,7 @@ def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = 
 def _sorted(folder: Path) -> _File:
     """Read the file, and tell pairs from weights that were trained whole."""
     found = _File(folder, {}, {})
-    for key, tensor in _read(folder / TENSORS).items():
+    for key, tensor in read(folder / TENSORS).items():
         name = key.removeprefix(PREFIX)
         if _FOREIGN.fullmatch(name):
             raise CheckpointError(
@@ -200,7 +200,8 @@ def _sorted(folder: Path) -> _File:
     return found
 
 
-def _read(path: Path) -> dict[str, Tensor]:
+def read(path: Path) -> dict[str, Tensor]:
+    """The tensors of an adapter's file, under their names there."""
     if not path.is_file():
         pickled = (path.parent / "adapter_model.bin").is_file()
         raise CheckpointError(

@@ -55,17 +55,31 @@ def replacing(path: Path, needed: int) -> Iterator[BinaryIO]:
 @contextmanager
 def publishing(folder: Path) -> Iterator[Path]:
     """A new folder under another name, to be filled; it gets its own name once all of it is on the disk."""
-    part = _aside(folder)
-    try:
-        make_folder(part)
+    with filling(folder) as part:
         yield part
         _sync_folder(part)
         os.rename(part, folder)
         _sync_folder(folder.parent)
+
+
+@contextmanager
+def filling(folder: Path) -> Iterator[Path]:
+    """A folder beside the place of another, for what shall go there. What is still in it at the end is deleted."""
+    part = _aside(folder)
+    try:
+        make_folder(part)
+        yield part
     except OSError as error:
         raise unwritable(folder, error, 0) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+def move_in(part: Path, folder: Path, last: str) -> None:
+    """All that is in a folder into another one that has content of its own; one of the names comes last."""
+    for name in sorted(os.listdir(part), key=lambda name: (name == last, name)):
+        os.replace(part / name, folder / name)
+    _sync_folder(folder)
 
 
 def make_folder(path: Path) -> None:

@@ -13,6 +13,7 @@ codes. fp4, eight bits and other ways to quantize are refused.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
@@ -117,10 +118,12 @@ def _state(shards: Shards, name: str) -> Mapping[str, Any]:
     """What is told about a weight; refused where it does not fit the tensors beside it."""
     try:
         told = json.loads(bytes(shards.get(name + STATE).numpy()))
-        rows, columns = (int(size) for size in told["shape"])
-        block, count = told["blocksize"], rows * columns
-        if block not in BLOCKS or told["quant_type"] != "nf4" or told["dtype"] not in TYPES or count < 1:
+        (rows, columns), block = told["shape"], told["blocksize"]
+        if any(type(size) is not int or size < 1 for size in (rows, columns, block)):  # two below 0 have a product too
+            raise ValueError(f"shape {told['shape']!r} in blocks of {block!r}")
+        if block not in BLOCKS or told["quant_type"] != "nf4" or told["dtype"] not in TYPES:
             raise ValueError(f"blocks of {block}, {told['quant_type']}, {told['dtype']}")
+        count = rows * columns
         nested = name + ".nested_absmax" in shards
         many = -(-count // block)
         wanted = {"": -(-count // 2), ".absmax": many * (1 if nested else 4), ".quant_map": 64}
@@ -128,7 +131,8 @@ def _state(shards: Shards, name: str) -> Mapping[str, Any]:
             wanted |= {".nested_absmax": -(-many // GROUP) * 4, ".nested_quant_map": 1024}
             if told["nested_blocksize"] != GROUP or told["nested_dtype"] != "float32":
                 raise ValueError(f"groups of {told['nested_blocksize']}")
-            float(told["nested_offset"])
+            if not math.isfinite(float(told["nested_offset"])):
+                raise ValueError(f"an offset of {told['nested_offset']}")
         for ending, size in wanted.items():
             place = shards.places[name + ending]
             if place.end - place.begin != size:
@@ -136,7 +140,7 @@ def _state(shards: Shards, name: str) -> Mapping[str, Any]:
         _same(shards.get(name + ".quant_map"), nf4_codec.levels(CPU))
         if nested:
             _same(shards.get(name + ".nested_quant_map"), nf4_codec.dynamic(CPU))
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, RecursionError) as error:
         raise CheckpointError(
             given=f"{name} in four bits that cannot be read ({error})",
             allowed=f"NF4 as {METHOD} writes it",

@@ -24,7 +24,7 @@ from typing import Any
 from torch import Tensor
 
 from seqwise.checkpoints import states
-from seqwise.checkpoints.files import PART, discard, make_folder, replacing, sweep
+from seqwise.checkpoints.files import PART, discard, filling, make_folder, move_in, publishing, replacing, sweep
 from seqwise.checkpoints.lock import locked
 from seqwise.checkpoints.states import STEP, State
 from seqwise.checkpoints.tensors import Tensors, read_metadata, read_tensors, write_tensors
@@ -90,6 +90,22 @@ class RunFolder:
                 folder._clear()
         make_folder(folder.path)
         return folder
+
+    @classmethod
+    @contextmanager
+    def fresh(cls, path: str | Path, overwrite: bool = False) -> Iterator["RunFolder"]:
+        """A run to be filled elsewhere, which comes to `path` once it is whole; until then an old one there stays."""
+        folder = cls.must_be_free(path, overwrite)
+        place = folder.path.resolve()
+        if not (place.is_dir() and os.listdir(place)):
+            with publishing(place) as part:
+                yield cls(part)
+            return
+        with filling(place) as part:
+            yield cls(part)
+            with folder.lock():
+                folder._clear()  # what is not ours stays where it is, so the folder cannot be replaced by one renaming
+                move_in(part, place, CONFIG)  # without it the folder is no run, wherever the power fails
 
     @classmethod
     def open(cls, path: str | Path) -> "RunFolder":

@@ -127,14 +127,18 @@ class ExampleLoader(Turns[Batch]):
         self._seed, self.packed = seed, packed
         _must_pack(examples, packed)
         self._longest = np.maximum(examples.inputs.lengths, examples.targets.lengths)  # (N,)
+        self._pool = len(examples) if math.isinf(self._rows) else POOL * int(self._rows)
+        self._counts: list[int] = []  # batches of each epoch, as far as they were asked for
         self.oversized = int((self._longest > self._tokens).sum())
         super().__init__(rank, world)
 
     def batches(self, epochs: int) -> int:
-        """Of so many epochs, exactly."""
-        if not self.packed:
+        """Of so many epochs, exactly: they differ wherever chance decides which lengths come together."""
+        alike = not self.packed and (math.isinf(self._tokens) or len(self.examples) <= self._pool)
+        if alike:
             return epochs * self.batches_in_epoch(0)
-        return sum(len(self._planned(epoch).turns) for epoch in range(epochs))
+        self._counts += [len(self._planned(epoch).turns) for epoch in range(len(self._counts), epochs)]
+        return sum(self._counts[:epochs])
 
     def _planned(self, epoch: int) -> Plan:
         random = np.random.default_rng((self._seed, epoch))
@@ -142,9 +146,8 @@ class ExampleLoader(Turns[Batch]):
         if self.packed:
             cuts = _packs(self._longest[order], self._tokens, self._rows)
             return Plan(order, cuts, np.arange(len(cuts) - 1))
-        pool = len(order) if math.isinf(self._rows) else POOL * int(self._rows)
         inputs, targets = self.examples.inputs.lengths, self.examples.targets.lengths
-        pools = [order[first : first + pool] for first in range(0, len(order), pool)]
+        pools = [order[first : first + self._pool] for first in range(0, len(order), self._pool)]
         order = np.concatenate([items[by_length(inputs[items], targets[items])] for items in pools])
         cuts = fill(self._longest[order], self._tokens, self._rows)
         return Plan(order, cuts, random.permutation(len(cuts) - 1))

@@ -112,17 +112,15 @@ def mask(
     faults: list[Fault] = []
     shortened = 0
     for item, row in _drafted(used, conversations, named):
-        if isinstance(row, Fault):
-            faults.append(row)
-        elif conversations[item].text is not None:
-            found += _pieces(row, longest, item)
-        else:
-            masked = _fitted(row, longest, cut, item, named[item], words.target.bos)
-            if isinstance(masked, Fault):
-                faults.append(masked)
+        plain = conversations[item].text is not None
+        for one in _examples(row, plain, longest, cut, item, named[item], words.target.bos):
+            if isinstance(one, Masked) and not one.learned and on_bad_row == "skip":  # else `preflight` refuses it
+                one = _untaught(named[item])
+            if isinstance(one, Fault):
+                faults.append(one)
             else:
-                found.append(masked)
-                shortened += len(masked.ids) < len(row.ids)
+                found.append(one)
+                shortened += isinstance(row, Draft) and not plain and len(one.ids) < len(row.ids)
     if faults and on_bad_row == "stop":
         raise _first(faults)
     return Masks(tuple(found), tuple(faults), shortened)
@@ -159,9 +157,7 @@ def preflight(masks: Masks, ends: Sequence[int], places: Sequence[str] = (), lea
         yield Fault(given, "two at least", "more data, or a larger limit of tokens")
     for one in masks.examples:
         if not one.learned:
-            mend = "an answer that the chat template writes out"
-            where = places[one.item] if places else f"conversation {one.item + 1}"
-            yield Fault("no token that is learnt", "one at least", mend, where)
+            yield _untaught(places[one.item] if places else f"conversation {one.item + 1}")
             break
     closing = set(ends)
     if masks.examples and not any(
@@ -220,6 +216,24 @@ def _texts(words: Pretrained, texts: Sequence[str]) -> list[Draft]:
     start, end = front(words), words.ends[0]
     rows = [[*start, *row, end] for row in words.target.encode(texts)]
     return [Draft(row, [False] * len(start) + [True] * (len(row) - len(start))) for row in rows]
+
+
+def _examples(
+    row: Draft | Fault, plain: bool, longest: int | None, cut: bool, item: int, where: str, bos: int
+) -> Iterator[Masked | Fault]:
+    """What a row of ids gives: a plain text perhaps several, a conversation one."""
+    if isinstance(row, Fault):
+        yield row
+    elif plain:
+        yield from _pieces(row, longest, item)
+    else:
+        yield _fitted(row, longest, cut, item, where, bos)
+
+
+def _untaught(where: str) -> Fault:
+    """Of an example that would be read for nothing."""
+    mend = f"an answer that the chat template writes out{OR_SKIP}"
+    return Fault("no token that is learnt", "one at least", mend, where)
 
 
 def _pieces(draft: Draft, longest: int | None, item: int) -> Iterator[Masked]:

@@ -172,7 +172,7 @@ class SeriesTable:
         `end`, a date or time, is where the test ends; what lies behind is left out. Without a test, validation goes up
         to the end, and the test is what comes after it.
         """
-        times = self.times if end is None else self.times[self.times < _moment(end, "end")]
+        times = self.times if end is None else self.times[self.times < moment(end, "end")]
         total = len(times)
         if total < 3:
             raise DataError(f"{total} times up to {end}", "three at least", "a later end")
@@ -184,7 +184,7 @@ class SeriesTable:
             raise DataError(given, "a time or more for each, in this order", "valid 0.1 and test 0.1")
         first = times[begin_valid]
         second = times[begin_test] if test is not None else times[-1] + np.timedelta64(1, "us")
-        last = None if end is None else _moment(end, "end")
+        last = None if end is None else moment(end, "end")
         return Split(Span(None, first), Span(first, second), Span(second, last))
 
     def future(self, count: int) -> tuple[Future, ...]:
@@ -233,7 +233,7 @@ def _cut(one: Series, first: int, last: int) -> Series:
 def _begin(times: Shaped[np.ndarray, "T"], cut: Cut, end: int, name: str) -> int:
     """Which of the times begins the part that ends before `end`."""
     if isinstance(cut, str):
-        return int(np.searchsorted(times, _moment(cut, name)))
+        return int(np.searchsorted(times, moment(cut, name)))
     if isinstance(cut, float) and not 0 < cut < 1:
         raise DataError(f"{name} {cut:g}", "a share between 0 and 1, a whole number, or a date", f"{name} 0.1")
     if isinstance(cut, int) and cut < 1:
@@ -241,7 +241,8 @@ def _begin(times: Shaped[np.ndarray, "T"], cut: Cut, end: int, name: str) -> int
     return end - (cut if isinstance(cut, int) else round(cut * len(times)))
 
 
-def _moment(text: str, name: str) -> np.datetime64:
+def moment(text: str, name: str = "time") -> np.datetime64:
+    """A date or time as it is written."""
     try:
         return np.datetime64(text.strip().replace(" ", "T"), "us")
     except ValueError:

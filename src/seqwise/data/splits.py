@@ -5,8 +5,9 @@
 
 What belongs together stays together: rows of one group, and rows with the same text, however it is cased or spaced.
 By labels, each label gives its share, to a row: `count` rows are divided among the labels in proportion, the largest
-remainders first, and no label gives its last row away. So exactly `count` rows are set aside where every row stands
-alone; where groups are larger than what is still wanted they stay, and it is a few rows less, never more.
+remainders first, and no label gives its last row away, in whichever group it stands. So exactly `count` rows are set
+aside where every row stands alone; where groups are larger than what is still wanted, or hold all that there is of a
+label, they stay, and it is a few rows less, never more. Where each group holds all of some label, nothing can be split.
 
 By order (`last`) the last `count` rows are set aside, as a forecast is judged on what came later. Rows are taken to
 stand in the order of time; texts that stand on both sides then are told by `checks.py`, and stay where they are.
@@ -15,7 +16,7 @@ Left out: folds for cross-validation.
 """
 
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
@@ -44,7 +45,7 @@ def split(
         total: How many rows there are.
         count: How many to set aside.
         seed: Of the draw.
-        labels: Of each row; then each label gives its share.
+        labels: Of each row; then each label gives its share, and none its last row.
         groups: What each row belongs to; no group is split.
         texts: Of each row; equal ones are not split either.
         last: Set the last rows aside, not random ones.
@@ -61,22 +62,30 @@ def split(
         raise DataError(
             f"{total:,} rows that all belong together", "two groups at least", "another column, or files of their own"
         )
+    told = labels if labels is not None else [""] * total
     strata: dict[str, list[list[int]]] = defaultdict(list)
     for unit in units:
-        strata[labels[unit[0]] if labels is not None else ""].append(unit)
-    chance = random.Random(seed)
+        strata[told[unit[0]]].append(unit)
+    chance, left = random.Random(seed), Counter(told)
     aside: list[int] = []
     for name, wanted in _shares(strata, count).items():
-        aside += _drawn(strata[name], wanted, chance)
+        aside += _drawn(strata[name], wanted, chance, told, left)
+    # Groups of several labels count as of their first one, so that nothing may fit, though some other group does.
+    aside = aside or _drawn(units, count, chance, told, left)
     if not aside:
-        least = min(map(len, units))
-        if least <= count:
-            given = f"{count:,} rows to set aside of {len(strata)} labels, which would give their last ones"
-            raise DataError(given, "more rows of a label", "more examples, or a file to validate with")
-        given = f"{count:,} rows to set aside, where the smallest group has {least:,}"
-        raise DataError(given, "room for one group at least", f"{least:,} rows")
+        raise _inseparable(units, count, len(left))
     out = set(aside)
     return [item for item in range(total) if item not in out], sorted(aside)
+
+
+def _inseparable(units: list[list[int]], count: int, labels: int) -> DataError:
+    """Why nothing can be set aside."""
+    least = min(map(len, units))
+    if least <= count:
+        given = f"{count:,} rows to set aside of {labels} labels, which would give their last ones"
+        return DataError(given, "more rows of a label", "more examples, or a file to validate with")
+    given = f"{count:,} rows to set aside, where the smallest group has {least:,}"
+    return DataError(given, "room for one group at least", f"{least:,} rows")
 
 
 def parted(data: Data, count: int, seed: int, last: bool = False) -> tuple[Data, Data]:
@@ -116,7 +125,7 @@ def _units(total: int, columns: Iterable[Sequence[str]]) -> list[list[int]]:
 
 
 def _shares(strata: dict[str, list[list[int]]], count: int) -> dict[str, int]:
-    """How many rows each label gives; none gives its last unit."""
+    """How many rows each label gives, at most."""
     sizes = {name: sum(map(len, units)) for name, units in strata.items()}
     total = sum(sizes.values())
     exact = {name: count * size / total for name, size in sizes.items()}
@@ -127,12 +136,19 @@ def _shares(strata: dict[str, list[list[int]]], count: int) -> dict[str, int]:
     return shares
 
 
-def _drawn(units: list[list[int]], wanted: int, chance: random.Random) -> list[int]:
-    """Random units that fit into what is wanted; one stays."""
+def _drawn(
+    units: list[list[int]], wanted: int, chance: random.Random, labels: Sequence[str], left: Counter[str]
+) -> list[int]:
+    """Random units that fit into what is wanted; whichever holds all that is left of a label stays.
+
+    `left` counts the rows of each label that have not been drawn, here or before.
+    """
     shuffled = units.copy()
     chance.shuffle(shuffled)
     aside: list[int] = []
-    for unit in shuffled[: len(shuffled) - 1]:
-        if len(aside) + len(unit) <= wanted:
+    for unit in shuffled:
+        own = Counter(labels[item] for item in unit)
+        if len(aside) + len(unit) <= wanted and all(left[label] > rows for label, rows in own.items()):
             aside += unit
+            left -= own
     return aside

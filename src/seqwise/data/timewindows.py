@@ -20,6 +20,7 @@ Left out: standardization (`SeriesTable.map` before), models.
 """
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -93,6 +94,12 @@ class Windows:
 
     def __len__(self) -> int:
         return len(self.starts)
+
+    def chosen(self, items: Int[np.ndarray, "M"]) -> "Windows":
+        """Some of the windows, on the same arrays."""
+        found = copy(self)
+        found.starts, found._which = self.starts[items], self._which[items]
+        return found
 
     @property
     def features(self) -> int:

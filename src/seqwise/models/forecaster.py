@@ -78,6 +78,7 @@ class Forecaster(nn.Module):
     series     series that are told apart by a vector of their own; 1: none has any
     horizon    steps foreseen at once, H
     head       which distribution
+    season     steps after which it is the same time again, for forecasts that start from the last season
     """
 
     def __init__(
@@ -89,8 +90,10 @@ class Forecaster(nn.Module):
         series: int,
         horizon: int,
         head: Head = "normal",
+        season: int = 1,
     ) -> None:
         super().__init__()
+        self.season = season
         if found := list(faults(settings, past, future, targets)):
             raise ConfigError.of(found)
         self.settings, self.head_kind = settings, head
@@ -128,6 +131,8 @@ class Forecaster(nn.Module):
         frame = Frame.of(past[..., : self.targets], self.settings.instance)
         read = self._vectors(self._sequences(frame, past), series)  # (B, C, N, W)
         hidden = self.trunk.answer(read, self._asked(future))  # (B, C, M, W)
+        if self.settings.start == "season":
+            frame = Frame.of_season(past[..., : self.targets], future.shape[1], self.season, frame)
         return self._distribution(hidden, frame, future.shape[1])
 
     def forward(
@@ -262,7 +267,8 @@ class Forecaster(nn.Module):
 
     def _distribution(self, hidden: Float[Tensor, "B C2 M W"], frame: Frame, horizon: int) -> Distribution:
         found = bounded(self.head_kind, self._raw(hidden)[:, :horizon])
-        return found if self.settings.instance == "off" else found.moved(frame.shift, frame.scale)
+        plain = self.settings.instance == "off" and self.settings.start == "level"
+        return found if plain else found.moved(frame.shift, frame.scale)
 
 
 def _trunk(settings: ForecasterSettings) -> Trunk:

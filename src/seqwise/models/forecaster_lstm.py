@@ -21,7 +21,7 @@ from torch.nn import functional
 from seqwise.config import Range
 from seqwise.errors import Fault
 from seqwise.models.dropout import Dropout
-from seqwise.models.instance import Instance
+from seqwise.models.instance import Instance, Start
 from seqwise.models.lstm import Gates, LSTMLayer, LSTMStack, LSTMState, LSTMWeights, StackOutput
 
 
@@ -46,6 +46,9 @@ class LSTMForecaster:
     channels: Literal["together", "apart"] = "apart"
     """Whether targets are one sequence of vectors, or each a sequence of its own with the weights shared by all, which
     learns more from less."""
+    start: Start = "level"
+    """What a forecast is told as a distance from: the centre of the window, or season: the value of a season before,
+    so that the seasonal naive forecast need not be learnt, only what changes from one season to the next."""
     strategy: Literal["direct", "rolled"] = "direct"
     """Whether the horizon is foreseen at once, or step by step, each drawn value the input of the next step."""
     forget_bias: Annotated[float, Range(-10.0, 10.0)] = 1.0
@@ -63,11 +66,17 @@ class LSTMForecaster:
                 "one of the two, since both set the bias of the forget gate",
                 "--model.chrono 0 or leave forget-bias out",
             )
-        yield from rolling_faults(self.strategy, self.segment)
+        yield from rolling_faults(self.strategy, self.segment, self.start)
 
 
-def rolling_faults(strategy: str, segment: int) -> Iterator[Fault]:
-    """What is drawn step by step is read step by step."""
+def rolling_faults(strategy: str, segment: int, start: str) -> Iterator[Fault]:
+    """What is drawn step by step is read step by step, and starts from the step before."""
+    if strategy == "rolled" and start == "season":
+        yield Fault(
+            "--model.strategy rolled with --model.start season",
+            "a start from the level, since each step is drawn from the one before",
+            "--model.start level or --model.strategy direct",
+        )
     if strategy == "rolled" and segment != 1:
         yield Fault(
             f"--model.strategy rolled with --model.segment {segment}",

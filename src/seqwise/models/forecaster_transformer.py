@@ -22,7 +22,7 @@ from seqwise.errors import Fault
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.dropout import Dropout
 from seqwise.models.forecaster_lstm import rolling_faults
-from seqwise.models.instance import Instance
+from seqwise.models.instance import Instance, Start
 from seqwise.models.kernels import Mask
 from seqwise.models.layers import Layer, norm
 from seqwise.models.positions import PositionSettings
@@ -52,6 +52,9 @@ class TransformerForecaster:
     channels: Literal["together", "apart"] = "apart"
     """Whether targets are one sequence of vectors, or each a sequence of its own with the weights shared by all, which
     learns more from less (Nie et al. 2023, section 4.3)."""
+    start: Start = "level"
+    """What a forecast is told as a distance from: the centre of the window, or season: the value of a season before,
+    so that the seasonal naive forecast need not be learnt, only what changes from one season to the next."""
     strategy: Literal["direct", "rolled"] = "direct"
     """Whether the horizon is foreseen at once, or step by step, each drawn value the input of the next step."""
 
@@ -72,7 +75,7 @@ class TransformerForecaster:
     def faults(self) -> Iterator[Fault]:
         """Heads that do not divide the width, and segments that cannot be rolled."""
         yield from self.architecture().faults()
-        yield from rolling_faults(self.strategy, self.segment)
+        yield from rolling_faults(self.strategy, self.segment, self.start)
 
 
 class TransformerTrunk(nn.Module):

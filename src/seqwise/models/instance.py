@@ -20,6 +20,9 @@ Instance = Literal["off", "mean", "last", "standard"]
 """What each window of a target is told by: nothing of its own, distances from its mean, distances from its last value,
 or distances from its mean in its standard deviations."""
 
+Start = Literal["level", "season"]
+"""What a forecast is a distance from."""
+
 LEAST = (
     0.05  # standard deviation added to that of a window, in those of the series: one that stood still may move again
 )
@@ -29,7 +32,8 @@ LEAST = (
 class Frame:
     """The units of each window: x = (y - shift) / scale."""
 
-    shift: Float[Tensor, "B 1 C"]
+    shift: Float[Tensor, "B _ C"]
+    """Of all steps, or of each step that is foreseen."""
     scale: Float[Tensor, "B 1 C"]
 
     @classmethod
@@ -52,3 +56,11 @@ class Frame:
     def repeated(self, times: int) -> "Frame":
         """As many of each window, one after the other."""
         return Frame(self.shift.repeat_interleave(times, 0), self.scale.repeat_interleave(times, 0))
+
+    @classmethod
+    def of_season(cls, targets: Float[Tensor, "B L C"], horizon: int, season: int, frame: "Frame") -> "Frame":
+        """For what is foreseen: each step from the value of a season before it, as far as the past reaches."""
+        length = targets.shape[1]
+        period = min(season, length)
+        back = length - period + torch.arange(horizon, device=targets.device) % period  # (H,)
+        return cls(targets[:, back].float(), frame.scale)

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.corpus import Format
 from seqwise.data.text import Pairs, TextSettings, read_pairs
@@ -28,10 +29,21 @@ from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summ
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.judging import judge
-from seqwise.tasks.tuning.stored import is_tuned
+from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 SCORES = "test-scores.tsv"
+WORDS = "13a"  # how BLEU cuts words unless told otherwise
+JUDGED = ("rouge", "beams", "length_penalty", "tokenize", "lowercase")
+IDLE: Mapping[str, tuple[str, ...]] = {
+    "classify": (*JUDGED, "source", "target"),
+    "translate": ("text", "label", "details"),
+    "summarize": ("tokenize", "lowercase", "text", "label", "details"),
+    "generate": (*JUDGED, "format", "text", "label", "details"),
+}
+"""What means nothing for a tuned run, by its task: how texts are written and compared, and what is read otherwise."""
+FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
+"""What a tuned run has as it was tuned."""
 WRITING = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
 Made = TypeVar("Made")
 
@@ -41,7 +53,7 @@ def evaluate(
     *,
     test: tuple[str, ...] = (),
     ensemble: tuple[Path, ...] = (),
-    tokenize: str = "13a",
+    tokenize: str = WORDS,
     lowercase: bool = False,
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
@@ -140,7 +152,7 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
-    if rouge and (lowercase or tokenize != "13a"):
+    if rouge and (lowercase or tokenize != WORDS):
         given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
         raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")
     devices.keep_memory()
@@ -154,9 +166,7 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
         return _judged(opened, flags)
     translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
     pairs = _read(test, _reading(kept, flags))
-    length_penalty = usual.length_penalty if length_penalty is None else length_penalty
-    made = replace(usual, best=1, beams=beams or usual.beams, length_penalty=length_penalty)
-    check(made)
+    made = _searching(usual, beams, length_penalty)
     outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
     rouge = rouge or (opened is None and summarizes(model))
@@ -175,17 +185,12 @@ def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
 
 def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     """A run of seqwise tune, on files that are read as its training files were."""
-    for name in ("revision", "ensemble", "source_language", "target_language"):
-        if flags[name]:
+    task = read_tune(RunFolder.open(flags["model"])).task
+    for name in (*FIXED, *IDLE[task]):
+        if flags[name] is not False and flags[name] not in (None, (), WORDS):
             flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} for the tuned run {flags['model']}", "it as it was tuned", "leaving it out")
-
-    def decoding(usual: Generation) -> Generation:
-        penalty = usual.length_penalty if flags["length_penalty"] is None else flags["length_penalty"]
-        made = replace(usual, best=1, beams=flags["beams"] or usual.beams, length_penalty=penalty)
-        check(made)
-        return made
-
+            allowed = "it as it was tuned" if name in FIXED else f"flags that mean something for --task {task}"
+            raise ConfigError(f"{flag} for the tuned run {flags['model']}", allowed, "leaving it out")
     metric = ("rouge" if flags["rouge"] else "", flags["tokenize"], flags["lowercase"])
     where, precision = flags["device"], flags["precision"]
     found = _ours_named(
@@ -193,7 +198,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
             flags["model"],
             flags["test"],
             lambda kept: _reading(kept, flags),
-            decoding,
+            lambda usual: _searching(usual, flags["beams"], flags["length_penalty"]),
             where,
             precision,
             flags["resamples"],
@@ -203,6 +208,14 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     in_order = sorted(found.items, key=lambda row: int(row[0]))
     told = _save([found.columns, *in_order], flags["scores"] or Path(flags["model"]) / SCORES)
     return _evaluation(found, told, flags["worst"], flags["details"])
+
+
+def _searching(usual: Generation, beams: int | None, penalty: float | None) -> Generation:
+    """One output of each text, and the same one each time: greedy or by beams, whatever the model would sample."""
+    penalty = usual.length_penalty if penalty is None else penalty
+    made = replace(usual, best=1, beams=beams or usual.beams, length_penalty=penalty, temperature=0.0)
+    check(made)
+    return made
 
 
 def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:

@@ -22,7 +22,7 @@ from seqwise.tasks.lines import as_they_come, in_chunks
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
-from seqwise.tasks.tuning.adapting import open_adapted
+from seqwise.tasks.tuning.adapting import alone, notes, on_its_base, open_adapted
 from seqwise.tasks.tuning.jobs import layout
 from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune
 from seqwise.tasks.writing import Manner, Writer
@@ -83,7 +83,8 @@ def predict(
     what comes after its last row: mean, sd and the bands of 68, 95 and 99.7 %, in the units of the table.
 
     Args:
-        model: A run folder, a folder with config.json, or owner/name on the hub.
+        model: A run folder, a folder with config.json, or owner/name on the hub; or an adapter in PEFT's layout that
+            names its base.
         text: One sentence or prompt; two texts with a tab between them for models that compare two.
         input: A text file, a sentence a line; `.gz` is read too. Of a forecaster a table like that of training.
         output: Where the results go, written when all are there; standard output unless given. Of a forecaster .csv,
@@ -183,6 +184,11 @@ Answering = tuple[Answer, Writer | None, Generation, Callable[[], str | None]]
 
 def _answering(flags: Mapping[str, Any]) -> Answering:
     """Whatever the model is."""
+    if alone(Path(flags["model"])):
+        adapter = Path(flags["model"])
+        base, revision = on_its_base(adapter, flags["revision"])
+        print(f"the base of {adapter}: {base}", file=sys.stderr)
+        return _adapted({**flags, "model": base, "revision": revision, "adapter": (adapter, *flags["adapter"])})
     if flags["adapter"]:
         return _adapted(flags)
     if is_tuned(flags["model"]):
@@ -224,6 +230,8 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
         raise ConfigError(f"--adapter for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
     named = ("model", "adapter", "revision", "device", "precision")
     opened, names = open_adapted(*(flags[name] for name in named))
+    for note in notes(flags["adapter"]):
+        print(note, file=sys.stderr)
     ways = [_as_tuned(flags, opened, folder) for folder in flags["adapter"]]
     answer, writer, made, told = ways[0]
     if len(names) == 1:

@@ -121,6 +121,7 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
         group.wait()
         setting, readers = run.setting, list[Reader]()
         if group.first:
+            setting = ending.bounded(settings, setting, start, folder, clock, say)
             foresight = Foresight(run.state.loader, settings.training.accumulate, run.state.progress.step, where)
             setting = foresight.watched(setting)
             readers = [foresight, *_readers(settings, folder, console, run.state.progress.step)]

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
 
-from seqwise.data.series import SeriesTable, Span, shown_time
+from seqwise.data.series import SeriesTable, Span, moment, shown_time
 from seqwise.data.timewindows import Windows
 from seqwise.errors import DataError
 from seqwise.metrics.numbers import BANDS
@@ -77,7 +77,8 @@ class Tally:
         self.steps += costs.sum((1, 3))
         self.counts += there.sum((0, 2))
         for i, level in enumerate(BANDS):
-            self.inside[i] += ((np.abs(pit - 0.5) <= level / 2) & there).sum((0, 2))
+            low, high = (end.numpy() for end in found.interval(level))
+            self.inside[i] += ((y >= low) & (y <= high) & there).sum((0, 2))
         self.pit += np.histogram(pit[there], BINS, (0.0, 1.0))[0]
         self.standardized += float(np.where(there, squares / sd[:, None] ** 2, 0.0).sum())
         self.first.append(np.where(there[:, 0], found.scores(truth).numpy()[:, 0], np.nan))
@@ -171,8 +172,8 @@ def _own(known: Sequence[str], name: str) -> int:
     return list(known).index(name) if name in known else 0
 
 
-def span_of(stored: Stored, table: SeriesTable) -> Span:
-    """What was not trained on: all that comes after training and validation."""
+def span_of(stored: Stored, table: SeriesTable, own: bool = False) -> Span:
+    """What was not trained on: all that comes after training and validation. own: up to where the run's table ended."""
     last = np.datetime64(stored.columns.trained_until, "us")
     if table.times[-1] <= last:
         raise DataError(
@@ -180,4 +181,5 @@ def span_of(stored: Stored, table: SeriesTable) -> Span:
             f"rows after {shown_time(last)}",
             "--test with a newer table, or training with --split.test 0.15, which keeps a part for this",
         )
-    return Span(last + np.timedelta64(1, "us"), None)
+    end = stored.settings.split.end if own else None
+    return Span(last + np.timedelta64(1, "us"), None if end is None else moment(end))

@@ -1,95 +1,129 @@
-"""Bands that cover what they say, on the validation part: a factor for each step of the horizon and each target.
+"""Bands that cover what they say: how much wider those of a model must be, as later data show (`metrics.bands`).
 
-A model that learnt its training part well is too sure of what comes after it. The factor makes the bands of 68.27 and
-95.45 % hold those shares of the validation part, as nearly as one number can: the geometric mean of what either asks
-for, of normal scores, so that it serves distributions of any shape. Few windows say little: a factor is drawn towards
-that of all steps together, as if that had been seen in `PRIOR` windows more. (Kuleshov et al. 2018 recalibrate the
-whole curve; one number cannot bend it, and cannot overfit it either.)
+A model that learnt its training part well is too sure of what comes after it. The validation part tells each band's
+factor, step by step of the horizon and target by target; it is stored with the run. A world that changes makes old
+factors wrong, so where a table reaches beyond training, the windows of its last `SEASONS` seasons whose truth has come
+tell the factors anew, of `predict` and, origin by origin, of `evaluate`.
+
+    found       in the model's numbers: (B, H, C)
+    inner       the same, so much wider that one and two standard deviations hold what they say, as nearly as can be
+    bands       low and high of each band, by its own factor
+
+    L  bands    N  windows    H  steps    C  targets
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-from seqwise.data.timewindows import Windows
-from seqwise.models.distributions import BANDS, Distribution
+from seqwise.data.timewindows import WindowBatch, Windows, ordered
+from seqwise.metrics.bands import Widening, kept_up, ratios
+from seqwise.metrics.numbers import BANDS
+from seqwise.models.distributions import Distribution
 from seqwise.models.forecaster import Forecaster
+from seqwise.stats.phrases import percent
 from seqwise.stats.results import number
-from seqwise.tasks.forecasting.watching import foresee_known
+from seqwise.tasks.forecasting.watching import foresee_blind
 
-PRIOR = 50.0
-BOUNDS = 0.2, 5.0  # a factor beyond them tells of a broken model, not of its bands
+ROWS = 256  # windows read together
+ROLLED = 300  # windows that are rolled out at most
+SEED = 1
+VALUES = 3_000_000  # foreseen values that are looked at; of more, every so manyth window
+SEASONS = 30  # how far back the errors of late reach
+LEAST = 50  # windows without which nothing is fitted anew
 
-# N windows, H steps, C targets
-
-
-@dataclass(frozen=True, eq=False)
-class Calibration:
-    """Saved as calibration.json."""
-
-    factors: Float[np.ndarray, "H C"]
-    """What the width of each step's distribution is multiplied by."""
-    before: tuple[float, float]
-    """Coverage of the two bands on the validation part, as the model left it."""
-    windows: int
-
-    def factor(self) -> Float[Tensor, "H C"]:
-        """For `Distribution.widened`."""
-        return torch.from_numpy(self.factors)
-
-    def told(self) -> str:
-        """What was done."""
-        one, two = (f"{100 * share:.1f} %" for share in self.before)
-        mean = float(np.exp(np.log(self.factors).mean()))
-        return (
-            f"bands: on {self.windows:,} validation windows those of 68.3 and 95.4 % covered {one} and {two}; "
-            f"calibrated, on average to {number(mean, 3)} of their width"
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        return {"factors": self.factors.tolist(), "before": list(self.before), "windows": self.windows}
-
-    @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> "Calibration":
-        """The inverse."""
-        one, two = told["before"]
-        return cls(np.array(told["factors"], float), (float(one), float(two)), int(told["windows"]))
+Bands = tuple[tuple[Float[Tensor, "B H C"], Float[Tensor, "B H C"]], ...]
 
 
-@torch.inference_mode()
-def calibrated(model: Forecaster, windows: Windows, most: int = 4096) -> Calibration:
-    """The factors that the windows of the validation part ask for."""
+def errors(model: Forecaster, windows: Windows) -> tuple[Float[np.ndarray, "L N H C"], Windows]:
+    """How many times as wide each band would have had to be, and the windows that were looked at."""
+    values = len(windows) * windows.horizon * len(windows.table.targets)
+    step = max(1, -(-values // VALUES), -(-len(windows) // ROLLED) if model.rolls else 1)
+    chosen = windows if step == 1 else windows.chosen(np.arange(len(windows))[::step])
+    generator = torch.Generator().manual_seed(SEED)
     model.eval()
-    parts = [_scores(found, batch.targets, batch.weights) for batch, found in foresee_known(model, windows, most)]
-    scores = np.concatenate(parts)  # (N, H, C)
-    sizes = np.abs(scores)
-    whole = _factor(sizes.reshape(-1, 1))[0]
-    each = _factor(sizes.reshape(len(sizes), -1)).reshape(sizes.shape[1:])
-    seen = (~np.isnan(sizes)).sum(0)
-    logs = (seen * np.log(np.where(seen > 0, each, whole)) + PRIOR * np.log(whole)) / (seen + PRIOR)
-    counted = sizes[~np.isnan(sizes)]
-    before = float((counted <= 1).mean()), float((counted <= 2).mean())
-    return Calibration(np.clip(np.exp(logs), *BOUNDS), before, len(sizes))
+    parts = []
+    with torch.inference_mode():
+        for batch in ordered(chosen, ROWS):
+            found = foresee_blind(model, batch.past, batch.future, batch.series, generator)
+            parts.append(_ratios(batch, found))
+    return np.concatenate(parts, axis=1), chosen
 
 
-def _scores(found: Distribution, y: Float[Tensor, "N H C"], weights: Float[Tensor, "N H C"]) -> np.ndarray:
-    """Normal scores of what came; NaN where nothing counts."""
-    shares = found.cdf(y).double().clamp(1e-12, 1 - 1e-12)
-    scores = torch.special.ndtri(shares)
-    return torch.where(weights > 0, scores, torch.nan).numpy()
+def _ratios(batch: WindowBatch, found: Distribution) -> Float[np.ndarray, "L B H C"]:
+    truth = torch.where(batch.weights > 0, batch.targets, torch.nan).double().numpy()
+    median = found.quantile(torch.tensor(0.5, dtype=torch.float64)).numpy()
+    ends = [[end.numpy() for end in found.interval(level)] for level in BANDS]
+    return np.stack([ratios(truth, median, low, high) for low, high in ends]).astype(np.float32)
 
 
-def _factor(sizes: Float[np.ndarray, "N K"]) -> Float[np.ndarray, "K"]:
-    """Of each column: how far out the shares of the two bands lie, over where a normal has them."""
-    import warnings
+def fitted(model: Forecaster, windows: Windows) -> tuple[Widening, tuple[float, ...]]:
+    """Of the validation part: the factors, and what the bands held before."""
+    found, _ = errors(model, windows)
+    before = tuple(float(np.nanmean(np.where(np.isnan(each), np.nan, each <= 1))) for each in found)
+    return Widening.fit(found), before
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a column in which nothing counts
-        one, two = (np.nanquantile(sizes, share, axis=0) for share in BANDS[:2])
-    return np.asarray(np.clip(np.sqrt(one * two / 2), *BOUNDS))
+
+def lately(model: Forecaster, windows: Windows, season: int) -> Widening | None:
+    """Of the last windows of each series; None where there are too few."""
+    recent = _last(windows, SEASONS * season)
+    if len(recent) < LEAST:
+        return None
+    return Widening.fit(errors(model, windows.chosen(recent))[0])
+
+
+def _last(windows: Windows, reach: int) -> Int[np.ndarray, "M"]:
+    """The windows of each series that begin at most so many steps before its last."""
+    kept = []
+    for name in np.unique(windows.series):
+        own = np.flatnonzero(windows.series == name)
+        kept.append(own[windows.starts[own].max() - windows.starts[own] < reach])
+    return np.concatenate(kept)
+
+
+def held_lately(model: Forecaster, windows: Windows, first: np.datetime64, season: int) -> tuple[float, ...] | None:
+    """What bands hold that are fitted again on the way, from the errors of late: shares of all that came after `first`.
+
+    windows   of one series, validation before test, in the order of time
+    """
+    found, chosen = errors(model, windows)
+    begin = int(np.searchsorted(chosen.origins, first))
+    if begin < LEAST or begin == len(chosen):
+        return None
+    step = max(1, int(np.median(np.diff(chosen.starts))))
+    every = max(1, max(season, windows.horizon // 4) // step)
+    reach = SEASONS * season
+    held = kept_up(found, chosen.starts.astype(np.int64), begin, reach, every)
+    return tuple(float(share) for share in np.nanmean(held, axis=(1, 2, 3)))
+
+
+def applied(found: Distribution, widening: Widening | None) -> tuple[Distribution, Bands]:
+    """The distribution and its bands as the factors have them; without, as the model has them."""
+    bands = [found.interval(level) for level in BANDS]
+    if widening is None:
+        return found, tuple(bands)
+    median = found.quantile(torch.tensor(0.5, dtype=found.mean.dtype))
+    factors = torch.from_numpy(widening.factors).to(median.dtype)  # (L, H, C)
+    wide = tuple(
+        (median + factor * (low - median), median + factor * (high - median))
+        for factor, (low, high) in zip(factors, bands, strict=True)
+    )
+    return found.widened(torch.from_numpy(widening.sd).to(median.dtype)), wide
+
+
+def told(widening: Widening, before: Sequence[float]) -> str:
+    """What was done, in a sentence."""
+    one, two = (percent(share) for share in before[:2])
+    mean = float(np.exp(np.log(np.maximum(widening.sd, 1e-12)).mean()))
+    return (
+        f"bands: on {widening.n:,} validation windows those of 68.3 and 95.4 % held {one} and {two}; "
+        f"calibrated, on average to {number(mean, 3)} of their width"
+    )
+
+
+def stored(widening: Widening, before: Sequence[float]) -> dict[str, object]:
+    """For calibration.json."""
+    return {**widening.to_dict(), "before": list(before)}

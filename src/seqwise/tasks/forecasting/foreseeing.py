@@ -8,15 +8,16 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from seqwise.data.series import SeriesTable
+from seqwise.data.series import SeriesTable, Span
 from seqwise.data.table import read_series
 from seqwise.data.timewindows import Windows, latest, ordered
-from seqwise.errors import DataError
-from seqwise.models.distributions import Distribution
-from seqwise.tasks.forecasting.predictive import Foreseen, altered, of_paths
+from seqwise.errors import DataError, SeqwiseError
+from seqwise.metrics.bands import Widening
+from seqwise.tasks.forecasting.calibrating import applied, lately
+from seqwise.tasks.forecasting.predictive import Foreseen
 from seqwise.tasks.forecasting.stored import Stored
+from seqwise.tasks.forecasting.watching import foresee_blind
 
-PATHS = 500  # ways that a model which rolls draws
 ROWS = 128  # windows read together
 SEED = 12345
 
@@ -58,8 +59,9 @@ def outlook(stored: Stored, table: SeriesTable, seed: int = SEED) -> tuple[Outlo
     ahead = scaled.future(horizon)
     known = torch.from_numpy(np.stack([one.known for one in ahead]).astype(np.float32))
     series = torch.tensor([_number(stored, name) for name in names])
-    found = _foreseen(stored, torch.from_numpy(past), known, series, torch.Generator().manual_seed(seed))
-    moved = stored.scales.foreseen(_calibrated(stored, found), torch.arange(len(names)), names)
+    found = foresee_blind(stored.model, torch.from_numpy(past), known, series, torch.Generator().manual_seed(seed))
+    inner, bands = applied(found, _of_late(stored, table, scaled) or stored.calibration)
+    moved = stored.scales.foreseen(inner, bands, torch.arange(len(names)), names)
     last = {one.name: one for one in table.series}
     kept = max(4 * horizon, columns.lookback)
     return tuple(
@@ -74,35 +76,31 @@ def outlook(stored: Stored, table: SeriesTable, seed: int = SEED) -> tuple[Outlo
     )
 
 
-@torch.inference_mode()
 def windows_foreseen(stored: Stored, windows: Windows, seed: int = SEED) -> Iterator[tuple[Int[Tensor, "B"], Foreseen]]:
     """What was foreseen from each origin, batch after batch, and which windows these are."""
     names = windows.table.names
     numbers = torch.tensor([_number(stored, name) for name in names])
     generator = torch.Generator().manual_seed(seed)
     for batch in ordered(windows, ROWS):
-        found = _foreseen(stored, batch.past, batch.future, numbers[batch.series], generator)
-        yield batch.items, stored.scales.foreseen(_calibrated(stored, found), batch.series, names)
+        with torch.inference_mode():
+            found = foresee_blind(stored.model, batch.past, batch.future, numbers[batch.series], generator)
+            inner, bands = applied(found, stored.calibration)
+            moved = stored.scales.foreseen(inner, bands, batch.series, names)
+        yield batch.items, moved
 
 
-def _foreseen(
-    stored: Stored,
-    past: Float[Tensor, "B L F"],
-    future: Float[Tensor, "B H K"],
-    series: Int[Tensor, "B"],
-    generator: torch.Generator,
-) -> Distribution:
-    """In standardized numbers, fp64 on the CPU."""
-    model, device = stored.model, stored.device
-    moved = past.to(device), future.to(device), series.to(device)
-    if not model.rolls:
-        return altered(model.foreseen(*moved), lambda told: told.double().cpu())
-    paths = model.rolled(*moved, stored.settings.horizon, PATHS, generator)
-    return of_paths(paths.cpu(), normal=stored.settings.head == "normal")
-
-
-def _calibrated(stored: Stored, found: Distribution) -> Distribution:
-    return found if stored.calibration is None else found.widened(stored.calibration.factor())
+def _of_late(stored: Stored, table: SeriesTable, scaled: SeriesTable) -> Widening | None:
+    """Factors of the bands from windows that came after training; None where the run has none, or they are few."""
+    last = np.datetime64(stored.columns.trained_until, "us")
+    if stored.calibration is None or table.times[-1] <= last:
+        return None
+    columns = stored.columns
+    span = Span(last + np.timedelta64(1, "us"), None)
+    try:
+        windows = Windows(scaled, columns.lookback, stored.settings.horizon, span=span, masked=columns.masked)
+    except SeqwiseError:  # not one window whose truth has come
+        return None
+    return lately(stored.model, windows, columns.season)
 
 
 def _number(stored: Stored, name: str) -> int:

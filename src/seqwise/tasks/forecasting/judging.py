@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from seqwise.data.series import shown_time
+from seqwise.data.series import SeriesTable, Span, shown_time
+from seqwise.data.timewindows import Windows
 from seqwise.errors import SeqwiseError
 from seqwise.metrics.numbers import BANDS
 from seqwise.stats.autocorrelation import Autocorrelation, autocorrelation
@@ -23,9 +24,10 @@ from seqwise.stats.normality import Normality, normality
 from seqwise.stats.phrases import percent
 from seqwise.stats.results import Cell, Grid, number, plain
 from seqwise.tasks.forecasting.backtest import BINS, MEASURES, Backtest, backtest, span_of
+from seqwise.tasks.forecasting.calibrating import held_lately
 from seqwise.tasks.forecasting.foreseeing import read_table
 from seqwise.tasks.forecasting.rivals import NAMES
-from seqwise.tasks.forecasting.stored import open_run
+from seqwise.tasks.forecasting.stored import Stored, open_run
 
 MODEL = "model"
 SHOWN = ("68.3 %", "95.4 %", "99.7 %")
@@ -66,6 +68,8 @@ class Judgement:
     best: dict[str, str]
     """The best rival of each question: "MAE", "CRPS"."""
     comparisons: dict[str, ForecastComparison]
+    kept: tuple[float, ...] | None
+    """What bands hold that are fitted again on the way; None of several series, or where origins are few."""
     pit: tuple[int, ...]
     """Counts of twenty equal parts."""
     mse: float
@@ -130,7 +134,13 @@ class Judgement:
             if _narrow(self.model.coverage)
             else "are too wide"
         )
-        return f"The bands {word}: {shares[0]}, {shares[1]}, {shares[2]}."
+        told = f"The bands {word}: {shares[0]}, {shares[1]}, {shares[2]}."
+        if self.kept is None:
+            return told
+        one, two = (percent(share) for share in self.kept[:2])
+        return (
+            f"{told} Fitted again on the way, from the errors of late as `predict` does it, they held {one} and {two}."
+        )
 
     def grids(self) -> tuple[Grid, ...]:
         """Scores of all, by step, and the residuals."""
@@ -180,7 +190,7 @@ def judge_forecasts(
     """Backtest a run on what comes after its training and validation part. stride: steps from origin to origin."""
     stored = open_run(run, where)
     table = read_table(stored, paths)
-    span = span_of(stored, table)
+    span = span_of(stored, table, own=not paths)
     found = backtest(stored, table, span, stride or 1)
     order = (MODEL, *NAMES)
     forecasters = tuple(_summed(name, found) for name in order)
@@ -205,6 +215,7 @@ def judge_forecasts(
         forecasters=forecasters,
         best=best,
         comparisons=comparisons,
+        kept=_kept(stored, table, own=not paths) if found.stride == 1 and len(table.names) == 1 else None,
         pit=tuple(int(count) for count in tally.pit),
         mse=tally.standardized / max(1.0, float(tally.counts.sum())),
         residuals=_shape(scores),
@@ -212,6 +223,19 @@ def judge_forecasts(
         scores=scores[:: max(1, len(scores) // MOST)],
         notes=tuple(table.notes),
     )
+
+
+def _kept(stored: Stored, table: SeriesTable, own: bool) -> tuple[float, ...] | None:
+    """Of one series: what bands hold that follow the errors of late."""
+    if stored.calibration is None:
+        return None
+    columns = stored.columns
+    test = span_of(stored, table, own)
+    begin = np.datetime64(columns.learnt_until, "us") + np.timedelta64(1, "us")
+    scaled = stored.scales.apply(table)
+    horizon = stored.settings.horizon
+    windows = Windows(scaled, columns.lookback, horizon, span=Span(begin, test.end), masked=columns.masked)
+    return held_lately(stored.model, windows, np.datetime64(columns.trained_until, "us"), columns.season)
 
 
 def _summed(name: str, found: Backtest) -> Forecaster:

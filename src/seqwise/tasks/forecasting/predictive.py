@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from seqwise.models.distributions import LEVELS, Distribution, Head, Normal, Quantiles, StudentT, told
+from seqwise.models.distributions import BANDS, LEVELS, Distribution, Head, Normal, Quantiles, StudentT, told
 
 GRID = 199  # quantiles in the middle of as many equal shares; for CRPS an error of some 0.1 %
 
@@ -28,6 +28,8 @@ class Foreseen:
     inner: Distribution
     """Of the numbers, or of their logarithms."""
     logarithms: bool = False
+    bands: tuple[tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]], ...] = ()
+    """Low and high of the bands of 68.27, 95.45 and 99.73 %, where these are not the distribution's own."""
 
     @property
     def mean(self) -> Float[Tensor, "*B"]:
@@ -54,6 +56,9 @@ class Foreseen:
 
     def interval(self, level: float) -> tuple[Float[Tensor, "*B"], Float[Tensor, "*B"]]:
         """The middle band that holds a share `level`."""
+        if self.bands and level in BANDS:
+            low, high = self.bands[BANDS.index(level)]
+            return (low.exp(), high.exp()) if self.logarithms else (low, high)
         return self.quantile((1 - level) / 2), self.quantile((1 + level) / 2)
 
     def cdf(self, y: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
@@ -84,11 +89,8 @@ class Foreseen:
 
     def row(self, row: int) -> "Foreseen":
         """Those of one row."""
-        return Foreseen(altered(self.inner, lambda told: told[row]), self.logarithms)
-
-    def widened(self, factor: Float[Tensor, "*#B"]) -> "Foreseen":
-        """Around the same centre, so many times as wide."""
-        return Foreseen(self.inner.widened(factor), self.logarithms)
+        bands = tuple((low[row], high[row]) for low, high in self.bands)
+        return Foreseen(altered(self.inner, lambda told: told[row]), self.logarithms, bands)
 
     def _thought(self, y: Float[Tensor, "*B"]) -> Float[Tensor, "*B"]:
         """The number as the model thinks of it; what has no logarithm lies below all."""

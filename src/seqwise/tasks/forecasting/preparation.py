@@ -34,6 +34,8 @@ class Columns:
     lookback: int
     features: int
     masked: bool
+    learnt_until: str
+    """The last time of the training part."""
     trained_until: str
     """The last time of training and validation."""
 
@@ -78,8 +80,8 @@ class Material:
     @property
     def columns(self) -> Columns:
         """What the run will read."""
-        table, end = self.table, self.split.valid.end
-        before = table.times if end is None else table.times[table.times < end]
+        table = self.table
+        learnt, before = (table.within(part).times for part in (self.split.train, self.split.valid))
         return Columns(
             table.targets,
             table.observed,
@@ -90,6 +92,7 @@ class Material:
             self.lookback,
             self.train.features,
             self.train.masked,
+            str(learnt[-1]),
             str(before[-1]),
         )
 
@@ -130,7 +133,7 @@ def split_of(table: SeriesTable, settings: Forecast) -> Split:
             f"--split.valid {settings.split.valid}", "a part to stop and to calibrate by", "--split.valid 0.15"
         )
     try:
-        return table.split(valid, test)
+        return table.split(valid, test, settings.split.end)
     except DataError as error:
         fault = error.faults[0]
         raise DataError(fault.given, fault.allowed, "other --split.valid and --split.test, or more rows") from None
@@ -158,6 +161,7 @@ def build(settings: Forecast, columns: Columns) -> Forecaster:
         len(columns.names),
         settings.horizon,
         settings.head,
+        columns.season,
     )
 
 

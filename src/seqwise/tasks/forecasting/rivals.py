@@ -44,7 +44,7 @@ def foreseen(
     return np.asarray(last + slope * (steps[..., None] + 1))
 
 
-def _back(starts: Int[np.ndarray, "*N"], steps: Int[np.ndarray, "*#N"], season: int) -> Int[np.ndarray, "*N"]:
+def _back(starts: Int[np.ndarray, "*#N"], steps: Int[np.ndarray, "*#N"], season: int) -> Int[np.ndarray, "*N"]:
     """Where the value of the same time of the last season stands; before a season has passed, the last value."""
     back = starts - season + steps % season
     return np.where(back < 0, starts - 1, back)

@@ -13,7 +13,7 @@ from seqwise.config import to_yaml
 from seqwise.data.series import shown_time
 from seqwise.data.timewindows import WindowLoader
 from seqwise.models.forecaster import Forecaster
-from seqwise.tasks.forecasting.calibrating import calibrated
+from seqwise.tasks.forecasting import calibrating
 from seqwise.tasks.forecasting.preparation import Material, build
 from seqwise.tasks.forecasting.settings import Forecast
 from seqwise.tasks.forecasting.stored import CALIBRATION, RIVALS, SCALES, SERIES
@@ -70,9 +70,9 @@ def close(settings: Forecast, material: Material, folder: RunFolder, twin: Forec
         return ()
     twin.to(torch.float32)
     twin.load_state_dict(folder.load_model(), strict=False)
-    found = calibrated(twin, material.valid)
-    folder.write_json(CALIBRATION, found.to_dict())
-    return (found.told(),)
+    widening, before = calibrating.fitted(twin, material.valid)
+    folder.write_json(CALIBRATION, calibrating.stored(widening, before))
+    return (calibrating.told(widening, before),)
 
 
 def _named(material: Material) -> Callable[[int], str]:

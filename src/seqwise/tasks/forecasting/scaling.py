@@ -19,6 +19,7 @@ from seqwise.data.series import Series, SeriesTable, Span, shown_time
 from seqwise.errors import DataError
 from seqwise.models.distributions import Distribution
 from seqwise.stats.standardize import FittedOn, Standardizer
+from seqwise.tasks.forecasting.calibrating import Bands
 from seqwise.tasks.forecasting.predictive import Foreseen
 from seqwise.tasks.forecasting.settings import ScaleSettings
 
@@ -107,10 +108,11 @@ class Scales:
             torch.from_numpy(np.stack([row.scale for row in rows])),
         )
 
-    def foreseen(self, found: Distribution, series: Int[Tensor, "B"], names: Sequence[str]) -> Foreseen:
-        """The model's distributions (B, H, C) in the data's own units."""
-        shift, scale = self.shifts(names, found.mean.shape[-1])
-        return Foreseen(found.moved(shift[series][:, None], scale[series][:, None]), self.transform == "log")
+    def foreseen(self, found: Distribution, bands: Bands, series: Int[Tensor, "B"], names: Sequence[str]) -> Foreseen:
+        """The model's distributions (B, H, C), and their bands, in the data's own units."""
+        shift, scale = (part[series][:, None] for part in self.shifts(names, found.mean.shape[-1]))
+        moved = tuple((low * scale + shift, high * scale + shift) for low, high in bands)
+        return Foreseen(found.moved(shift, scale), self.transform == "log", moved)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""

@@ -25,6 +25,8 @@ class SplitSettings:
     part begins (2017-07-01)."""
     test: str = "0.15"
     """The end, the same way: never looked at, kept for `seqwise evaluate`. 0: none, to learn from the newest, too."""
+    end: str | None = None
+    """A time from which on the table is left out, also by `seqwise evaluate` without --test."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from seqwise.checkpoints.tensors import read_tensors
 from seqwise.config import resolve
 from seqwise.data.series import SeriesTable
 from seqwise.errors import CheckpointError, ConfigError, DataError, Fault
+from seqwise.metrics.bands import Widening
 from seqwise.models.forecaster import Forecaster
-from seqwise.tasks.forecasting.calibrating import Calibration
 from seqwise.tasks.forecasting.preparation import Columns, build
 from seqwise.tasks.forecasting.rivals import Widths
 from seqwise.tasks.forecasting.scaling import Scales
@@ -35,7 +35,7 @@ class Stored:
     settings: Forecast
     columns: Columns
     scales: Scales
-    calibration: Calibration | None
+    calibration: Widening | None
     model: Forecaster
     device: torch.device
 
@@ -73,7 +73,7 @@ def open_run(run: str | Path, where: str = "auto") -> Stored:
     fill(model, folder)
     found = None
     if (folder.path / CALIBRATION).is_file():
-        found = Calibration.from_dict(folder.read_json(CALIBRATION))
+        found = Widening.from_dict(folder.read_json(CALIBRATION))
     return Stored(folder, settings, columns, scales, found, model.to(chosen).eval(), chosen)
 
 

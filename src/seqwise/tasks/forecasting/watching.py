@@ -8,12 +8,13 @@ coverage95    share that lies in the 95.45 % band
 from collections.abc import Iterator, Mapping
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqwise.data.timewindows import WindowBatch, Windows, ordered
 from seqwise.models.distributions import BANDS, Distribution, Normal
 from seqwise.models.forecaster import Forecaster
-from seqwise.tasks.forecasting.predictive import altered
+from seqwise.tasks.forecasting.predictive import altered, of_paths
 from seqwise.tasks.watching import device_of, looking
 from seqwise.training.forecasting import Loss
 from seqwise.training.loop import Look
@@ -52,6 +53,25 @@ def foresee_known(
             yield batch, _on_cpu(model.foretold(past, future, targets, series))
         else:
             yield batch, _on_cpu(model.foreseen(past, future, series))
+
+
+PATHS = 500  # ways that a model which rolls draws
+
+
+def foresee_blind(
+    model: Forecaster,
+    past: Float[Tensor, "B L F"],
+    future: Float[Tensor, "B H K"],
+    series: Int[Tensor, "B"],
+    generator: torch.Generator,
+) -> Distribution:
+    """Of each step, knowing the past only, in standardized numbers; fp64 on the CPU."""
+    device = device_of(model)
+    moved = past.to(device), future.to(device), series.to(device)
+    if not model.rolls:
+        return altered(model.foreseen(*moved), lambda told: told.double().cpu())
+    paths = model.rolled(*moved, model.horizon, PATHS, generator)
+    return of_paths(paths.cpu(), normal=model.head_kind == "normal")
 
 
 def _on_cpu(found: Distribution) -> Distribution:

@@ -20,7 +20,7 @@ from seqwise.errors import ConfigError
 from seqwise.tasks.pretrained import Opened, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.handing_on import whole
+from seqwise.tasks.tuning.handing_on import whole, write_small
 from seqwise.tasks.tuning.stored import BASE, is_tuned
 
 
@@ -63,8 +63,13 @@ def _only(translator: Translator) -> nn.Module:
 
 
 def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor]]:
-    """Each weight of the tuned model, with that of the base; refused where the two are not of one make."""
-    theirs = {name: weight.detach().float() for name, weight in base.model.named_parameters()}
+    """Each weight of the tuned model, with that of the base; refused where the two are not of one make.
+
+    A head that shares a table in the base, and was trained whole since, lies between that table and itself.
+    """
+    _must_share(base, tuned)
+    every = base.model.named_parameters(remove_duplicate=False)
+    theirs = {name: weight.detach().float() for name, weight in every}
     ours = {name: weight.detach().float().clone() for name, weight in tuned.model.named_parameters()}  # `put` writes
     found: dict[str, tuple[Tensor | None, Tensor]] = {}
     for name, weight in ours.items():
@@ -80,6 +85,20 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
     if all(one is None or torch.equal(one, other) for one, other in found.values()):
         raise ConfigError(f"{base.name} and {tuned.name} with the same weights", "two different models", "another one")
     return found
+
+
+def _must_share(base: Opening, tuned: Opening) -> None:
+    """Refuse a base with several weights where the tuned model has one: the one cannot lie between all of them."""
+    theirs = dict(base.model.named_parameters(remove_duplicate=False))
+    first: dict[int, str] = {}
+    for name, weight in tuned.model.named_parameters(remove_duplicate=False):
+        shared = first.setdefault(id(weight), name)
+        if theirs.get(name) is not theirs.get(shared):
+            raise ConfigError(
+                f"{shared} and {name} are one weight in {tuned.name}, and two in {base.name}",
+                "two models of one make, one tuned from the other",
+                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            )
 
 
 def blended(pairs: Mapping[str, tuple[Tensor | None, Tensor]], alpha: float) -> dict[str, Tensor]:
@@ -115,12 +134,9 @@ def write(out: Path, tuned: Opening, overwrite: bool, alphas: Sequence[float]) -
             export.write_config(folder, checkpoint, torch.float32)
             export.copy_files(checkpoint.folder, folder)
         return
-    if tuned.run is None:
+    if tuned.run is None or tuned.translator is None:
         raise TypeError("a run of ours has a folder")
-    made = RunFolder.create(out, overwrite)
-    made.save_config(tuned.run.load_config())
-    for path in sorted(tuned.run.path.glob("*.json")):
-        if path.name.startswith("tokenizer"):
-            made.write_text(path.name, path.read_text("utf-8"))
-    made.save_model(dict(tuned.model.named_parameters()), {"blended": " ".join(map(str, alphas))})
-    made.save_signature({"blended": list(alphas), "tuned": tuned.name, "data": {}})
+    with RunFolder.fresh(out, overwrite) as made:
+        write_small(tuned.run, made, tuned.translator)
+        made.save_model(dict(tuned.model.named_parameters()), {"blended": " ".join(map(str, alphas))})
+        made.save_signature({"blended": list(alphas), "tuned": tuned.name, "data": {}})

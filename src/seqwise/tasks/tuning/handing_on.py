@@ -7,8 +7,10 @@ import torch
 
 from seqwise.checkpoints import adapters, export
 from seqwise.checkpoints.run import RunFolder
+from seqwise.config import to_yaml
 from seqwise.errors import ConfigError
 from seqwise.models import lora
+from seqwise.models.assemble import Translator as Translating
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings
@@ -61,7 +63,30 @@ def base_settings(place: Path) -> Train:
 def write_run(place: Path, folder: Path, translator: Translator) -> None:
     """A run of ours that was tuned, as a run like any other."""
     made, run, small = RunFolder(folder), RunFolder(place), RunFolder(place / BASE)
-    made.save_config(small.load_config())
-    translator.vocabularies.save(folder)
+    write_small(small, made, translator)
     made.save_model(dict(translator.models[0].named_parameters()))
     made.save_signature(run.load_signature())
+
+
+def write_small(small: RunFolder, made: RunFolder, translator: Translator) -> None:
+    """Settings and vocabularies of a run of ours, as its model is now.
+
+    A head that was trained whole has left the table that it shared; settings that have both share one would load the
+    head over the table.
+    """
+    settings = read_settings(small)
+    told = settings.model.embeddings.tied
+    if told in ("all", "output") and not _shares(translator.models[0]):
+        parted = replace(settings.model.embeddings, tied="source-target" if told == "all" else "none")
+        settings = replace(settings, model=replace(settings.model, embeddings=parted))
+        made.save_config(to_yaml(settings, comments=True))
+    else:
+        made.save_config(small.load_config())
+    translator.vocabularies.save(made.path)
+
+
+def _shares(model: Translating) -> bool:
+    """Whether the head is one of the tables."""
+    head = model.head.weight
+    names = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is head]
+    return len(names) > 1

@@ -4,7 +4,8 @@
     translate, summarize    source, target; a summary may have several references, of which the first is learnt
     generate                conversations, or plain texts
 
-Examples that occur twice are left out, and so is what stands in the validation or test files.
+Examples that occur twice are left out, and so is what stands in the validation or test files; of the validation
+examples those that stand in the test files.
 """
 
 import re
@@ -94,7 +95,7 @@ def read_all(settings: Tune) -> Read:
     test = read(settings, settings.test, notes) if settings.test else None
     held_out = [test] if test else []
     if settings.valid:
-        valid = read(settings, settings.valid, notes)
+        valid = _unseen(read(settings, settings.valid, notes), held_out, settings.data, notes)
         train = _kept(train, [valid, *held_out], settings.data, notes)
     else:
         train = _kept(train, held_out, settings.data, notes)
@@ -102,6 +103,7 @@ def read_all(settings: Tune) -> Read:
         if settings.split.by_time:
             train = _kept(train, [valid], settings.data, notes)
         notes.append(f"valid: {len(valid):,} examples held out, {len(train):,} are left to train on")
+        notes += _unvalidated(train, valid)
     notes.append(f"train: {len(train):,} examples; valid: {len(valid):,}" + (f"; test: {len(test):,}" if test else ""))
     replay = read(settings, settings.guard.replay, notes) if settings.guard.replay else None
     if replay is not None:
@@ -202,9 +204,38 @@ def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
     return items.select(kept), items.select(held)
 
 
+def _judged(held_out: Sequence[Items], data: TextSettings) -> set[str]:
+    """Keys of the texts that the model is judged on."""
+    return {key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+
+
+def _unseen(valid: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str]) -> Items:
+    """Without what is tested on: the weights are chosen by the others. Nothing else is filtered."""
+    judged = _judged(held_out, data)
+    kept = [i for i, text in enumerate(valid.texts) if key(text) not in judged]
+    if len(kept) == len(valid):
+        return valid
+    if not kept:
+        raise DataError(
+            f"all {len(valid):,} validation examples stand in the test files as well",
+            "others to choose weights by than those to compare models on",
+            "leaving out --valid, so that a part of --train is held out, or --test",
+            valid.places[0],
+        )
+    notes.append(f"valid: examples left out: {len(valid) - len(kept):,} that stand in the test files as well")
+    return valid.select(kept)
+
+
+def _unvalidated(train: Items, valid: Items) -> list[str]:
+    """Labels that nothing was held out of: rare ones, and those that stand in one group."""
+    lacking = sorted(set(train.wanted) - set(valid.wanted)) if train.labelled else []
+    named = ", ".join(lacking[:12]) + (", ..." if len(lacking) > 12 else "")
+    return [f"valid: no example of {named}: too few are there, or all are in one group"] if lacking else []
+
+
 def _kept(items: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str], name: str = "train") -> Items:
     """Without what occurs twice, and without what the model is judged on."""
-    judged = {key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+    judged = _judged(held_out, data)
     seen: set[tuple[str, str]] = set()
     kept: list[int] = []
     reasons = dict.fromkeys(("empty", "too long", "of unlike length", "duplicate", "also judged on"), 0)

@@ -21,7 +21,7 @@ from torch import nn
 from seqwise.data.batch import Rows
 from seqwise.data.conversations import exchange
 from seqwise.data.examples import Examples
-from seqwise.data.masking import Masks, mask
+from seqwise.data.masking import Masked, Masks, mask
 from seqwise.decoding import Generation
 from seqwise.decoding.reading import read_all
 from seqwise.errors import ConfigError
@@ -89,6 +89,11 @@ def layout(opened: Opened, settings: Tune) -> str:
     """What a text becomes before a decoder is asked."""
     usual = "{text}" if opened.words.template else PROMPTS[settings.task]
     return settings.writing.prompt or usual
+
+
+def learnt(masks: Masks) -> list[Masked]:
+    """Those in which something is foreseen: one token alone has nothing before it."""
+    return [one for one in masks.examples if len(one.ids) > 1]
 
 
 def shortened(rows: list[list[int]], most: int | None, opened: Opened) -> list[list[int]]:
@@ -161,7 +166,7 @@ class Writing:
         self.settings = settings
         limit = min(base.opened.readable, settings.examples.longest or 2**31)
         self.longest = None if limit >= 2**31 else limit
-        self.made = settings.generation or _quick(generation(base.opened.checkpoint), settings)
+        self.made = _steady(generation(base.opened.checkpoint), settings)
         self.prompt = layout(base.opened, settings)
         self._masked: dict[int, tuple[Items, Masks]] = {}  # each part is asked for several times
 
@@ -192,7 +197,7 @@ class Writing:
 
     def rows(self, masks: Masks) -> Examples:
         """The same of examples that are masked already."""
-        rows = [one for one in masks.examples if len(one.ids) > 1]
+        rows = learnt(masks)
         inputs = Rows.of([one.ids[:-1] for one in rows])
         targets = Rows.of([one.ids[1:] for one in rows])
         trained = Rows.of([[int(learned) for learned in one.trained[1:]] for one in rows])
@@ -212,7 +217,7 @@ class Writing:
             return texts_answered(self.task, outputs, items, time.perf_counter() - began)
         masks = self.masked(items)
         of_examples = item_losses(self.objective(0.0), self.rows(masks), self.opened.device)
-        losses, tokens = by_item([one.item for one in masks.examples if len(one.ids) > 1], *of_examples, len(items))
+        losses, tokens = by_item([one.item for one in learnt(masks)], *of_examples, len(items))
         loss = sum(losses) / max(1, sum(tokens))
         scores = {"loss": loss, "perplexity": math.exp(min(loss, 700.0))}
         return Answers((), scores, tuple(losses), tuple(tokens), None, time.perf_counter() - began)
@@ -229,7 +234,7 @@ class Rewriting:
         self.settings = settings
         writing = settings.writing
         self.rewriter = Rewriter(base.opened, writing.source_language, writing.target_language, settings.examples.cut)
-        self.made = settings.generation or _quick(self.rewriter.settings, settings)
+        self.made = _steady(self.rewriter.settings, settings)
 
     @property
     def model(self) -> nn.Module:
@@ -276,7 +281,7 @@ class Translating:
     def __init__(self, base: OwnBase, settings: Tune) -> None:
         self.task = settings.task
         self.base = base
-        self.made = settings.generation or _quick(base.settings.generation, settings)
+        self.made = _steady(base.settings.generation, settings)
 
     @property
     def model(self) -> nn.Module:
@@ -309,6 +314,8 @@ class Translating:
         return texts_answered(self.task, outputs, items, time.perf_counter() - began)
 
 
-def _quick(made: Generation, settings: Tune) -> Generation:
-    """One output of each text, by few beams, for looks are many; and the same one each time, without sampling."""
-    return replace(made, beams=settings.evaluation.beams, best=1, temperature=0.0)
+def _steady(usual: Generation, settings: Tune) -> Generation:
+    """One output of each text, and the same one each time, without sampling: as the run says, or as usual by few beams,
+    for looks are many."""
+    made = settings.generation or replace(usual, beams=settings.evaluation.beams)
+    return replace(made, best=1, temperature=0.0)

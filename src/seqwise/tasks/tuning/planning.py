@@ -90,7 +90,9 @@ def measured(settings: Tune, say: starting.Say) -> Data:
     batches = probing.works(loader)
     works = plan.steps_of(batches, settings.training.accumulate)
     real, positions = _filled(loader, len(batches))
-    epochs = (steps or 0) * settings.training.accumulate / loader.batches_in_epoch(0)
+    taken = (steps or 0) * settings.training.accumulate
+    if settings.training.epochs:
+        taken = min(taken, loader.batches(settings.training.epochs))  # the last update may reach beyond them
     train = material.train
     learnt = len(train.targets.flat) if train.trained is None else int(train.trained.flat.sum())
     tokens = len(train.inputs.flat) + (0 if train.aligned or train.labelled else len(train.targets.flat))
@@ -99,7 +101,7 @@ def measured(settings: Tune, say: starting.Say) -> Data:
         tokens=tokens,
         learnt=learnt,
         steps=steps,
-        looks=plan.looks(steps or 0, round(epochs, 6), settings.evaluation),
+        looks=plan.looks(steps or 0, _passes(loader, taken), settings.evaluation),
         padding=1 - real / max(1, positions),
         cut=_cut(base, settings, found.train),
         longest=_longest(train, batches, settings),
@@ -108,6 +110,14 @@ def measured(settings: Tune, say: starting.Say) -> Data:
         gain=size_of(Part(part, judged.texts, judged.wanted, judged.places, settings.task == "classify")).told,
         checks=checks,
     )
+
+
+def _passes(loader: Batches, batches: int) -> float:
+    """Over the data, by so many batches: epochs need not have the same number."""
+    epoch = 0
+    while batches >= (size := loader.batches_in_epoch(epoch)):
+        batches, epoch = batches - size, epoch + 1
+    return epoch + batches / size
 
 
 def _filled(loader: Batches, batches: int) -> tuple[int, int]:

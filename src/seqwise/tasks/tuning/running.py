@@ -18,8 +18,8 @@ from seqwise.models.lora import selected
 from seqwise.tasks.pretrained import quick
 from seqwise.tasks.tuning.answers import mean_loss
 from seqwise.tasks.tuning.bases import Base, OwnBase
-from seqwise.tasks.tuning.items import Read
-from seqwise.tasks.tuning.jobs import Job, job_for
+from seqwise.tasks.tuning.items import Items, Read
+from seqwise.tasks.tuning.jobs import Job, Writing, job_for, learnt
 from seqwise.tasks.tuning.settings import LABEL_RATE, OWN_RATES, RATES, Tune
 from seqwise.training import distributed, moving
 from seqwise.training.events import Noted, Sample
@@ -42,13 +42,23 @@ class Material:
     valid: Examples
     replay: Examples | None
     packed: bool
+    places: tuple[str, ...]
+    """Where each example that is learnt stands; those of the replay behind the others."""
 
 
 def encode(job: Job, read: Read, settings: Tune) -> Material:
     """All parts that are trained and looked at."""
     replay = None if read.replay is None else job.examples(read.replay)
     packed = settings.examples.packed and job.packs
-    return Material(read, job.examples(read.train), job.examples(read.valid), replay, packed)
+    places = (*_places(job, read.train), *(_places(job, read.replay) if read.replay else ()))
+    return Material(read, job.examples(read.train), job.examples(read.valid), replay, packed, places)
+
+
+def _places(job: Job, items: Items) -> tuple[str, ...]:
+    """Of each example: an item may give several, or none."""
+    if not isinstance(job, Writing):
+        return items.places
+    return tuple(items.places[one.item] for one in learnt(job.masked(items)))
 
 
 class Looker:
@@ -234,8 +244,7 @@ def _apart(job: Job, base: Base, settings: Tune, group: distributed.Group) -> Jo
 
 def _named(material: Material) -> Callable[[int], str]:
     """Where an item of a batch stands; those of the replay come behind the others."""
-    read = material.read
-    places = (*read.train.places, *(read.replay.places if read.replay else ()))
+    places = material.places
     return lambda item: places[item] if item < len(places) else f"example {item + 1}"
 
 

@@ -92,13 +92,12 @@ def write_base(
 ) -> None:
     """The facts of the base and its small files."""
     own = isinstance(base, OwnBase)
-    place = Path(settings.base)
     complete = settings.method == "full" and all(weight.requires_grad for weight in base.model.parameters())
     folder.write_json(
         FACTS,
         {
             "kind": "own" if own else "pretrained",
-            "place": str(place.absolute()) if place.exists() else settings.base,
+            "place": _whereabouts(settings.base),
             "revision": settings.revision,
             "hashes": dict(hashes),
             "labels": list(labels),
@@ -115,6 +114,12 @@ def write_base(
     checkpoint = base.opened.checkpoint
     export.write_config(small, checkpoint, checkpoint.dtype)
     export.copy_files(checkpoint.folder, small)
+
+
+def _whereabouts(base: str) -> str:
+    """Its folder, wherever the next command is given; or its name on the hub."""
+    place = Path(base)
+    return str(place.absolute()) if place.exists() else base
 
 
 def read_facts(folder: RunFolder) -> Facts:
@@ -281,4 +286,5 @@ def write_adapter(folder: RunFolder, base: PretrainedBase, settings: Tune, weigh
     """The adapter in PEFT's layout, beside our own file."""
     place = folder.path / ADAPTER
     make_folder(place)
-    adapters.save(place, base.opened.model, base.opened.checkpoint, base=settings.base, weights=weights)
+    named = _whereabouts(settings.base)
+    adapters.save(place, base.opened.model, base.opened.checkpoint, base=named, weights=weights)
