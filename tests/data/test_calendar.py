@@ -60,3 +60,15 @@ def test_each_column_has_a_name_and_none_is_out_of_proportion():
 )
 def test_features_fit_the_frequency(name, features):
     assert fitting(Frequency.read(name)) == features
+
+
+@pytest.mark.parametrize(("days", "features"), [
+    (2, ()),
+    (3, ("hour",)),
+    (21, ("hour", "weekday")),
+    (1094, ("hour", "weekday")),
+    (1095, ("hour", "weekday", "week")),
+])  # fmt: skip
+def test_what_does_not_come_round_is_no_season(days, features):
+    """A table of two years tells a model nothing of years, only which day each day is."""
+    assert fitting(Frequency("hour"), np.timedelta64(days, "D")) == features

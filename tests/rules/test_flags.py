@@ -13,7 +13,13 @@ from seqwise.tasks import Train
 from seqwise.tasks.tuning import Tune
 
 ROOM = "tasks/tuning"
-ASKED_BY = {"blending": "blend", "trading": "blend", "adapting": "predict", "judging": "evaluate", "handing_on": "export"}
+ASKED_BY = {
+    "blending": "blend",
+    "trading": "blend",
+    "adapting": "predict",
+    "judging": "evaluate",
+    "handing_on": "export",
+}
 """Whose flags a file speaks of, where it is not `seqwise tune` itself."""
 FLAG = re.compile(r"(?<![\w-])--([a-z][a-z0-9-]*(?:\.[a-z0-9-]+)*)(?![\w.\x00-]*\x00)")
 VERB = re.compile(r"seqwise (\w+)")

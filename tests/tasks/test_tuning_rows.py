@@ -1,5 +1,7 @@
 """Rows of the user's files that a tuning run cannot use, and where the others go."""
 
+import re
+
 import pytest
 import transformers
 import tunable
@@ -7,7 +9,7 @@ from folders import save
 from tokenizers import Tokenizer, models
 
 from seqwise.errors import DataError
-from seqwise.tasks.tuning import starting
+from seqwise.tasks.tuning import jobs, starting
 from seqwise.tasks.tuning.items import read_all
 
 
@@ -51,3 +53,19 @@ def test_a_label_of_one_group_stays_to_be_learnt_and_that_none_validates_it_is_t
         assert "rare" not in read.valid.wanted
         assert any("valid: no example of rare" in note for note in read.notes)
         assert not set(read.train.groups) & set(read.valid.groups)
+
+
+def test_texts_beyond_the_positions_of_a_run_are_named_and_the_mend_leaves_them_out(tmp_path, monkeypatch):
+    base = tunable.own(tmp_path, steps=2)
+    monkeypatch.setattr(jobs, "longest_output", lambda _: 4)
+    rows = ["one\tun", "two three\tdeux trois", "one two three four\tun deux trois quatre", "four one\tquatre un",
+            "three two one four five\ttrois deux un quatre cinq", "five\tcinq"]  # fmt: skip
+    (tmp_path / "train.tsv").write_text("source\ttarget\n" + "\n".join(rows) + "\n")
+    (tmp_path / "valid.tsv").write_text("source\ttarget\nsix\tsix\n")
+    files = {part: (str(tmp_path / f"{part}.tsv"),) for part in ("train", "valid")}
+    given = tunable.settings(base, tmp_path, task="translate", **files)
+    with pytest.raises(DataError, match=r"train.tsv:4: a text of 5 tokens, one of 2 .*at most 4") as caught:
+        starting.gather(given, None, lambda _: None)
+    (most,) = re.findall(r"--data\.max-length (\d+)", caught.value.faults[0].mend)
+    start = starting.gather(tunable.changed(given, data={"max_length": int(most)}), None, lambda _: None)
+    assert start.material.read.train.texts == ("one", "two three", "four one", "five")

@@ -145,7 +145,7 @@ def test_one_weight_cannot_lie_between_two(place, tmp_path):
     other = blending.open_for_blending(str(place / "transformer"))
     other.model.head.weight = torch.nn.Parameter(other.model.head.weight.detach() + 1)
     assert blending.both(one, other)
-    with pytest.raises(ConfigError, match="are one weight in .* and two in "):
+    with pytest.raises(ConfigError, match=r"are one weight in .* and two in "):
         blending.both(other, one)
 
 

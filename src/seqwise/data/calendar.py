@@ -28,6 +28,9 @@ from seqwise.data.frequency import DAY, Frequency
 
 Feature = Literal["minute", "hour", "weekday", "business", "day", "month", "week", "quarter", "year"]
 FEATURES: tuple[Feature, ...] = get_args(Feature)
+ROUNDS = 3
+_DAYS: dict[Feature, float] = {"minute": 1 / 24, "hour": 1, "weekday": 7, "business": 7, "day": 31}
+"""How long a round is; of the others a year."""
 
 # T times, K columns of features
 
@@ -59,16 +62,25 @@ def columns(times: Shaped[np.ndarray, "T"], features: Sequence[Feature]) -> Floa
     return np.concatenate([np.zeros((len(times), 0)), *parts], axis=1)  # (T, K)
 
 
-def fitting(frequency: Frequency) -> tuple[Feature, ...]:
-    """The features that can differ between rows of this frequency and come round within a usual series."""
+def fitting(frequency: Frequency, passed: np.timedelta64 | None = None) -> tuple[Feature, ...]:
+    """The features that can differ between rows of this frequency and come round often enough to be learnt.
+
+    passed   from the first time to the last: what comes round less than `ROUNDS` times in it is left out, since to a
+             model it is no season but a name for each time
+    """
     if frequency.unit in ("month", "month end"):
-        return ("month",) if frequency.count < 12 else ()
-    if frequency.unit == "week":
-        return ("week",)
-    if frequency.unit in ("day", "business day", "session"):
-        return ("weekday", "week")
-    size = (frequency.next(np.datetime64(0, "us"), 1)[0] - np.datetime64(0, "us")).astype(np.int64)
-    return ("hour", "weekday", "week") if size < DAY else ("weekday", "week")
+        found: tuple[Feature, ...] = ("month",) if frequency.count < 12 else ()
+    elif frequency.unit == "week":
+        found = ("week",)
+    elif frequency.unit in ("day", "business day", "session"):
+        found = ("weekday", "week")
+    else:
+        size = (frequency.next(np.datetime64(0, "us"), 1)[0] - np.datetime64(0, "us")).astype(np.int64)
+        found = ("hour", "weekday", "week") if size < DAY else ("weekday", "week")
+    if passed is None:
+        return found
+    days = passed / np.timedelta64(1, "D")
+    return tuple(feature for feature in found if days >= ROUNDS * _DAYS.get(feature, 365))
 
 
 def _turned(times: Shaped[np.ndarray, "T"], feature: Feature) -> Float[np.ndarray, "T"]:

@@ -54,7 +54,7 @@ def read_series(
     _must_have(table, asked, time)
     runs, more = _runs(table, asked, time)
     frequency, told = _frequency(runs, asked, table)
-    series = _Mended(table, asked, frequency)
+    series = _Mended(table, asked, frequency, runs)
     pieces = [piece for run in runs for piece in series.pieces(run)]
     if learning:
         notes = (*notes, *_changing(pieces, asked, table))
@@ -87,10 +87,12 @@ class _Asked:
 class _Mended:
     """Runs as series, with a memory of what was mended."""
 
-    def __init__(self, table: Table, asked: _Asked, frequency: Frequency) -> None:
+    def __init__(self, table: Table, asked: _Asked, frequency: Frequency, runs: Sequence[Run]) -> None:
         self.table, self.asked, self.frequency = table, asked, frequency
         chosen = asked.settings.calendar
-        self.features = calendar.fitting(frequency) if chosen is None else chosen
+        ends = [(run.times.min(), run.times.max()) for run in runs if len(run)]
+        passed = max((last - first for first, last in ends), default=np.timedelta64(0, "us"))
+        self.features = calendar.fitting(frequency, passed) if chosen is None else chosen
         self.told: list[Told] = []
         self.later = 0
 

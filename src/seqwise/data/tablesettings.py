@@ -50,7 +50,7 @@ class TableSettings:
     """Columns that are seen beside the target and not known in advance, such as the weather."""
     calendar: tuple[Feature, ...] | None = None
     """What is made of the time: minute, hour, weekday, business, day, month, week, quarter as sine and cosine, year as
-    a number. By default what fits the frequency; an empty list for none."""
+    a number. By default what fits the frequency and comes round three times; an empty list for none."""
 
     def faults(self) -> Iterator[Fault]:
         """What contradicts itself."""

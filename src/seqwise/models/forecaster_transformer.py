@@ -46,9 +46,10 @@ class TransformerForecaster:
     """On vectors and on each part before it is added. Rounded to the nearest 1/256 on CPU."""
     segment: Annotated[int, Range(1)] = 1
     """Steps that are read, and answered, as one vector; 1 is step by step. 8 to 24 is usual for a past of hundreds."""
-    instance: Instance = "mean"
-    """Each window from a centre of its own, its mean or its last value, or standardized (Kim et al. 2022), which is for
-    swings that grow with the level. off: as the series was standardized."""
+    instance: Instance = "auto"
+    """Each window from a centre of its own (Kim et al. 2022): its mean; its last value, for what wanders without coming
+    back; or standard, its mean in its standard deviations, for swings that grow with the level. off: as the series was
+    standardized. auto: the last value for business days and sessions, as prices have them, else the mean."""
     channels: Literal["together", "apart"] = "apart"
     """Whether targets are one sequence of vectors, or each a sequence of its own with the weights shared by all, which
     learns more from less (Nie et al. 2023, section 4.3)."""

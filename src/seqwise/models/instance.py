@@ -16,9 +16,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-Instance = Literal["off", "mean", "last", "standard"]
+Instance = Literal["auto", "off", "mean", "last", "standard"]
 """What each window of a target is told by: nothing of its own, distances from its mean, distances from its last value,
-or distances from its mean in its standard deviations."""
+or distances from its mean in its standard deviations. auto is for the task to settle; here it is the mean."""
 
 Start = Literal["level", "season"]
 """What a forecast is a distance from."""
@@ -47,7 +47,7 @@ class Frame:
             variance, mean = torch.var_mean(y, 1, correction=0, keepdim=True)  # (B, 1, C)
             if kind == "standard":
                 return cls(mean, (variance + LEAST**2).sqrt())
-            return cls(mean if kind == "mean" else y[:, -1:], torch.ones_like(mean))
+            return cls(y[:, -1:] if kind == "last" else mean, torch.ones_like(mean))
 
     def inside(self, y: Float[Tensor, "B T C"]) -> Float[Tensor, "B T C"]:
         """In the units of the window."""

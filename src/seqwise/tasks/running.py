@@ -14,6 +14,7 @@ from seqwise.errors import CheckpointError
 from seqwise.models import assemble
 from seqwise.tasks.preparation import empty, fresh_model, hashes, prepare
 from seqwise.tasks.prepared import Prepared
+from seqwise.tasks.restoring import restored
 from seqwise.tasks.settings import Train
 from seqwise.training import distributed
 from seqwise.training.loop import Setting
@@ -78,7 +79,7 @@ def begin(
     if group.first and not settings.resume:
         _write_down(settings, folder, prepared, material.parameters)
     state, objective = _state(settings, prepared, material.model.to(where), where, group)
-    notes = [_restored(state, folder, group)] if settings.resume else []
+    notes = [restored(state, folder, group)] if settings.resume else []
     if oversized := getattr(state.loader, "oversized", 0):
         longer = f"{oversized:,} {UNITS[settings.task]} are longer than --training.batch-tokens"
         notes.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")
@@ -121,13 +122,3 @@ def _state(
         objective = distributed.replicate(objective, group)
     optimizer = adamw(zip(weights.names, weights.master, strict=True), settings.optimizer)
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
-
-
-def _restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:
-    saved = folder.load_state()
-    if saved is None:
-        return "resume: nothing was saved yet, beginning at step 0"
-    state.restore(saved.tensors, saved.facts)
-    if group.first:
-        folder.restore_best()
-    return f"resume: from step {saved.step}" + (f" ({saved.note})" if saved.note else "")

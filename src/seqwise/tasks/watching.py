@@ -18,7 +18,6 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from seqwise.data.batch import Batch, Rows
 from seqwise.data.examples import Examples, ordered
@@ -27,7 +26,7 @@ from seqwise.metrics.rouge import looks_foreign, rouge
 from seqwise.metrics.text import bleu, chrf
 from seqwise.training.events import Sample
 from seqwise.training.loop import Look
-from seqwise.training.objectives import NextTokenObjective
+from seqwise.training.objectives import NextTokenObjective, label_loss
 
 SHOWN = 3  # samples of a look
 PART = 1000  # training items that are scored at each look, at most
@@ -80,7 +79,7 @@ class LabelWatcher:
         for batch in ordered(examples, self.batch_tokens):
             scores = self.model(batch.inputs.to(device), batch.lengths.to(device)).float()  # (D, L)
             wanted = batch.targets[:, 0].to(device)  # (D,)
-            total += float(functional.cross_entropy(scores, wanted, reduction="sum"))
+            total += float(label_loss(scores, wanted, "sum"))
             count += len(wanted)
             likeliest = scores.argmax(1).tolist()
             for item, label, answer in zip(batch.items.tolist(), wanted.tolist(), likeliest, strict=True):
@@ -194,7 +193,7 @@ def mean_loss(objective: nn.Module, batches: Iterable[Batch], device: torch.devi
     for batch in batches:
         total += float(objective(*(tensor.to(device) for tensor in batch.tensors())))
         count += float(batch.weights.sum())
-    return total / count
+    return total / max(1.0, count)
 
 
 def beside(loss: float, train_loss: float | None) -> dict[str, float]:

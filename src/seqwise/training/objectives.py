@@ -12,6 +12,7 @@ however they are cut, add up to one. Left out: what a batch is made of, and the 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -106,6 +107,16 @@ class NextTokenObjective(_Tokens):
         return hidden
 
 
+def label_loss(
+    scores: Float[Tensor, "N L"],
+    labels: Int[Tensor, "N"],
+    reduction: Literal["none", "sum"] = "none",
+    smoothing: float = 0.0,
+) -> Float[Tensor, "*N"]:
+    """Nats of each label, or of all: one loss, whoever learns by it or is judged by it."""
+    return functional.cross_entropy(scores, labels, reduction=reduction, label_smoothing=smoothing)
+
+
 class LabelObjective(Learning):
     """Of a model whose head judges the text, or each of its tokens."""
 
@@ -122,7 +133,7 @@ class LabelObjective(Learning):
     ) -> Float[Tensor, ""]:
         """In fp32, whatever the model computes in."""
         scores = thought.flatten(0, -2).float()  # (N, L)
-        losses = functional.cross_entropy(scores, targets.flatten(), reduction="none", label_smoothing=self.smoothing)
+        losses = label_loss(scores, targets.flatten(), smoothing=self.smoothing)
         return (losses * weights.flatten()).sum()
 
     def scores(self, model: nn.Module, thought: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:

@@ -82,7 +82,7 @@ def range_test(state: TrainingState, setting: Setting, settings: RangeSettings) 
     """
     if settings.highest <= settings.lowest:
         given = f"rates from {settings.lowest:g} to {settings.highest:g}"
-        raise ConfigError(given, "a highest rate above the lowest", f"--range.highest {settings.lowest * 1e6:g}")
+        raise ConfigError(given, "a highest rate above the lowest", f"a highest rate of {settings.lowest * 1e6:g}")
     tensors = {name: tensor.clone() for name, tensor in state.tensors().items()}
     facts = deepcopy(state.facts())
     setting.objective.train()

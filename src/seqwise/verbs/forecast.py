@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.table import Table
 
 from seqwise import device
-from seqwise.checkpoints.run import JOURNAL, RunFolder
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import check
+from seqwise.tasks.following import readers
 from seqwise.tasks.forecasting.preparation import gather
 from seqwise.tasks.forecasting.running import begin, close
 from seqwise.tasks.forecasting.settings import Forecast
 from seqwise.tasks.forecasting.stored import must_go_on
 from seqwise.training import distributed
-from seqwise.training.console import Console as Progress
 from seqwise.training.events import Finished
-from seqwise.training.journal import Journal, Reader, TensorBoard, follow
+from seqwise.training.journal import follow
 from seqwise.training.loop import fit
 from seqwise.training.stopping import asked_to_stop
 
@@ -75,6 +75,7 @@ def forecast(settings: Forecast) -> Forecaster:
         group = stack.enter_context(distributed.group(where))
         folder = _folder(settings)
         material = gather(settings)
+        settings = material.settings
         windows = f"{len(material.train):,} windows to learn from, {len(material.valid):,} to look at"
         console = Console(stderr=True, quiet=not group.first, highlight=False)
         for note in (*material.notes, windows):
@@ -90,8 +91,9 @@ def forecast(settings: Forecast) -> Forecaster:
         for note in run.notes:
             console.print(note, markup=False)
         group.wait()
-        readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
-        finished = follow(fit(run.state, run.setting), readers)
+        told = folder, console, run.state.progress.step, "values"
+        following = readers(settings.training, *told) if group.first else []
+        finished = follow(fit(run.state, run.setting), following)
         done = bool(finished.best) and group.first
         notes = close(settings, material, folder, run.model) if done else ()
         seconds = time.monotonic() - clock
@@ -105,12 +107,3 @@ def _folder(settings: Forecast) -> RunFolder:
     folder = RunFolder.open(settings.out)
     must_go_on(settings, folder)
     return folder
-
-
-def _readers(settings: Forecast, folder: RunFolder, console: Console, step: int) -> list[Reader]:
-    """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
-    limit = settings.training.time_limit or None
-    found: list[Reader] = [Journal(folder.path / JOURNAL, step), Progress(console, limit, counted="values")]
-    if settings.training.tensorboard:
-        found.append(TensorBoard(folder.path / "tensorboard", step))
-    return found

@@ -83,8 +83,7 @@ def predict(
     what comes after its last row: mean, sd and the bands of 68, 95 and 99.7 %, in the units of the table.
 
     Args:
-        model: A run folder, a folder with config.json, or owner/name on the hub; or an adapter in PEFT's layout that
-            names its base.
+        model: A run folder, a folder with config.json, owner/name on the hub, or an adapter in PEFT's layout.
         text: One sentence or prompt; two texts with a tab between them for models that compare two.
         input: A text file, a sentence a line; `.gz` is read too. Of a forecaster a table like that of training.
         output: Where the results go, written when all are there; standard output unless given. Of a forecaster .csv,

@@ -8,15 +8,15 @@ from rich.console import Console
 from rich.table import Table
 
 from seqwise import device
-from seqwise.checkpoints.run import JOURNAL, RunFolder
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import check
+from seqwise.tasks.following import counted, readers
 from seqwise.tasks.running import begin, gather
 from seqwise.tasks.settings import Train, fitted
 from seqwise.tasks.stored import read_settings, same_data, same_run
 from seqwise.training import distributed
-from seqwise.training.console import Console as Progress
 from seqwise.training.events import Finished
-from seqwise.training.journal import Journal, Reader, TensorBoard, follow
+from seqwise.training.journal import follow
 from seqwise.training.loop import fit
 from seqwise.training.stopping import asked_to_stop
 
@@ -84,8 +84,9 @@ def train(settings: Train) -> Trained:
         for note in run.notes:
             console.print(note, markup=False)
         group.wait()
-        readers = _readers(settings, folder, console, run.state.progress.step) if group.first else []
-        finished = follow(fit(run.state, run.setting), readers)
+        told = folder, console, run.state.progress.step, counted(settings.task)
+        following = readers(settings.training, *told) if group.first else []
+        finished = follow(fit(run.state, run.setting), following)
     return Trained(settings.out, material.parameters, finished, time.monotonic() - clock)
 
 
@@ -97,15 +98,3 @@ def _folder(settings: Train) -> RunFolder:
     same_run(settings, read_settings(folder))
     same_data(settings, folder)
     return folder
-
-
-def _readers(settings: Train, folder: RunFolder, console: Console, step: int) -> list[Reader]:
-    """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
-    limit = settings.training.time_limit or None
-    found: list[Reader] = [
-        Journal(folder.path / JOURNAL, step),
-        Progress(console, limit, counted="labels" if settings.task == "classify" else "tokens"),
-    ]
-    if settings.training.tensorboard:
-        found.append(TensorBoard(folder.path / "tensorboard", step))
-    return found

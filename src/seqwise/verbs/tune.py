@@ -11,18 +11,19 @@ from rich.text import Text
 
 from seqwise import device
 from seqwise.checkpoints.provenance import signature
-from seqwise.checkpoints.run import JOURNAL, RunFolder
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import check, to_yaml
+from seqwise.tasks.following import counted, readers
 from seqwise.tasks.preparation import hashes
+from seqwise.tasks.restoring import restored
 from seqwise.tasks.tuning import Tune, ending, running, starting, stored
 from seqwise.tasks.tuning.bases import fingerprint
 from seqwise.tasks.tuning.foreseeing import Foresight
 from seqwise.tasks.tuning.outcome import Outcome
 from seqwise.training import distributed
-from seqwise.training.console import Console as Progress
 from seqwise.training.console import printable
 from seqwise.training.events import Finished
-from seqwise.training.journal import Journal, Reader, TensorBoard, follow
+from seqwise.training.journal import Reader, follow
 from seqwise.training.loop import fit
 from seqwise.training.ranging import RangeSettings, RangeTest, range_test
 from seqwise.training.stopping import asked_to_stop
@@ -115,17 +116,18 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
         group.wait()
         stopped = stack.enter_context(asked_to_stop())  # from here on Ctrl-C saves; before, there is nothing to save
         run = running.begin(settings, start.base, start.job, start.material, folder, group, stopped, clock)
-        notes = [*run.notes, ending.restored(run.state, folder, group)] if settings.resume else run.notes
+        notes = [*run.notes, restored(run.state, folder, group)] if settings.resume else run.notes
         for note in notes:
             say(note)
         group.wait()
-        setting, readers = run.setting, list[Reader]()
+        setting, following = run.setting, list[Reader]()
         if group.first:
             setting = ending.bounded(settings, setting, start, folder, clock, say)
             foresight = Foresight(run.state.loader, settings.training.accumulate, run.state.progress.step, where)
             setting = foresight.watched(setting)
-            readers = [foresight, *_readers(settings, folder, console, run.state.progress.step)]
-        finished = follow(fit(run.state, setting), readers)
+            told = folder, console, run.state.progress.step, counted(settings.task)
+            following = [foresight, *readers(settings.training, *told)]
+        finished = follow(fit(run.state, setting), following)
         outcome = None
         if group.first and finished.reason != "signal":
             outcome = ending.end(settings, start, run.looking, folder)
@@ -161,15 +163,3 @@ def _make(settings: Tune, folder: RunFolder, start: starting.Start, stack: ExitS
     files = [*settings.train, *settings.valid, *settings.test, *settings.guard.replay]
     folder.save_signature(signature(settings.training.seed, hashes(files)))
     ending.keep_before(folder, answers)
-
-
-def _readers(settings: Tune, folder: RunFolder, console: Console, step: int) -> list[Reader]:
-    """Who follows the run: the journal, the terminal, and TensorBoard where it is asked for."""
-    limit = settings.training.time_limit or None
-    found: list[Reader] = [
-        Journal(folder.path / JOURNAL, step),
-        Progress(console, limit, counted="labels" if settings.task == "classify" else "tokens"),
-    ]
-    if settings.training.tensorboard:
-        found.append(TensorBoard(folder.path / "tensorboard", step))
-    return found

@@ -40,7 +40,8 @@ class Outlook:
 def read_table(stored: Stored, paths: Sequence[str]) -> SeriesTable:
     """A table read as those of training were, with the same columns and frequency; without paths, those of training."""
     settings, targets = stored.settings, stored.columns.targets
-    told = replace(settings.data, frequency=settings.data.frequency or stored.columns.frequency)
+    columns = stored.columns
+    told = replace(settings.data, frequency=settings.data.frequency or columns.frequency, calendar=columns.calendar)
     table = read_series(tuple(paths) or settings.train, targets, told, settings.mend, learning=False)
     stored.must_fit(table)
     return table

@@ -1,18 +1,20 @@
 """From tables to what a forecaster is trained on: read, split by time, scaled by the training part, in windows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import torch
 
+from seqwise.data.calendar import Feature
 from seqwise.data.series import Cut, SeriesTable, Span, Split, shown_time
 from seqwise.data.table import read_series
 from seqwise.data.timewindows import Windows
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.forecaster import Forecaster
+from seqwise.models.instance import Instance
 from seqwise.tasks.forecasting import rivals
 from seqwise.tasks.forecasting.scaling import Scales
 from seqwise.tasks.forecasting.settings import Forecast
@@ -27,6 +29,8 @@ class Columns:
     targets: tuple[str, ...]
     observed: tuple[str, ...]
     known: tuple[str, ...]
+    calendar: tuple[Feature, ...]
+    """What was made of the time."""
     names: tuple[str, ...]
     """Of the series, in the order of their vectors."""
     frequency: str
@@ -46,7 +50,7 @@ class Columns:
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> "Columns":
         """The inverse."""
-        lists = {name: tuple(told[name]) for name in ("targets", "observed", "known", "names")}
+        lists = {name: tuple(told[name]) for name in ("targets", "observed", "known", "calendar", "names")}
         return cls(**{**told, **lists})
 
 
@@ -86,6 +90,7 @@ class Material:
             table.targets,
             table.observed,
             table.known,
+            table.calendar,
             table.names,
             table.frequency.name,
             season(self.settings, table),
@@ -117,11 +122,20 @@ def season(settings: Forecast, table: SeriesTable) -> int:
 def gather(settings: Forecast) -> Material:
     """Read, split, scale. Writes nothing."""
     table = read_series(settings.train, settings.target, settings.data, settings.mend)
+    settings = settled(settings, table)
     split = split_of(table, settings)
     scales = Scales.fit(table, split.train, settings.scale, settings.mend.constant)
     lookback = settings.lookback or _lookback(settings, table, split.train)
     notes = (*table.notes, *_told(table, split, settings, lookback))
     return Material(settings, table, split, scales, scales.apply(table), lookback, notes)
+
+
+def settled(settings: Forecast, table: SeriesTable) -> Forecast:
+    """With what the table decides in place of "auto"."""
+    if settings.model.instance != "auto":
+        return settings
+    instance: Instance = "last" if table.frequency.unit in ("session", "business day") else "mean"
+    return replace(settings, model=replace(settings.model, instance=instance))
 
 
 def split_of(table: SeriesTable, settings: Forecast) -> Split:

@@ -18,6 +18,7 @@ from seqwise.tasks.forecasting.preparation import Material, build
 from seqwise.tasks.forecasting.settings import Forecast
 from seqwise.tasks.forecasting.stored import CALIBRATION, RIVALS, SCALES, SERIES
 from seqwise.tasks.forecasting.watching import ForecastWatcher
+from seqwise.tasks.restoring import restored
 from seqwise.training import distributed
 from seqwise.training.forecasting import ForecastObjective
 from seqwise.training.loop import Setting
@@ -53,7 +54,7 @@ def begin(
     if group.first and not settings.resume:
         _write_down(settings, material, folder, parameters)
     state, objective = _state(settings, material, model.to(where), where, group)
-    notes = [_restored(state, folder, group)] if settings.resume else []
+    notes = [restored(state, folder, group)] if settings.resume else []
     dtype = device.precision(settings.training.precision, where)
     twin = build(settings, material.columns).to(where, dtype)
     watch = ForecastWatcher(twin, material.valid, settings.loss)
@@ -115,13 +116,3 @@ def _state(
         objective = distributed.replicate(objective, group)
     optimizer = adamw(zip(weights.names, weights.master, strict=True), settings.optimizer)
     return TrainingState(weights, optimizer, loader, settings.evaluation.ema), objective
-
-
-def _restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:
-    saved = folder.load_state()
-    if saved is None:
-        return "resume: nothing was saved yet, beginning at step 0"
-    state.restore(saved.tensors, saved.facts)
-    if group.first:
-        folder.restore_best()
-    return f"resume: from step {saved.step}" + (f" ({saved.note})" if saved.note else "")

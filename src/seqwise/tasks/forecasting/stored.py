@@ -1,7 +1,7 @@
 """A forecaster as it lies on disk: settings, scales, columns, calibration, weights; and ready to foresee."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -88,6 +88,8 @@ def read_forecast(folder: RunFolder) -> Forecast:
 def must_go_on(given: Forecast, folder: RunFolder) -> None:
     """Refuse to resume under settings, or on files, with which it would have become another run."""
     stored = read_forecast(folder)
+    if given.model.instance == "auto":  # the table settled it
+        given = replace(given, model=replace(given.model, instance=stored.model.instance))
     free: tuple[str, ...] = FREE
     if stored.optimizer.schedule in ("inverse-sqrt", "constant"):
         free = (*FREE, "training.epochs", "training.steps")

@@ -11,7 +11,7 @@ from seqwise import device as devices
 from seqwise.checkpoints import adapter_heads, adapters, heads, hub
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.hub import Checkpoint
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data import pretrained
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.linear import instructions
@@ -111,7 +111,7 @@ def _place(folder: Path) -> Path:
             raise CheckpointError(
                 given=f"{folder} without {ADAPTER}",
                 allowed="a run of LoRA that came to its end",
-                mend=f"seqwise export {folder} --to peft, or --resume",
+                mend=f"seqwise tune {folder / CONFIG} --resume, or seqwise export {folder} --to peft",
             )
         return place
     if not adapters.is_adapter(folder):

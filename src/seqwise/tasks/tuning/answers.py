@@ -10,6 +10,7 @@ from jaxtyping import Float
 from seqwise.data.examples import Examples, ordered
 from seqwise.metrics.rouge import Words, looks_foreign, rouge_of_each
 from seqwise.metrics.text import bleu, chrf
+from seqwise.tasks import watching
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.settings import Task
 from seqwise.training.objectives import Learning
@@ -74,8 +75,4 @@ def item_losses(objective: Learning, examples: Examples, device: torch.device) -
 @torch.inference_mode()
 def mean_loss(objective: Learning, examples: Examples, batch_tokens: int, packed: bool, device: torch.device) -> float:
     """Nats per target that counts."""
-    total, counted = 0.0, 0.0
-    for batch in ordered(examples, batch_tokens, packed):
-        total += float(objective(*(t.to(device) for t in batch.tensors())))
-        counted += float(batch.weights.sum())
-    return total / max(1.0, counted)
+    return watching.mean_loss(objective, ordered(examples, batch_tokens, packed), device)

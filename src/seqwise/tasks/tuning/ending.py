@@ -18,9 +18,7 @@ from seqwise.tasks.tuning.jobs import Job
 from seqwise.tasks.tuning.outcome import BASE, TUNED, Outcome, compared, difference, from_json, to_json
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.starting import Say, Start
-from seqwise.training import distributed
 from seqwise.training.loop import RESERVE, Setting
-from seqwise.training.state import TrainingState
 
 LONGER = 4.0
 """Times as much as the base the tuned model is expected to write at most, where the references are longer than what the
@@ -36,17 +34,6 @@ def keep_before(folder: RunFolder, answers: Mapping[str, Answers]) -> None:
 def answers_before(folder: RunFolder) -> dict[str, Answers]:
     """What was written down then."""
     return from_json(folder.read_json(stored.BEFORE))
-
-
-def restored(state: TrainingState, folder: RunFolder, group: distributed.Group) -> str:
-    """Go on from what was saved last."""
-    saved = folder.load_state()
-    if saved is None:
-        return "resume: nothing was saved yet, beginning at step 0"
-    state.restore(saved.tensors, saved.facts)
-    if group.first:
-        folder.restore_best()
-    return f"resume: from step {saved.step}" + (f" ({saved.note})" if saved.note else "")
 
 
 def foreseen(settings: Tune, judged: Items, answers: Mapping[str, Answers]) -> float:

@@ -24,7 +24,7 @@ from seqwise.data.examples import Examples
 from seqwise.data.masking import Masked, Masks, mask
 from seqwise.decoding import Generation
 from seqwise.decoding.reading import read_all
-from seqwise.errors import ConfigError
+from seqwise.errors import DataError
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.models.heads import Labels
 from seqwise.tasks.pretrained import Opened, fitting, generation
@@ -35,7 +35,7 @@ from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.settings import Task, Tune
 from seqwise.tasks.writing import Manner, Rewriter, Writer
-from seqwise.training.objectives import LabelObjective, Learning, NextTokenObjective, Objective
+from seqwise.training.objectives import LabelObjective, Learning, NextTokenObjective, Objective, label_loss
 
 
 class Job(Protocol):
@@ -144,7 +144,7 @@ class Labelling:
             raise TypeError("labels need a head for them")
         logits = read_all(model, self._rows(items.texts), None)
         true = torch.tensor([self.numbers[one] for one in items.wanted])
-        losses = nn.functional.cross_entropy(logits, true, reduction="none")
+        losses = label_loss(logits, true)
         outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())
         scores = {
             "accuracy": accuracy(outputs, items.wanted).value,
@@ -292,15 +292,23 @@ class Translating:
         """Both sides with their end tokens."""
         source, target = self.base.vocabularies.source, self.base.vocabularies.target
         sides = source.encode(items.texts), target.encode(items.wanted)
-        longest = longest_output(self.base.model)
-        too_long = max(len(row) + 1 for side in sides for row in side)
-        if too_long > longest:
-            raise ConfigError(
-                f"a text of {too_long:,} tokens for {self.base.folder.path}",
-                f"at most {longest:,}, the positions of the run",
-                "leaving long texts out with --data.max-length",
-            )
+        self._must_fit(items, *sides)
         return Examples(Rows.of(sides[0], source.eos), Rows.of(sides[1], target.eos), None, source.pad, target.pad)
+
+    def _must_fit(self, items: Items, sources: list[list[int]], targets: list[list[int]]) -> None:
+        """A learned table of positions has an end: what lies behind it has no place there."""
+        most = longest_output(self.base.model)
+        sizes = [1 + max(map(len, pair)) for pair in zip(sources, targets, strict=True)]  # and the end token
+        long = [i for i, size in enumerate(sizes) if size > most]
+        if not long:
+            return
+        least = min(max(len(items.texts[i]), len(items.wanted[i])) for i in long)
+        raise DataError(
+            f"a text of {sizes[long[0]]:,} tokens, one of {len(long):,} that are too long",
+            f"at most {most:,}, the positions of {self.base.folder.path}",
+            f"leaving them out: of the training examples, --data.max-length {least - 1}, in characters, does",
+            items.places[long[0]],
+        )
 
     def objective(self, smoothing: float) -> Learning:
         """Cross-entropy of the target."""
