@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from _work import tell
+from seqwise import device
 from seqwise.data.frequency import Frequency
 from seqwise.data.series import Series, SeriesTable
 from seqwise.data.timewindows import WindowLoader, Windows
@@ -50,6 +51,7 @@ def gemm_rate(dtype: torch.dtype) -> float:
 
 def main(kind: str, steps: int) -> None:
     """Train, and tell."""
+    device.keep_memory()  # as the verb does
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[kind]
     torch.manual_seed(0)
     windows = Windows(table(), LOOKBACK, HORIZON)

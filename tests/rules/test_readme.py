@@ -81,6 +81,7 @@ def test_every_command_of_every_page_is_understood(pages, root, idle, monkeypatc
     for made in ("translator.yaml", "lstm.yaml", "runs/en-fr/config.yaml"):  # files that other commands make
         Path(made).parent.mkdir(parents=True, exist_ok=True)
         Path(made).write_text("")
+    (tmp_path / "examples").symlink_to(root / "examples")
     refused = {}
     for page in pages:
         for command in commands(page):

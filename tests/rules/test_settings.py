@@ -6,7 +6,7 @@ import typing
 
 import pytest
 
-from seqwise.config import describe, from_mapping, resolve, to_yaml
+from seqwise.config import check, describe, from_mapping, resolve, to_yaml
 from seqwise.tasks import Train
 from seqwise.tasks.tuning import Tune
 
@@ -63,4 +63,5 @@ def test_every_example_is_a_settings_file_without_fault(root):
     examples = sorted((root / "examples").glob("*.yaml"))
     assert examples
     for example in examples:
-        resolve(Train, example, ())
+        given = resolve(Tune if example.name.startswith("tune-") else Train, example, ())
+        check(given)

@@ -7,7 +7,8 @@ import pytest
 from scipy import stats
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.calibration import berkowitz, coverage, pit_uniformity, wilson
+from seqwise.stats.calibration import berkowitz, coverage, pit_uniformity
+from seqwise.stats.proportions import score_interval
 from seqwise.stats.results import Shown
 
 NO_SIGN = "No sign that the 90 % band is too narrow or too wide"
@@ -32,7 +33,7 @@ def test_coverage_equals_the_reference():
 @pytest.mark.parametrize(("count", "n"), [(0, 5), (5, 5), (3, 7), (138, 200)])
 def test_wilson_equals_scipy(count, n):
     theirs = stats.binomtest(count, n).proportion_ci(0.95, "wilson")
-    found = wilson(count / n, n)
+    found = score_interval(count / n, n)
     assert (found.low, found.high) == (pytest.approx(theirs.low, abs=1e-12), pytest.approx(theirs.high, abs=1e-12))
 
 

@@ -12,7 +12,8 @@ from jaxtyping import TypeCheckError
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats import results
 from seqwise.stats.compare import compare, compare_value
-from seqwise.stats.telling import alike, apart
+from seqwise.stats.phrases import alike
+from seqwise.stats.telling import apart
 
 DATA = Path(os.environ.get("SEQWISE_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
 HSB2 = DATA / "statistics" / "samples" / "hsb2.csv"

@@ -7,7 +7,7 @@ from statsmodels.stats.power import TTestPower
 
 from seqwise.errors import DataError
 from seqwise.stats import means
-from seqwise.stats.samples import normality, outliers
+from seqwise.stats.assumptions import normal_means, outliers
 
 FIRST = np.array([0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0])  # R's sleep: extra hours, drug 1
 SECOND = np.array([1.9, 0.8, 1.1, 0.1, -0.1, 4.4, 5.5, 1.6, 4.6, 3.4])  # drug 2, the same patients
@@ -136,25 +136,25 @@ def test_what_cannot_be_judged_is_refused_in_one_line(ask, told):
 def test_normality_is_judged_by_skewness_against_the_number_of_items():
     seeded = np.random.default_rng(7)
     skewed = seeded.exponential(size=40)
-    assert normality({"x": skewed}).holds is False
-    assert normality({"x": np.resize(skewed, 4000)}).holds is True  # the same shape; its mean is normal
-    assert normality({"x": seeded.normal(size=40)}).holds is True
-    assert normality({"x": seeded.normal(size=5)}).holds is None
-    assert normality({"x": np.ones(20)}).holds is None
-    assert "in b" in normality({"a": seeded.normal(size=20), "b": skewed}).told
+    assert normal_means({"x": skewed}).holds is False
+    assert normal_means({"x": np.resize(skewed, 4000)}).holds is True  # the same shape; its mean is normal
+    assert normal_means({"x": seeded.normal(size=40)}).holds is True
+    assert normal_means({"x": seeded.normal(size=5)}).holds is None
+    assert normal_means({"x": np.ones(20)}).holds is None
+    assert "in b" in normal_means({"a": seeded.normal(size=20), "b": skewed}).told
 
 
 def test_in_small_samples_the_straight_line_is_judged_as_well():
     """Two clumps without skewness: the QQ line bends."""
     clumps = np.repeat([0.0, 10.0], 8) + np.linspace(0, 0.1, 16)
-    found = normality({"x": clumps})
+    found = normal_means({"x": clumps})
     assert found.holds is False
     assert "straight QQ line" in found.told
 
 
 def test_normal_samples_are_seldom_called_far_from_normal():
     seeded = np.random.default_rng(1)
-    refused = [normality({"x": seeded.normal(size=15)}).holds is False for _ in range(400)]
+    refused = [normal_means({"x": seeded.normal(size=15)}).holds is False for _ in range(400)]
     assert np.mean(refused) < 0.09
 
 

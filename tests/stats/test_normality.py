@@ -12,10 +12,11 @@ from scipy import stats
 from statsmodels.stats.diagnostic import kstest_normal, normal_ad
 
 from seqwise.errors import DataError
-from seqwise.stats.departure import shape_errors, usual
+from seqwise.stats.departure import usual
 from seqwise.stats.normal import moments
 from seqwise.stats.normality import anderson, normality
 from seqwise.stats.results import Shown
+from seqwise.stats.samples import shape_errors
 
 
 def numbers(text):

@@ -3,6 +3,7 @@
 import csv
 import json
 import math
+import shutil
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from seqwise.config import resolve
 from seqwise.data.series import Span
 from seqwise.data.table import read_series
 from seqwise.data.tablesettings import Mends, TableSettings
-from seqwise.errors import ConfigError, DataError
+from seqwise.errors import CheckpointError, ConfigError, DataError
 from seqwise.models.distributions import Normal, Quantiles, StudentT
 from seqwise.tasks.forecasting import Forecast, rivals
 from seqwise.tasks.forecasting.answering import foresee
@@ -307,3 +308,11 @@ def test_the_test_part_begins_where_training_and_validation_end(run):
     span = span_of(stored, series)
     assert isinstance(span, Span)
     assert series.within(span).times[0] == series.split(0.15, 0.15).test.begin
+
+
+def test_a_damaged_file_of_the_run_is_told(run, tmp_path):
+
+    shutil.copytree(run, tmp_path / "run")
+    (tmp_path / "run" / "series.json").write_text('{"targets": ["y"]}')
+    with pytest.raises(CheckpointError, match=r"series\.json: it is not what a run of this version has"):
+        foresee(tmp_path / "run")

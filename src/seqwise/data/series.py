@@ -179,8 +179,9 @@ class SeriesTable:
         begin_test = total if test is None else _begin(times, test, total, "test")
         begin_valid = _begin(times, valid, begin_test, "valid")
         if not 0 < begin_valid < begin_test < total + (test is None):
-            sizes = f"{begin_valid}, {begin_test - begin_valid} and {total - begin_test} times"
-            given = f"valid {valid} and test {test}, which leaves {sizes} for training, validation and test"
+            sizes = (max(0, size) for size in (begin_valid, begin_test - begin_valid, total - begin_test))
+            left = "{:,}, {:,} and {:,} times for training, validation and test".format(*sizes)
+            given = f"valid {valid} and test {test} of {total:,} times, which leaves {left}"
             raise DataError(given, "a time or more for each, in this order", "valid 0.1 and test 0.1")
         first = times[begin_valid]
         second = times[begin_test] if test is not None else times[-1] + np.timedelta64(1, "us")

@@ -6,7 +6,8 @@
     compare_texts     BLEU, chrF, ROUGE       swaps, bootstrap
 
 All are paired: the same items, so that what makes an item hard cancels out. Two overlapping intervals of two systems
-say nothing of the kind. The answer is "yes" or "no" only where the interval leaves out 0 and p is below 5 %.
+say nothing of the kind. The answer is "yes" or "no" only where the interval leaves out 0 and p is below 5 %. The sums
+are done in `stats`, where the same tests stand with their effects and assumptions.
 
 Left out: items that belong together (several questions on a document), which these intervals take for more than they
 are; several seeds of training; many comparisons at once.
@@ -19,11 +20,16 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Bool, Float
 from rich.text import Text
+from scipy.special import stdtr
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.metrics.rouge import KINDS, NAMES, References, Words, looks_foreign, rouge_of_each, several
-from seqwise.metrics.scores import DRAWS, NORMAL, Counts, Scores, interval, resampled
+from seqwise.metrics.scores import DRAWS, Counts, Scores, interval, resampled
 from seqwise.metrics.text import counted
+from seqwise.stats import proportions
+from seqwise.stats.means import mean_interval
+from seqwise.stats.permutation import flipped, halves
+from seqwise.stats.proportions import mcnemar
 
 # N items, R resamples, C counts of an item
 
@@ -100,45 +106,10 @@ def compare_right(
     return Difference(name, 100 * (gained - lost) / n, both, p, n, test, null, _better(both, p), systems)
 
 
-def mcnemar(gained: int, lost: int, exact: bool = False) -> float:
-    """Two-sided p that of gained + lost items so unequal parts fall to the two systems by chance."""
-    from scipy.stats import binom  # half a second, which nobody else should wait for
-
-    both, less = gained + lost, min(gained, lost)
-    if not both:
-        return 1.0
-    tail = 2 * float(binom.cdf(less, both, 0.5))
-    return min(1.0, tail if exact else tail - float(binom.pmf(less, both, 0.5)))
-
-
-def tango(gained: int, lost: int, n: int, z: float = NORMAL) -> tuple[float, float]:
-    """Score interval for the difference of two paired shares, (gained - lost) / n (Tango 1998).
-
-    The differences D that a score test with D as the null does not refuse. Unlike Wald's, it is no point where
-    nothing differs, and stays within -1 and 1.
-    """
-
-    def statistic(difference: float) -> float:
-        b = -gained - lost + (2 * n - gained + lost) * difference
-        c = -lost * difference * (1 - difference)
-        q = (max(0.0, b * b - 8 * n * c) ** 0.5 - b) / (4 * n)  # the share lost, as likely as can be under D
-        variance = n * (2 * q + difference * (1 - difference))
-        excess = gained - lost - n * difference
-        return excess / variance**0.5 if variance > 0 else float(np.sign(excess)) * np.inf
-
-    middle = (gained - lost) / n
-    return _crossing(statistic, -1.0, middle, z), _crossing(statistic, middle, 1.0, -z)
-
-
-def _crossing(statistic: Callable[[float], float], low: float, high: float, level: float) -> float:
-    """Where a falling function meets the level."""
-    for _ in range(60):
-        middle = (low + high) / 2
-        if statistic(middle) > level:
-            low = middle
-        else:
-            high = middle
-    return (low + high) / 2
+def tango(gained: int, lost: int, n: int) -> tuple[float, float]:
+    """95 % interval for the difference of two paired shares, (gained - lost) / n: no point where nothing differs."""
+    found = proportions.tango(gained, lost, n)
+    return found.low, found.high
 
 
 def compare_means(
@@ -170,49 +141,20 @@ def compare_means(
 
 def student(changes: Float[np.ndarray, "N"]) -> tuple[float, float]:
     """95 % interval of the mean; without end where there is but one item."""
-    from scipy.stats import t
-
-    n, mean = len(changes), float(changes.mean())
-    if n < 2:
-        return -np.inf, np.inf
-    half = float(t.ppf(0.975, n - 1)) * float(changes.std(ddof=1)) / n**0.5
-    return mean - half, mean + half
+    found = mean_interval(changes)
+    return (found.low, found.high) if found else (-np.inf, np.inf)
 
 
 def _paired_t(changes: Float[np.ndarray, "N"]) -> float:
     """Two-sided p of the mean."""
-    from scipy.stats import t
-
-    error = float(changes.std(ddof=1)) / len(changes) ** 0.5
-    mean = float(changes.mean())
-    return float(2 * t.sf(abs(mean) / error, len(changes) - 1)) if error else float(mean == 0)
+    error, mean = float(changes.std(ddof=1)) / len(changes) ** 0.5, float(changes.mean())
+    return float(2 * stdtr(len(changes) - 1, -abs(mean) / error)) if error else float(mean == 0)
 
 
 def sign_flips(changes: Float[np.ndarray, "N"], resamples: int, seed: int) -> tuple[float, str]:
     """Two-sided p that a sum so far from 0 comes of flipped signs; all flips up to 20 items, else drawn ones."""
-    seen = abs(float(changes.sum()))
-    edge = seen - 1e-9 * float(np.abs(changes).sum())  # sums in another order differ in their last bits
-    if len(changes) <= EXACT:
-        sums = np.zeros(1)
-        for change in changes:
-            sums = np.concatenate([sums + change, sums - change])  # (2^items so far,)
-        return float((np.abs(sums) >= edge).mean()), f"all {len(sums):,} flips"
-    total = float(changes.sum())
-    kept = _chosen(changes[:, None], resamples, seed)[:, 0]  # (R,)
-    beyond = int((np.abs(2 * kept - total) >= edge).sum())
-    return (1 + beyond) / (1 + resamples), f"{resamples:,} flips"
-
-
-def _chosen(counts: Counts, resamples: int, seed: int) -> Float[np.ndarray, "R C"]:
-    """Sums (R, C) over items of which each is taken with probability one half."""
-    generator = np.random.default_rng(seed)
-    n, sums = len(counts), np.empty((resamples, counts.shape[1]))
-    step = max(1, DRAWS // n)
-    for begin in range(0, resamples, step):
-        rows = min(step, resamples - begin)
-        bits = np.unpackbits(generator.integers(0, 256, (rows, -(-n // 8)), dtype=np.uint8), axis=1)[:, :n]  # (rows, N)
-        sums[begin : begin + rows] = bits.astype(np.float64) @ counts
-    return sums
+    p, exact = flipped(changes, resamples, seed, EXACT, DRAWS)
+    return p, f"all {2 ** len(changes):,} flips" if exact else f"{resamples:,} flips"
 
 
 def compare_sums(
@@ -236,7 +178,7 @@ def compare_sums(
     value = float(other - one)
     drawn = resampled(np.concatenate([first, second], axis=1), resamples, seed)  # (R, 2C)
     both = interval(score(drawn[:, first.shape[1] :]) - score(drawn[:, : first.shape[1]]))
-    moved = _chosen(second - first, resamples, seed)  # (R, C)
+    moved = halves(second - first, resamples, seed, DRAWS)  # (R, C)
     swapped = score(whole[0] + moved) - score(whole[1] - moved)  # (R,)
     edge = abs(value) - 1e-9 * max(1.0, abs(float(one)))
     p = (1 + int((np.abs(swapped) >= edge).sum())) / (1 + resamples)

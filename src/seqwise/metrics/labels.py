@@ -4,23 +4,21 @@ Left out here: how right its chances are (`calibration.py`), what is taken for w
 models, which needs pairs (`comparison.py`).
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from seqwise.errors import DataError
-from seqwise.metrics.scores import NORMAL, Counts, Score, Scores, interval, resampled
+from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
+from seqwise.stats.proportions import wilson
 
 
 def accuracy(found: Sequence[str], true: Sequence[str]) -> Score:
     """Per cent of the items that are right, with Wilson's interval (Wilson 1927), which holds near 0 and 100 too."""
     n = _checked(found, true)
-    share = sum(a == b for a, b in zip(found, true, strict=True)) / n
-    middle = (share + NORMAL**2 / (2 * n)) / (1 + NORMAL**2 / n)
-    half = NORMAL / (1 + NORMAL**2 / n) * math.sqrt(share * (1 - share) / n + NORMAL**2 / (4 * n * n))
-    both = 100 * max(0.0, middle - half), 100 * min(1.0, middle + half)
-    return Score("accuracy", 100 * share, both, n, "interval:wilson", 0, "texts")
+    right = sum(a == b for a, b in zip(found, true, strict=True))
+    both = wilson(right, n).hundredfold
+    return Score("accuracy", 100 * (right / n), (both.low, both.high), n, "interval:wilson", 0, "texts")
 
 
 def macro_f1(found: Sequence[str], true: Sequence[str], resamples: int = 1000, seed: int = 12345) -> Score:

@@ -12,11 +12,11 @@ from jaxtyping import Float
 from rich.text import Text
 
 from seqwise.errors import ConfigError
+from seqwise.stats.statistic import summed
 
 # N items, R resamples, C counts of an item
 
 DRAWS = 1 << 22  # items drawn at a time: bounds the memory at some 100 MB
-NORMAL = 1.959963984540054  # 97.5 % quantile of the standard normal distribution
 TAIL = 40  # one in forty resamples lies below the 95 % interval, one above
 
 Counts = Float[np.ndarray, "N C"]
@@ -72,10 +72,7 @@ def resampled(counts: Counts, resamples: int, seed: int) -> Float[np.ndarray, "R
     step = max(1, DRAWS // n)
     for begin in range(0, resamples, step):
         rows = min(step, resamples - begin)
-        drawn = generator.integers(0, n, size=(rows, n))  # (rows, N)
-        drawn += np.arange(rows)[:, None] * n
-        times = np.bincount(drawn.ravel(), minlength=rows * n).reshape(rows, n)  # how often each was drawn
-        sums[begin : begin + rows] = times.astype(np.float64) @ counts  # (rows, C)
+        sums[begin : begin + rows] = summed(counts, generator.integers(0, n, size=(rows, n)))  # (rows, C)
     return sums
 
 

@@ -29,7 +29,7 @@ from seqwise.reports.drawing import (
     told,
     whole,
 )
-from seqwise.stats.results import number
+from seqwise.stats.phrases import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

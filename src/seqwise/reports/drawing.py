@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from seqwise.errors import DataError
-from seqwise.stats.results import number
+from seqwise.stats.phrases import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

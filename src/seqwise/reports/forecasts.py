@@ -16,13 +16,14 @@ from seqwise.reports.fits import curve
 from seqwise.reports.page import Section, page
 from seqwise.reports.terminal import shown
 from seqwise.reports.times import fan
-from seqwise.stats.results import number
+from seqwise.stats.phrases import number
 from seqwise.tasks.forecasting.answering import Forecasts
 from seqwise.tasks.forecasting.judging import Judgement
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+FITS = 5  # series whose scales are told
 MOST = 24  # fans on a page
 
 # T past times, H steps ahead
@@ -109,5 +110,11 @@ def backtest_page(found: Judgement) -> str:
         sections.append(Section.of("Residuals one step ahead", found.residuals))
     if found.memory is not None:
         sections.append(Section.of("Do residuals remember?", found.memory))
-    facts = {"run": found.run, "origins": f"{found.origins:,}, {found.first} to {found.last}"}
+    more = len(found.fitted) - FITS
+    fits = "; ".join(found.fitted[:FITS]) + (f" and {more:,} more" if more > 0 else "")
+    facts = {
+        "run": found.run,
+        "origins": f"{found.origins:,}, {found.first} to {found.last}",
+        "standardized by": fits or "nothing",
+    }
     return page("How good the forecasts were", sections, facts)

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from seqwise.stats.results import Cell, Grid, Shown, chance
-from seqwise.stats.results import number as rounded
+from seqwise.stats.phrases import chance
+from seqwise.stats.phrases import number as rounded
+from seqwise.stats.results import Cell, Grid, Shown
 from seqwise.training.console import printable
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int, Num, Shaped
 
 from seqwise.errors import DataError
 from seqwise.reports.drawing import BLUE, GREEN, INK, ORANGE, Picture, draw, label, measured, patch, plainly
-from seqwise.stats.results import number
+from seqwise.stats.phrases import number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -13,13 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 from scipy.special import fdtrc
 
 from seqwise.stats import explained
-from seqwise.stats.assumptions import equal_spread, normal_residuals
+from seqwise.stats.assumptions import by_design, equal_spread, normal_residuals
 from seqwise.stats.explained import Line
-from seqwise.stats.factors import Labels, factor, finite, split, still
+from seqwise.stats.factors import Labels, factor, split
 from seqwise.stats.pairs import (
     MOST,
     Group,
@@ -28,14 +28,15 @@ from seqwise.stats.pairs import (
     compared,
     critical,
     described,
-    ends_of,
     no_spread,
     of_groups,
     own_spread,
     tukey,
 )
-from seqwise.stats.phrases import amount, percent, within, within_shares
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.phrases import amount, answered, in_brackets, percent, within
+from seqwise.stats.power import f_noncentrality
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
+from seqwise.stats.samples import Row, flat, outcome
 
 __all__ = ["Anova", "Group", "Pair", "Pairs", "one_way", "tukey"]
 
@@ -61,18 +62,17 @@ class Anova:
 
     def sentences(self) -> tuple[str, ...]:
         """How much the groups explain, then which differ."""
-        numbers = ", ".join(number(df) for df in self.test.df)
-        f = f"F({numbers}) = {number(self.test.statistic)}, {chance(self.test.p)}"
+        f = answered(self.test)
         share, both = percent(self.eta.value), self.eta.interval
         if self.test.rejected:
-            told = f"{self.by} explains {share} of the variance of {self.name}{within_shares(both, f)}"
+            told = f"{self.by} explains {share} of the variance of {self.name}{in_brackets(both, f)}"
             first = f"{told}: the means of its groups differ."
         elif self.test.statistic <= 1:
             told = f"{self.by} explains {share} of the variance of {self.name} in these data"
             first = f"{told}, no more than chance alone would: no sign that its groups differ ({f})."
         else:
             told = f"These data cannot tell whether mean {self.name} differs by {self.by}"
-            first = f"{told}: it explains {share} of the variance{within_shares(both, f)}."
+            first = f"{told}: it explains {share} of the variance{in_brackets(both, f)}."
         rest = self.pairs.sentences() if self.pairs and self.test.rejected else (self._largest(),)
         return (first, *rest, *self.test.notes)
 
@@ -89,15 +89,12 @@ class Anova:
         """Groups, the table of variance, the pairs."""
         columns = ("group", "n", "mean", "sd", "low", "high")
         rows = tuple(_row(group) for group in self.groups)
+        note = f"{self.test.name}: {answered(self.test)}"
         grids = (
             Grid(f"{self.name} by {self.by}", columns, rows, "low and high: of the mean, by each group's own sd"),
-            explained.table(f"Analysis of variance: {self.name} by {self.by}", self.lines, self._noted()),
+            explained.table(f"Analysis of variance: {self.name} by {self.by}", self.lines, note),
         )
         return grids + (self.pairs.grids() if self.pairs else ())
-
-    def _noted(self) -> str:
-        numbers = ", ".join(number(df) for df in self.test.df)
-        return f"{self.test.name}: F({numbers}) = {number(self.test.statistic)}, {chance(self.test.p)}"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -119,10 +116,10 @@ def one_way(
     level: float = LEVEL,
 ) -> Anova:
     """Whether the means of the groups differ. `welch`: each group has its own sd, else one for all."""
-    array = finite(values, name, 3)
+    array = outcome(values, name, 3)
     kinds = factor(groups, by, len(array))
     samples = split(array, kinds)
-    if len(array) <= len(samples) or all(map(still, samples)):
+    if len(array) <= len(samples) or all(map(flat, samples)):
         raise no_spread(kinds.levels, by)
     if welch:
         own_spread(samples, kinds.levels, by)
@@ -154,7 +151,7 @@ def one_way(
     return Anova(name, by, test, lines, size, corrected, told, pairs)
 
 
-def sums(samples: tuple[Float[np.ndarray, "_"], ...], by: str) -> tuple[Line, Line, Line]:
+def sums(samples: tuple[Row, ...], by: str) -> tuple[Line, Line, Line]:
     """Sums of squares between groups, within them, and of all, about the grand mean."""
     sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
     n = float(sizes.sum())
@@ -172,7 +169,7 @@ def sums(samples: tuple[Float[np.ndarray, "_"], ...], by: str) -> tuple[Line, Li
     return line, error, Line("all", between + within, n - 1)
 
 
-def welch_f(samples: tuple[Float[np.ndarray, "_"], ...]) -> tuple[float, float, float]:
+def welch_f(samples: tuple[Row, ...]) -> tuple[float, float, float]:
     """Welch's F and its degrees of freedom: groups weigh as sure as their means are."""
     sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
     offset = float(samples[0][0])
@@ -202,8 +199,7 @@ def _upright(pair: Pair) -> Estimate:
     both = pair.difference.interval
     if pair.difference.value >= 0 or both is None:
         return pair.difference
-    turned = Interval(-both.high, -both.low, both.level)
-    return Estimate(f"{pair.first} minus {pair.second}", -pair.difference.value, turned, pair.difference.unit)
+    return Estimate(f"{pair.first} minus {pair.second}", -pair.difference.value, both.turned, pair.difference.unit)
 
 
 def _why(groups: int, welch: bool) -> str:
@@ -212,25 +208,22 @@ def _why(groups: int, welch: bool) -> str:
     return f"{groups} groups and one sd for all of them; where spreads differ, Welch's test is the safer one."
 
 
-def _assumed(samples: tuple[Float[np.ndarray, "_"], ...], welch: bool) -> tuple[Assumption, ...]:
+def _assumed(samples: tuple[Row, ...], welch: bool) -> tuple[Assumption, ...]:
     spread = equal_spread(samples)
     if welch:
         spread = Assumption("own spreads", True, f"Spreads need not be equal here. {spread.told}")
     residuals = np.concatenate([sample - sample.mean() for sample in samples])
-    independent = Assumption("independent values", None, "Only the design can say that no value depends on another.")
-    return normal_residuals(residuals), spread, independent
+    return normal_residuals(residuals), spread, by_design("value")
 
 
 def _detectable(groups: tuple[Group, ...], error: Line, unit: str, level: float) -> Estimate:
     """Of two means, all others half way between: the case that is hardest to find."""
     each = len(groups) / sum(1 / group.n for group in groups)
-    shift = explained.detectable(len(groups) - 1, error.df, level)
+    shift = f_noncentrality(len(groups) - 1, error.df, level=level)
     return Estimate("largest difference of two means", (2 * shift * error.mean / each) ** 0.5, None, unit)
 
 
-def _notes(
-    samples: tuple[Float[np.ndarray, "_"], ...], levels: tuple[str, ...], pairs: Pairs | None
-) -> tuple[str, ...]:
+def _notes(samples: tuple[Row, ...], levels: tuple[str, ...], pairs: Pairs | None) -> tuple[str, ...]:
     alone = [name for name, sample in zip(levels, samples, strict=True) if len(sample) == 1]
     notes = []
     if alone:

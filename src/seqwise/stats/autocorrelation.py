@@ -1,6 +1,7 @@
 """Autocorrelation: how much a value says about those so many steps later.
 
     acf          r(k) = sum (y[i] - mean) (y[i + k] - mean) / sum (y[i] - mean)², as NIST and Box and Jenkins define it
+    lag_one      r(1) alone, 0 where nothing varies
     pacf         what lag k adds to the shorter ones; Levinson and Durbin's recursion
     ljung_box    whether lags 1 to K are together more than chance (Ljung and Box 1978)
 
@@ -17,9 +18,9 @@ from jaxtyping import Float, Shaped
 from scipy.special import chdtrc, ndtri
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import counted
-from seqwise.stats.given import Row, row
-from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.phrases import chance, counted, number, sure
+from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, plain
+from seqwise.stats.samples import Row, sample
 
 # N values, K lags
 
@@ -46,8 +47,7 @@ class Autocorrelation:
     def sentences(self) -> tuple[str, ...]:
         """Whether there is any, and where it is strongest."""
         top = max(range(len(self.acf)), key=lambda place: abs(self.acf[place]))
-        level = f"{number(100 * self.level)} % interval"
-        r = f"{number(self.acf[top], 2)}, {level} {number(self.low[top], 2)} to {number(self.high[top], 2)}"
+        r = f"{number(self.acf[top], 2)}, {sure(self.level)} {number(self.low[top], 2)} to {number(self.high[top], 2)}"
         if len(self.lags) > 1:
             shown = (
                 f"of the autocorrelations at lags 1 to {len(self.lags)} the strongest is {r}, at lag {self.lags[top]}"
@@ -82,7 +82,7 @@ def autocorrelation(
     lags     None: ten, or a fifth of the values where that is less
     fitted   parameters of the model whose residuals these are: the test has so many degrees of freedom less
     """
-    x = row(values, name, LEAST)
+    x = sample(values, name, LEAST, varied=True)
     most = usual_lags(len(x)) if lags is None else lags
     if not 1 <= most < len(x) or most <= fitted:
         raise ConfigError(f"lags={most}", f"{fitted + 1} to {len(x) - 1}", f"{max(usual_lags(len(x)), fitted + 1)}")
@@ -104,16 +104,26 @@ def usual_lags(n: int, period: int | None = None) -> int:
 
 def acf(x: Row, lags: int) -> Float[np.ndarray, "K"]:
     """r(0) to r(lags)."""
+    sums = products(x, lags)
+    if sums[0] <= 0:
+        raise DataError("values that are all the same", "values that differ", "another column")
+    return np.asarray(sums / sums[0])
+
+
+def lag_one(x: Row) -> float:
+    """r(1); 0 where nothing varies."""
     gaps = x - x.mean()
     total = float(gaps @ gaps)
-    if total <= 0:
-        raise DataError("values that are all the same", "values that differ", "another column")
+    return float(gaps[:-1] @ gaps[1:]) / total if total > 0 else 0.0
+
+
+def products(x: Row, lags: int) -> Float[np.ndarray, "K"]:
+    """Sums of (y[i] - mean) (y[i + k] - mean) for k from 0 to lags; of many by the Fourier transform."""
+    gaps = x - x.mean()
     if lags * len(x) < 5_000_000:
-        sums = [float(gaps[: len(x) - lag] @ gaps[lag:]) for lag in range(lags + 1)]
-        return np.array(sums) / total
+        return np.array([float(gaps[: len(x) - lag] @ gaps[lag:]) for lag in range(lags + 1)])
     size = 1 << (2 * len(x) - 1).bit_length()
-    spectrum = np.abs(np.fft.rfft(gaps, size)) ** 2
-    return np.asarray(np.fft.irfft(spectrum, size)[: lags + 1] / total)
+    return np.asarray(np.fft.irfft(np.abs(np.fft.rfft(gaps, size)) ** 2, size)[: lags + 1])
 
 
 def pacf(r: Float[np.ndarray, "K"]) -> Float[np.ndarray, "K"]:

@@ -25,10 +25,12 @@ from jaxtyping import Bool, Shaped
 from scipy.special import chdtrc, ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import between, counted, percent
-from seqwise.stats.given import Row, row
-from seqwise.stats.presumed import independent
-from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.assumptions import independent
+from seqwise.stats.autocorrelation import products
+from seqwise.stats.phrases import between, chance, counted, number, percent, shares_within
+from seqwise.stats.proportions import score_interval
+from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, plain
+from seqwise.stats.samples import Row, sample
 from seqwise.stats.within import overall
 
 # T forecasts
@@ -68,8 +70,9 @@ class Coverage:
             "too wide": f"The {self.name} is too wide",
             "cannot tell": f"No sign that the {self.name} is too narrow or too wide",
         }[self.verdict]
-        within = f", {_shares(interval)}" if interval else ""
-        held = f"it held {percent(share)} of {counted(self.n, 'value')}{within}, and promised {percent(self.nominal)}"
+        within = f", {shares_within(interval, small=3)}" if interval else ""
+        held = f"it held {percent(share, small=3)} of {counted(self.n, 'value')}{within}"
+        held += f", and promised {percent(self.nominal, small=3)}"
         return (f"{told}: {held} ({chance(self.test.p)}).", *self.test.notes)
 
     def grids(self) -> tuple[Grid, ...]:
@@ -113,36 +116,27 @@ def coverage(
         p, symbol, statistic = _binomial(count, n, nominal), "k", float(count)
     test = Test(
         name="binomial test" if horizon == 1 else "score test",
-        null=f"the {name} holds {percent(nominal)} of the values",
+        null=f"the {name} holds {percent(nominal, small=3)} of the values",
         symbol=symbol,
         statistic=statistic,
         df=(),
         p=p,
         n={"forecasts": n},
-        effect=Estimate("share within", count / n, wilson(count / n, effective, level)),
+        effect=Estimate("share within", count / n, score_interval(count / n, effective, level)),
         why="exact for independent forecasts" if horizon == 1 else "overlapping forecasts, whose hits come in runs",
         notes=notes,
     )
     return Coverage(name, nominal, count, n, horizon, effective, test)
 
 
-def wilson(share: float, n: float, level: float = LEVEL) -> Interval:
-    """Interval of a share: those that a score test does not refuse (Wilson 1927)."""
-    z = float(ndtri((1 + level) / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Interval(max(0.0, middle - half) if share > 0 else 0.0, min(1.0, middle + half) if share < 1 else 1.0, level)
-
-
 def _effective(hits: Row, horizon: int) -> float:
     """Independent forecasts whose share would vary as much; never more than there are."""
     n = len(hits)
-    gaps = hits - hits.mean()
-    whole = float(gaps @ gaps)
+    most = min(horizon, n)
+    whole, *others = map(float, products(hits, most - 1))
     if whole == 0:  # all within or all without: as many as do not overlap
         return max(1.0, n / horizon)
-    most = min(horizon, n)
-    runs = 1 + 2 * sum((1 - k / most) * float(gaps[:-k] @ gaps[k:]) / whole for k in range(1, most))
+    runs = 1 + 2 * sum((1 - k / most) * one / whole for k, one in enumerate(others, start=1))
     return n / max(1.0, runs)
 
 
@@ -204,7 +198,7 @@ def pit_uniformity(
     pit: Shaped[np.ndarray, "T"], horizon: int = 1, name: str = "values", level: float = LEVEL
 ) -> Uniformity:
     """Whether the forecasts' distribution functions at what came are uniform; in the order of time."""
-    u = row(pit, f"PIT of {name}", LEAST)
+    u = sample(pit, f"PIT of {name}", LEAST, varied=True)
     if u.min() < 0 or u.max() > 1:
         given = f"PIT of {name} from {number(float(u.min()))} to {number(float(u.max()))}"
         raise DataError(given, "values from 0 to 1", "the distribution function of each forecast at what came")
@@ -286,7 +280,3 @@ def _apart(
 def _value(estimate: Estimate) -> str:
     told = number(estimate.value, 3)
     return f"{told}, {between(estimate.interval)}," if estimate.interval else told
-
-
-def _shares(interval: Interval) -> str:
-    return f"{number(100 * interval.level)} % interval {percent(interval.low)} to {percent(interval.high)}"

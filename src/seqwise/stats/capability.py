@@ -20,18 +20,19 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
-from scipy.special import betaincinv, ndtr, ndtri, pdtrc
+from scipy.special import ndtr, ndtri, pdtrc
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import amount, apart, between, counted, percent
-from seqwise.stats.given import Labels, Row, grouped, row
-from seqwise.stats.presumed import independent, normal
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, number, plain
+from seqwise.stats.assumptions import DOUBT, independent, normal_values
+from seqwise.stats.factors import Labels, grouped
+from seqwise.stats.phrases import amount, between, counted, digits_apart, number, percent, shares_within
+from seqwise.stats.proportions import clopper_pearson
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, plain
 from seqwise.stats.rules import RULES, run_length, signals
+from seqwise.stats.samples import Row, sample
 from seqwise.stats.within import Within, chi_square, moving_range, overall, pooled
 
 NEEDED = 1.33  # four sds between the mean and the nearer limit: the custom of Montgomery's table 8.4
-DOUBT = 0.05
 HARM = "the short-term sd is then too small, and Cp and Cpk too good"
 TAILS = "what the normal distribution expects beyond the limits cannot be trusted"
 
@@ -85,7 +86,7 @@ class Capability:
         ppk = self.index("Ppk")
         shown = f"Ppk {number(ppk.value, 3)}, {_told(ppk)}, {self.n:,} values"
         asked = f"the Ppk of {number(self.needed, 3)} that is asked for"
-        digits = apart(self.mean, self.mean + self.overall.value)
+        digits = digits_apart(self.mean, self.mean + self.overall.value)
         where = f"mean {amount(self.mean, self.unit, digits)}, sd {amount(self.overall.value, self.unit)}"
         if self.capable is None:
             return f"Cannot tell whether {self.name} reaches {asked}: {shown} ({where})."
@@ -102,10 +103,7 @@ class Capability:
 
     def _outside(self) -> str:
         seen, interval = round(self.observed.value * self.n), self.observed.interval
-        share = percent(self.observed.value)
-        if interval:
-            level = f"{number(100 * interval.level)} % interval"
-            share += f", {level} {percent(interval.low)} to {percent(interval.high)}"
+        share = percent(self.observed.value, small=3) + (f", {shares_within(interval, small=3)}" if interval else "")
         lie = f"{seen:,} of {counted(self.n, 'value')} lie{'s' * (seen == 1)} outside the limits ({share})"
         return f"{lie}; a normal distribution expects {number(1e6 * self.expected, 3)} in a million."
 
@@ -144,7 +142,7 @@ def capability(
     lower, upper   specification limits: what is wanted, not what a control chart found; one of them is enough
     subgroups      a label for each value: the short-term sd is then pooled within them, else it comes from neighbours
     """
-    x = row(values, name, 3)
+    x = sample(values, name, 3, varied=True)
     _limits(lower, upper)
     short, long = _short(x, subgroups, name), overall(x)
     mean = float(x.mean())
@@ -157,7 +155,7 @@ def capability(
         value = min(sides) / (3 * sd.value)
         found.append(Estimate(f"{letter}pk", value, cpk_interval(value, len(x), sd.df, level)))
     outside = _outside(x, lower, upper)
-    checks = (normal(x, TAILS), *_controlled(x, short, subgroups, name))
+    checks = (normal_values(x, TAILS), *_controlled(x, short, subgroups, name))
     return Capability(
         name, unit, len(x), (lower, upper), mean, _sd(short, unit, level), _sd(long, unit, level), tuple(found),
         float(sum(ndtr(-gap / long.value) for gap in sides)), _share(outside, len(x), level), needed, checks,
@@ -224,10 +222,7 @@ def _outside(x: Row, lower: float | None, upper: float | None) -> int:
 
 def _share(count: int, n: int, level: float) -> Estimate:
     """With Clopper and Pearson's interval, which keeps to its level for shares near 0."""
-    tail = (1 - level) / 2
-    low = float(betaincinv(count, n - count + 1, tail)) if count else 0.0
-    high = float(betaincinv(count + 1, n - count, 1 - tail)) if count < n else 1.0
-    return Estimate("share outside the limits", count / n, Interval(low, high, level))
+    return Estimate("share outside the limits", count / n, clopper_pearson(count, n, level))
 
 
 def _sd(within: Within, unit: str, level: float) -> Estimate:

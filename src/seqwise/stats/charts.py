@@ -7,8 +7,8 @@ upper limits as points, though they often stay the same.
 from dataclasses import dataclass
 from typing import Any
 
-from seqwise.stats.digits import amount, apart, counted
-from seqwise.stats.results import Assumption, Cell, Estimate, Grid, number, plain
+from seqwise.stats.phrases import amount, counted, digits_apart, joined, number
+from seqwise.stats.results import Assumption, Cell, Estimate, Grid, plain
 from seqwise.stats.rules import Signal
 
 TOLD = 5  # signals that get a sentence of their own
@@ -70,13 +70,12 @@ class ControlChart:
     def _ruled(self) -> str:
         if self.rules == (1,):
             return "none lies beyond its limits"
-        *most, last = map(str, self.rules)
-        listed = f"{', '.join(most)} and {last}" if most else last
-        return f"Western Electric rule{'s' * bool(most)} {listed} hold{'s' * (not most)}"
+        several = len(self.rules) > 1
+        return f"Western Electric rule{'s' * several} {joined([*map(str, self.rules)])} hold{'s' * (not several)}"
 
     def _limits(self) -> str:
         low, middle, high = self.lower[-1], self.centre[-1], self.upper[-1]
-        digits = apart(low, middle, high)
+        digits = digits_apart(low, middle, high)
         moving = len(set(self.lower)) > 1 or len(set(self.upper)) > 1
         at = " at the last point" if moving else ""
         ends = f"{number(low, digits)} to {amount(high, self.unit, digits)}"

@@ -21,6 +21,7 @@ import numpy as np
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.anova import one_way
+from seqwise.stats.assumptions import normal_means, outliers
 from seqwise.stats.comparison import Comparison, Described, spoken
 from seqwise.stats.factors import Factor, Labels, factor
 from seqwise.stats.means import Values, mean_interval, one_sample, welch
@@ -29,7 +30,7 @@ from seqwise.stats.phrases import short
 from seqwise.stats.ranks import kruskal, rank_sum, signed_rank
 from seqwise.stats.repeated import repeated, wide
 from seqwise.stats.results import LEVEL, Test
-from seqwise.stats.samples import Groups, flat, normality, outliers, sample
+from seqwise.stats.samples import Groups, flat, sample
 
 Method = Literal["auto", "means", "ranks"]
 
@@ -122,7 +123,7 @@ def _several(
     found = one_way(x, [list(parts)[code] for code in labels], name=name, unit=unit, by=by, welch=own, level=level)
     named = {spoken(by, one): part for one, part in parts.items()}
     kept = [held for held in found.test.assumptions if held.name != "normal residuals"]  # means are what must be
-    means = replace(found.test, why=why, assumptions=(normality(named), *kept, outliers(named, unit)))
+    means = replace(found.test, why=why, assumptions=(normal_means(named), *kept, outliers(named, unit)))
     ranked = kruskal(named, name=name, level=level)
     test, check = _chosen(means, ranked, method)
     return Comparison(name, unit, by, groups, test, check, None if method == "ranks" else found, notes=notes)

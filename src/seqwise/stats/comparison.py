@@ -6,27 +6,21 @@
 from dataclasses import dataclass
 from typing import Any
 
-from seqwise.stats.anova import Anova, Pair
-from seqwise.stats.phrases import joined, percent, short
+from seqwise.stats.anova import Anova, Group, Pair
+from seqwise.stats.phrases import alike, chance, clear, ends, number, percent, short
 from seqwise.stats.power import shift_beyond
 from seqwise.stats.repeated import Repeated
-from seqwise.stats.results import Cell, Estimate, Grid, Interval, Test, chance, number, plain
-from seqwise.stats.telling import against, alike, apart, ends
+from seqwise.stats.results import Cell, Estimate, Grid, Test, ends_of, plain
+from seqwise.stats.telling import against, apart
 
 MOST_TOLD = 6  # pairs in sentences, half of them for those that cannot be told apart; all stand in the table
 ANSWERS = {True: "yes", False: "no", None: "cannot tell"}
 
 
 @dataclass(frozen=True)
-class Described:
-    """A group by itself."""
+class Described(Group):
+    """A group by itself, and how its values lie."""
 
-    name: str
-    n: int
-    mean: float
-    sd: float | None
-    interval: Interval | None
-    """Of the mean, by this group's own sd; none of a single value."""
     median: float
     minimum: float
     maximum: float
@@ -87,8 +81,8 @@ class Comparison:
         if anova.pairs is None:
             return ()
         method = "paired t" if isinstance(anova, Repeated) else anova.pairs.method.split(":")[0]
-        found = sorted((pair for pair in anova.pairs.pairs if clear(pair)), key=lambda pair: -_size_of(pair))
-        rest = sorted((pair for pair in anova.pairs.pairs if not clear(pair)), key=lambda pair: -_size_of(pair))
+        found = sorted((pair for pair in anova.pairs.pairs if _told(pair)), key=lambda pair: -_size_of(pair))
+        rest = sorted((pair for pair in anova.pairs.pairs if not _told(pair)), key=lambda pair: -_size_of(pair))
         told = [self._pair(pair, method, True) for pair in found[:MOST_TOLD]]
         if len(found) > MOST_TOLD:
             told.append(f"{len(found) - MOST_TOLD:,} more of the {len(anova.pairs.pairs):,} pairs differ.")
@@ -111,9 +105,8 @@ class Comparison:
         size = self.test.size
         if size is None or size.interval is None or self.anova is not None or "Hedges" not in size.name:
             return ()
-        low, high = size.interval.low, size.interval.high
-        ordered = (-size.value, -high, -low) if size.value < 0 else (size.value, low, high)
-        value, *limits = alike(*ordered, digits=2)
+        within = size.interval.turned if size.value < 0 else size.interval
+        value, *limits = alike(abs(size.value), within.low, within.high, digits=2)
         return (f"In sds the difference is {value} ({ends(size.interval.level, *limits)}, {size.name}).",)
 
     def _checked(self) -> tuple[str, ...]:
@@ -164,10 +157,9 @@ def spoken(by: str, name: str) -> str:
     return name if word or not by else f"{by} {name}"
 
 
-def clear(pair: Pair) -> bool:
+def _told(pair: Pair) -> bool:
     """Whether a pair is told apart: its interval leaves 0 out, and its p allows for all pairs."""
-    within = pair.difference.interval
-    return within is not None and 0 not in within and pair.p < 1 - within.level
+    return pair.shown and clear(pair.difference)
 
 
 def _size_of(pair: Pair) -> float:
@@ -190,14 +182,12 @@ def _short(test: Test) -> str:
 
 
 def _row(group: Described) -> tuple[Cell, ...]:
-    limits = (group.interval.low, group.interval.high) if group.interval else (None, None)
-    return (group.name, group.n, group.mean, *limits, group.sd, group.median, group.minimum, group.maximum)
+    ends = ends_of(group.interval)
+    return (group.name, group.n, group.mean, *ends, group.sd, group.median, group.minimum, group.maximum)
 
 
 def _tested(test: Test) -> tuple[Cell, ...]:
-    within, size = test.effect.interval, test.size
-    limits = (within.low, within.high) if within else (None, None)
-    df = joined([number(one) for one in test.df], ",").replace(" , ", ", ") if test.df else None
+    size, df = test.size, ", ".join(map(number, test.df)) or None
     told = (size.name, size.value) if size else (None, None)
     return (
         f"{test.name}, {test.symbol}",
@@ -206,6 +196,6 @@ def _tested(test: Test) -> tuple[Cell, ...]:
         test.p,
         test.effect.name,
         test.effect.value,
-        *limits,
+        *ends_of(test.effect.interval),
         *told,
     )

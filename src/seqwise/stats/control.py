@@ -24,12 +24,13 @@ from jaxtyping import Shaped
 from scipy.special import ndtr
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.assumptions import independent, normal_values
 from seqwise.stats.charts import ControlChart
-from seqwise.stats.digits import counted
-from seqwise.stats.given import Labels, Row, grouped, row
-from seqwise.stats.presumed import independent, normal
+from seqwise.stats.factors import Labels, grouped
+from seqwise.stats.phrases import counted
 from seqwise.stats.results import Assumption, Estimate
 from seqwise.stats.rules import RULES, run_length, signals
+from seqwise.stats.samples import Row, sample
 from seqwise.stats.within import Within, c4, moving_range, range_moments, ranges, sds
 
 # N values or points, K subgroups
@@ -190,7 +191,7 @@ class _Process:
 
     def checks(self, x: Row) -> tuple[Assumption, ...]:
         """Of single values."""
-        return (independent(x[: self.base], HARM), normal(x[: self.base], TAILS)) if self.base else ()
+        return (independent(x[: self.base], HARM), normal_values(x[: self.base], TAILS)) if self.base else ()
 
     def told(
         self, chart: ControlChart, length: float, checks: tuple[Assumption, ...], below: ControlChart | None
@@ -213,8 +214,8 @@ def _single(
 ) -> tuple[_Process, Row]:
     """Of single values."""
     if _known(baseline, centre, sd):
-        return _given(name, unit, centre, sd), row(values, name, 1, varied=False)  # one new value is enough
-    x = row(values, name)
+        return _given(name, unit, centre, sd), sample(values, name, 1)  # one new value is enough
+    x = sample(values, name, varied=True)
     base = _base(len(x), baseline, "values")
     within = moving_range(x[:base])
     if within.value <= 0:
@@ -268,10 +269,10 @@ def _grouped(values: Shaped[np.ndarray, "..."], labels: Labels | None, name: str
     """Subgroups and their names in the order of time."""
     array = np.asarray(values)
     if array.ndim == 2 and labels is None:
-        flat = row(array.reshape(-1), name, 4)
+        flat = sample(array.reshape(-1), name, 4, varied=True)
         groups, names = list(flat.reshape(array.shape)), _numbers(len(array))
     elif array.ndim == 1 and labels is not None:
-        groups, names = grouped(row(array, name, 4), labels, name)
+        groups, names = grouped(sample(array, name, 4, varied=True), labels, name)
     else:
         given = f"{name} of shape {array.shape} {'without' if labels is None else 'with'} labels"
         raise DataError(given, "rows of subgroups, or single values with a label each", "a label for each value")

@@ -26,6 +26,17 @@ def crossing(function: Callable[[float], float], low: float, high: float, level:
     return low + (high - low) / 2
 
 
+def first(holds: Callable[[int], bool], low: int, high: int) -> int:
+    """The least whole number above low for which it holds, and from there on; it does for high."""
+    while high - low > 1:
+        middle = (low + high) // 2
+        if holds(middle):
+            high = middle
+        else:
+            low = middle
+    return high
+
+
 def upwards(function: Callable[[float], float], low: float, level: float) -> float:
     """The place above low where a rising function meets the level, however far; infinite where it never does."""
     high = max(2 * low, 1.0)

@@ -17,12 +17,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
-from seqwise.stats.normal import Bands, Normal, bands, checked, moments, qq
+from seqwise.stats.assumptions import COCHRAN, SMALL
+from seqwise.stats.normal import Bands, Normal, bands, moments, qq
+from seqwise.stats.samples import shape, shape_errors, squarable
 
 # N values
 
 FEW = 20  # values: below them skewness and kurtosis say nothing
-SAMPLE = 30  # values from which their mean forgives most shapes
 LITTLE = 2.0  # percentage points that make no difference in practice
 Shape = Literal["in line with normal", "close to normal", "not normal", "cannot tell"]
 
@@ -78,7 +79,7 @@ class Departure:
     @property
     def needed(self) -> int:
         """Values whose mean is close to normal, with this skewness."""
-        return max(SAMPLE, math.ceil(25 * self.skewness**2))
+        return max(SMALL, math.ceil(COCHRAN * self.skewness**2))
 
     @property
     def means(self) -> bool | None:
@@ -90,7 +91,7 @@ class Departure:
 
 def departure(x: Float[np.ndarray, "N"], name: str = "", unit: str = "") -> Departure:
     """Measures them. Three values or more."""
-    values = np.sort(checked(x, 3, name))
+    values = np.sort(squarable(x, name, 3))
     n, (mean, sd) = len(values), moments(values)
     fitted = Normal(mean, sd)
     z = fitted.z(values)  # (N,)
@@ -120,21 +121,6 @@ def departure(x: Float[np.ndarray, "N"], name: str = "", unit: str = "") -> Depa
         different=len(np.unique(values)),
         bands=bands(values),
     )
-
-
-def shape(x: Float[np.ndarray, "N"]) -> tuple[float, float]:
-    """Skewness g1 and excess kurtosis g2, nothing corrected, as scipy has them."""
-    away = x - x.mean()
-    square = np.square(away)
-    variance = float(square.mean())
-    return float((square * away).mean()) / variance**1.5, float(np.square(square).mean()) / variance**2 - 3
-
-
-def shape_errors(n: int) -> tuple[float, float]:
-    """The sd of g1 and of g2 over normal samples of n values, exact (Fisher 1930)."""
-    skew = 6 * (n - 2) / ((n + 1) * (n + 3))
-    kurtosis = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
-    return math.sqrt(skew), math.sqrt(kurtosis)
 
 
 def kolmogorov(ordered: Float[np.ndarray, "N"], normal: Normal) -> tuple[float, float]:

@@ -11,11 +11,12 @@ from math import isnan
 from typing import Any
 
 import numpy as np
-from scipy.special import stdtrit
 
+from seqwise.stats.means import student
 from seqwise.stats.moments import Moments
+from seqwise.stats.phrases import amount, counted, number, parts, short, sure
 from seqwise.stats.quantiles import Sketch
-from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval, number, plain
+from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, ends_of, plain
 
 SHARES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 SKEWED = 1.0  # skewness from which mean and median may lie well apart
@@ -77,18 +78,18 @@ class Description:
 
     def sentences(self) -> tuple[str, ...]:
         """What it is, what is missing, what is the same in all rows, where a mean misleads."""
-        told = [f"{_count(self.rows, 'row')}, {_kinds(len(self.numbers), len(self.texts))}."]
+        told = [f"{counted(self.rows, 'row')}, {_kinds(len(self.numbers), len(self.texts))}."]
         every: list[Numbers | Texts] = [*self.numbers, *self.texts]
         lacking = sorted((one for one in every if one.missing), key=lambda one: -one.missing)
         if lacking:
             share = [f"{one.name} {one.missing:,} ({_percent(one.missing, one.n + one.missing)})" for one in lacking]
-            told.append(f"Values are missing in {_count(len(lacking), 'column')}: {_listed(share)}.")
+            told.append(f"Values are missing in {counted(len(lacking), 'column')}: {short(share, SHOWN)}.")
         elif every:
             told.append("No value is missing.")
         same = [f"{one.name} {_shown(one.minimum, one.unit)}" for one in self.numbers if one.constant and one.n > 1]
         same += [one.name for one in self.texts if one.n > 1 and one.distinct == 1 and one.exact]
         if same:
-            told.append(f"The same in every row that has a value: {_listed(same)}.")
+            told.append(f"The same in every row that has a value: {short(same, SHOWN)}.")
         told += [_leaning(one) for one in self._lopsided()[:SHOWN]]
         told += [_nearly(one) for one in self.numbers if one.bound][:1]
         return tuple(told)
@@ -115,14 +116,11 @@ class Description:
         names = ("column", "n", "missing", "mean", "low", "high", "sd", "min", "max", "skewness", "kurtosis")
         rows = []
         for one in self.numbers:
-            between = one.mean.interval if one.mean else None
-            ends: tuple[Cell, Cell] = (between.low, between.high) if between else (None, None)
+            ends = ends_of(one.mean.interval if one.mean else None)
             mean = one.mean.value if one.mean else None
             shape = (one.sd, one.minimum, one.maximum, one.skewness, one.kurtosis)
             rows.append((_named(one), one.n, one.missing, mean, *ends, *shape))
-        note = (
-            f"low, high: {100 * self.level:g} % interval of the mean; kurtosis: excess over the normal distribution's."
-        )
+        note = f"low, high: {sure(self.level)} of the mean; kurtosis: excess over the normal distribution's."
         return Grid("Numbers", names, tuple(rows), note)
 
     def _quantiles(self) -> Grid:
@@ -144,20 +142,14 @@ def described(
     for at, sketch in enumerate(sketches):
         n, mean = int(moments.n[at]), float(moments.mean[at])
         name, unit = names[at], units[at]
-        estimate = Estimate(f"mean {name}", mean, _interval(mean, float(sd[at]), n, level), unit) if n else None
+        interval = student(mean, float(sd[at]) / n**0.5, n - 1, level) if n > 1 else None
+        estimate = Estimate(f"mean {name}", mean, interval, unit) if n else None
         ends = _some(least[at]), _some(most[at])
         shape = _some(skew[at]), _some(kurtosis[at])
         quantiles = tuple(float(q) for q in sketch.quantiles(SHARES)) if n else ()
         missing = int(moments.missing[at])
         found.append(Numbers(name, unit, n, missing, estimate, _some(sd[at]), *ends, *shape, quantiles, sketch.bound))
     return tuple(found)
-
-
-def _interval(mean: float, sd: float, n: int, level: float) -> Interval | None:
-    if n < 2:
-        return None
-    half = float(stdtrit(n - 1, (1 + level) / 2)) * sd / n**0.5
-    return Interval(mean - half, mean + half, level)
 
 
 def _some(value: float | np.floating[Any]) -> float | None:
@@ -193,28 +185,19 @@ def _nearly(one: Numbers) -> str:
 
 
 def _bound(share: float) -> str:
-    return f"{number(100 * share, 2)} % of the rows"
+    return f"{parts(share, 2)} of the rows"
 
 
 def _shown(value: float | None, unit: str) -> str:
-    return f"{number(value)} {unit}".strip() if value is not None else ""
+    return amount(value, unit, 4) if value is not None else ""
 
 
 def _kinds(numbers: int, texts: int) -> str:
     if not texts:
-        return f"{_count(numbers, 'column')} of numbers" if numbers else "no column"
+        return f"{counted(numbers, 'column')} of numbers" if numbers else "no column"
     if not numbers:
-        return f"{_count(texts, 'column')}, none of numbers"
-    return f"{_count(numbers, 'column')} of numbers and {_count(texts, 'other')}"
-
-
-def _listed(items: Sequence[str]) -> str:
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(items[:SHOWN]) + more
-
-
-def _count(count: int, thing: str) -> str:
-    return f"{count:,} {thing}{'s' * (count != 1)}"
+        return f"{counted(texts, 'column')}, none of numbers"
+    return f"{counted(numbers, 'column')} of numbers and {counted(texts, 'other')}"
 
 
 def _percent(part: int, whole: int) -> str:

@@ -11,11 +11,13 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.factors import Factor, Labels, absent, factor, still, within_reach
+from seqwise.stats.factors import Factor, Labels, absent, factor
 from seqwise.stats.phrases import joined, short
+from seqwise.stats.samples import flat, numbers, varying, within_reach
 
 # N rows, P columns, K coefficients
 
+WORDS = "indicators(labels, name), a column for each label"
 DEPENDENT = 1e-10  # of a column in its own sd: what is left of it beside the others is rounding
 
 
@@ -50,7 +52,7 @@ def design(
     intercept: bool,
 ) -> Design:
     """Check, also that x has as many rows as y, and leave out rows that lack a value."""
-    outcome, table = _numbers(y, name), _numbers(x, "the columns that explain")
+    outcome, table = (numbers(one, what, WORDS) for one, what in ((y, name), (x, "the columns that explain")))
     if outcome.ndim != 1 or table.ndim != 2 or len(table) != len(outcome):
         given = f"{name} of shape {outcome.shape} and columns of shape {table.shape}"
         raise DataError(given, "a row of the columns for each outcome", "columns of the same table")
@@ -73,13 +75,6 @@ def design(
     _enough(outcome, table, names, name, intercept, len(whole))
     _independent(table, names, intercept)
     return Design(outcome, table, tuple(names), rows, len(whole) - len(rows), groups, intercept)
-
-
-def _numbers(values: Shaped[np.ndarray, "..."], name: str) -> Float[np.ndarray, "..."]:
-    try:
-        return np.asarray(values, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise DataError(f"texts in {name}", "numbers", "indicators(labels, name), a column for each label") from None
 
 
 def _infinite(y: Float[np.ndarray, "N"], x: Float[np.ndarray, "N P"], names: Sequence[str], name: str) -> None:
@@ -110,11 +105,10 @@ def _enough(
     if len(y) < least:
         told = f"{len(y):,} whole rows" + (f" of {given:,}" if given > len(y) else "")
         raise DataError(told, f"{least:,} at least for {least - 1:,} coefficients", "more rows or fewer columns")
-    if still(y):
-        raise DataError(f"{name} is {y[0]:g} in all {len(y):,} rows", "an outcome that varies", "another column")
-    flat = [one for one, column in zip(names, x.T, strict=True) if still(column)]
-    if flat and (intercept or not x[:, names.index(flat[0])].any()):
-        raise DataError(f"{short(flat)} with the same value in all rows", "columns that vary", "leaving them out")
+    varying(y, name, "an outcome that varies", "another column")
+    same = [one for one, column in zip(names, x.T, strict=True) if flat(column)]
+    if same and (intercept or not x[:, names.index(same[0])].any()):
+        raise DataError(f"{short(same)} with the same value in all rows", "columns that vary", "leaving them out")
 
 
 def scales(x: Float[np.ndarray, "N P"], intercept: bool) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P"]]:

@@ -18,17 +18,17 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.special import chdtrc, fdtrc
 
-from seqwise.stats.assumptions import normal_residuals
+from seqwise.stats.assumptions import DOUBT, normal_residuals
 from seqwise.stats.design import Design
 from seqwise.stats.leastsquares import Fit
-from seqwise.stats.results import Assumption, Cell, Grid, chance, number, plain
+from seqwise.stats.phrases import chance, number
+from seqwise.stats.results import Assumption, Cell, Grid, plain
 
 # N rows, P columns, K coefficients
 
 WORST = 5  # rows that are told
 DECIDES = 1.0  # Cook's distance from which a row moves the coefficients to the edge of what is sure about them
 ALIKE = 10.0  # variance inflation from which columns are hard to tell apart
-DOUBT = 0.05
 WHOLE = 1 - 1e-10  # leverage of a row that alone decides its fitted value
 
 

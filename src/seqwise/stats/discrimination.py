@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from scipy.special import chdtrc, expit, logit, ndtri
 
 from seqwise.errors import DataError
+from seqwise.stats.ranks import ranks
 from seqwise.stats.results import LEVEL, Estimate, Interval
 
 # N rows, G groups
@@ -23,15 +24,13 @@ GROUPS = 10
 
 def auc(y: Float[np.ndarray, "N"], scores: Float[np.ndarray, "N"], level: float = LEVEL) -> Estimate:
     """Area under the ROC curve, with DeLong's interval."""
-    from scipy.stats import rankdata  # half a second, which not everybody should wait for
-
     ones, zeros = scores[y > 0], scores[y <= 0]
     m, n = len(ones), len(zeros)
     if not m or not n:
         raise DataError(f"{m:,} ones and {n:,} zeros", "some of both", "a file with both classes")
-    ranks = rankdata(np.concatenate([ones, zeros]))
-    above = (ranks[:m] - rankdata(ones)) / n  # (m,) share of zeros below each one
-    below = 1 - (ranks[m:] - rankdata(zeros)) / m  # (n,) share of ones above each zero
+    all_ranks = ranks(np.concatenate([ones, zeros]))
+    above = (all_ranks[:m] - ranks(ones)) / n  # (m,) share of zeros below each one
+    below = 1 - (all_ranks[m:] - ranks(zeros)) / m  # (n,) share of ones above each zero
     value = float(above.mean())
     if m < 2 or n < 2 or value in (0.0, 1.0):
         return Estimate("AUC", value)

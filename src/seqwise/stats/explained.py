@@ -8,14 +8,13 @@ An F below 1 is less than chance alone would give. Taken as it is, it would pret
 interval's upper end falls to 0 with it. So that end is never taken from an F below 1; the interval is then too wide.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from scipy.special import chdtri, fdtrc, fdtri, ncfdtr
+from scipy.special import chdtri, fdtrc, ncfdtr
 
+from seqwise.stats.crossing import upwards
 from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval
 
-POWER = 0.8
 VAST = 1e9  # noncentrality
 
 
@@ -60,22 +59,9 @@ def noncentrality(f: float, df1: float, df2: float, level: float = LEVEL) -> tup
 
 def _where(f: float, df1: float, df2: float, chance: float) -> float:
     """The noncentrality at which F is below the one seen with this chance; 0 where it never is."""
-
-    def excess(value: float) -> float:
-        return float(ncfdtr(df1, df2, value, f)) - chance
-
-    return _root(excess, df1 * (f + 1))
-
-
-def _root(falling: Callable[[float], float], guess: float) -> float:
-    from scipy.optimize import brentq
-
-    if falling(0.0) <= 0:
+    if float(ncfdtr(df1, df2, 0.0, f)) <= chance:
         return 0.0
-    high = max(guess, 1.0)
-    while falling(high) > 0:
-        high *= 2
-    return float(brentq(falling, 0.0, high, xtol=1e-10, rtol=1e-10))
+    return upwards(lambda shift: -float(ncfdtr(df1, df2, shift, f)), 0.0, -chance)
 
 
 def share_interval(f: float, df1: float, df2: float, n: int, level: float = LEVEL) -> Interval:
@@ -95,9 +81,3 @@ def omega(line: Line, error: Line, n: int) -> float:
     """Partial omega squared (Olejnik and Algina 2003), as F and degrees of freedom tell it."""
     f = line.f if line.f is not None else 0.0
     return line.df * (f - 1) / (line.df * (f - 1) + n)
-
-
-def detectable(df1: float, df2: float, level: float = LEVEL, power: float = POWER) -> float:
-    """The noncentrality that a test of this size finds in four cases of five."""
-    edge = float(fdtri(df1, df2, level))
-    return _root(lambda value: float(ncfdtr(df1, df2, value, edge)) - (1 - power), 10.0)

@@ -21,12 +21,13 @@ from scipy.special import stdtrit
 
 from seqwise.errors import DataError
 from seqwise.stats import explained
-from seqwise.stats.assumptions import equal_spread, normal_residuals
+from seqwise.stats.assumptions import by_design, equal_spread, normal_residuals
 from seqwise.stats.explained import Line
-from seqwise.stats.factors import Factor, Labels, factor, finite, split, still
-from seqwise.stats.pairs import MOST, Group, critical, described, ends_of
-from seqwise.stats.phrases import amount, within
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.factors import Factor, Labels, factor, split
+from seqwise.stats.pairs import MOST, Group, critical, described
+from seqwise.stats.phrases import amount, answered, within
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
+from seqwise.stats.samples import Row, flat, outcome
 
 # A levels of the first factor, B of the second
 
@@ -52,7 +53,7 @@ class TwoWay:
         """The interaction, which says how to read the rest, then each factor."""
         test, (a, b) = self.interaction, self.by
         (high, low), depends = self.ends[0], f"what {a} does to {self.name} depends on {b}"
-        found = f"the largest difference, {high} against {low}, is {_sized(test.effect)}, {_told(test)}."
+        found = f"the largest difference, {high} against {low}, is {_sized(test.effect)}, {answered(test)}."
         first, own = f"These data cannot tell whether {depends}: {found}", ""
         if test.rejected:
             first = f"W{depends[1:]}: {found}"
@@ -68,9 +69,9 @@ class TwoWay:
         up = "up to " if test.df[0] > 1 else ""
         if test.rejected:
             told = f"mean {self.name} is {up}{_sized(test.effect)} higher in {high} than in {low}"
-            return f"{start}{told}, {_told(test)}."
+            return f"{start}{told}, {answered(test)}."
         told = f"{start}these data cannot tell whether {factor_name} moves mean {self.name}"
-        return f"{told}: it is {up}{_sized(test.effect)} higher in {high} than in {low}, {_told(test)}."
+        return f"{told}: it is {up}{_sized(test.effect)} higher in {high} than in {low}, {answered(test)}."
 
     def grids(self) -> tuple[Grid, ...]:
         """Means of the cells, the table of variance, how large each effect is."""
@@ -92,11 +93,6 @@ class TwoWay:
         """Plain values, for JSON."""
         tests = {name: getattr(self, name).to_dict() for name in ("interaction", "first", "second")}
         return {**plain(self), **tests, "sentences": list(self.sentences())}
-
-
-def _told(test: Test) -> str:
-    numbers = ", ".join(number(df) for df in test.df)
-    return f"F({numbers}) = {number(test.statistic)}, {chance(test.p)}"
 
 
 def _size(test: Test) -> tuple[Cell, ...]:
@@ -130,7 +126,7 @@ def two_way(
     level: float = LEVEL,
 ) -> TwoWay:
     """Whether the mean differs by each of two factors, and by their combination."""
-    array = finite(values, name, 5)
+    array = outcome(values, name, 5)
     one, other = factor(a, names[0], len(array)), factor(b, names[1], len(array))
     samples, labels = _cells(array, one, other)
     table = _table(samples, len(one.levels), len(other.levels), names)
@@ -155,9 +151,7 @@ def two_way(
     return TwoWay(name, unit, names, both, one_alone, other_alone, (ends, tops, others), lines, cells)
 
 
-def _cells(
-    array: Float[np.ndarray, "N"], one: Factor, other: Factor
-) -> tuple[tuple[Float[np.ndarray, "_"], ...], tuple[str, ...]]:
+def _cells(array: Float[np.ndarray, "N"], one: Factor, other: Factor) -> tuple[tuple[Row, ...], tuple[str, ...]]:
     """The values of each combination; refused where one has none."""
     for each in (one, other):
         if len(each.levels) > MOST:
@@ -173,10 +167,10 @@ def _cells(
     return split(array, both), labels
 
 
-def _table(samples: tuple[Float[np.ndarray, "_"], ...], rows: int, columns: int, names: tuple[str, str]) -> _Table:
+def _table(samples: tuple[Row, ...], rows: int, columns: int, names: tuple[str, str]) -> _Table:
     sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
     n = float(sizes.sum())
-    if n <= len(samples) or all(map(still, samples)):
+    if n <= len(samples) or all(map(flat, samples)):
         given = f"no two values that differ within any combination of {names[0]} and {names[1]}"
         mend = "several values for each combination; of one each, the interaction and chance look the same"
         raise DataError(given, "several values in a group, to measure chance by", mend)
@@ -252,7 +246,7 @@ def _tetrad_error(table: _Table, rows: tuple[int, int], columns: tuple[int, int]
     return table.error.mean * float((1 / table.sizes[np.ix_(rows, columns)]).sum())
 
 
-_Shared = tuple[float, int, Line, tuple[Float[np.ndarray, "_"], ...], tuple[str, ...]]
+_Shared = tuple[float, int, Line, tuple[Row, ...], tuple[str, ...]]
 
 
 def _test(line: Line, effect: Estimate, null: str, shared: _Shared, unequal: bool) -> Test:
@@ -275,7 +269,6 @@ def _test(line: Line, effect: Estimate, null: str, shared: _Shared, unequal: boo
     )
 
 
-def _assumed(samples: tuple[Float[np.ndarray, "_"], ...]) -> tuple[Assumption, ...]:
+def _assumed(samples: tuple[Row, ...]) -> tuple[Assumption, ...]:
     residuals = np.concatenate([sample - sample.mean() for sample in samples])
-    independent = Assumption("independent values", None, "Only the design can say that no value depends on another.")
-    return normal_residuals(residuals), equal_spread(samples), independent
+    return normal_residuals(residuals), equal_spread(samples), by_design("value")

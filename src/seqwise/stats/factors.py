@@ -1,7 +1,10 @@
-"""Values with the labels of their groups: what an analysis of variance is made of, checked once before it starts.
+"""Labels of groups: what values are compared by, checked once before anything starts.
 
-Labels may be texts or numbers; groups stand in sorted order. A missing value or label is refused and not dropped, as
-only the one who reads the table knows why it is missing.
+    factor     sorted names and codes        split      the values of each group, in that order
+    grouped    the values of each label in the order in which labels come up, as subgroups and clusters do
+
+Labels may be texts or numbers. A missing label is refused and not dropped, as only the one who reads the table knows
+why it is missing.
 """
 
 from collections.abc import Sequence
@@ -12,47 +15,11 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped
 
 from seqwise.errors import DataError
+from seqwise.stats.samples import Row
 
 # N values, K groups of M values each
 
-Labels = Sequence[Any] | Shaped[np.ndarray, "N"]
-SHOWN = 3  # places in an error
-REACH = 1e70
-ROUNDING = 8 * float(np.finfo(np.float64).eps)
-"""Relative; values that differ by less are the same, computed in another order."""
-
-
-def finite(values: Shaped[np.ndarray, "N"], name: str = "value", least: int = 2) -> Float[np.ndarray, "N"]:
-    """The values in float64; refused where too few, not finite or all the same."""
-    array = np.asarray(values)
-    if array.ndim != 1 or array.dtype.kind not in "fiub":
-        given = f"{name} of shape {array.shape} and type {array.dtype}"
-        raise DataError(given, "one row of numbers", "a single column of numbers")
-    array = array.astype(np.float64)
-    if len(array) < least:
-        raise DataError(f"{len(array):,} values of {name}", f"{least:,} at least", "more rows")
-    bad = np.flatnonzero(~np.isfinite(array))
-    if len(bad):
-        places = ", ".join(f"{place + 1:,}" for place in bad[:SHOWN])
-        given = f"{len(bad):,} of {len(array):,} values of {name} missing or infinite (first: row {places})"
-        raise DataError(given, "a finite number in each row", "leaving those rows out, if why they miss allows it")
-    within_reach(array, name)
-    if still(array):
-        given = f"{name} is {array[0]:g} in all {len(array):,} rows"
-        raise DataError(given, "values that differ", "another column; of a constant there is nothing to explain")
-    return array
-
-
-def within_reach(values: Float[np.ndarray, "..."], name: str) -> None:
-    """Refuse numbers whose fourth powers no double holds."""
-    size = float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
-    if size and not 1 / REACH < size < REACH:
-        raise DataError(f"{name} as large as {size:.0e}", "numbers between 1e-70 and 1e70", "another unit")
-
-
-def still(values: Float[np.ndarray, "N"]) -> bool:
-    """Whether all values are the same, up to the last bits."""
-    return bool(np.ptp(values) <= ROUNDING * float(np.abs(values).max()))
+Labels = Sequence[Any] | Shaped[np.ndarray, "_"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,7 +78,22 @@ def _array(labels: Sequence[Any]) -> Shaped[np.ndarray, "N"]:
     return array
 
 
-def split(values: Float[np.ndarray, "N"], groups: Factor) -> tuple[Float[np.ndarray, "_"], ...]:
+def split(values: Float[np.ndarray, "N"], groups: Factor) -> tuple[Row, ...]:
     """The values of each group, in the order of the levels."""
     order = np.argsort(groups.codes, kind="stable")
     return tuple(np.split(values[order], np.cumsum(groups.counts)[:-1]))
+
+
+def grouped(x: Row, labels: Labels, name: str) -> tuple[list[Row], tuple[str, ...]]:
+    """The values of each label, and the labels, in the order in which they first come up."""
+    if len(labels) != len(x):
+        given = f"{len(x):,} values of {name} and {len(labels):,} labels"
+        raise DataError(given, "one label for each value", "columns of the same table")
+    places: dict[Any, list[int]] = {}
+    for place, label in enumerate(labels.tolist() if isinstance(labels, np.ndarray) else labels):
+        if label is None or label != label:
+            raise DataError(
+                f"no label for value {place + 1:,} of {name}", "a label for each value", "a label of its own"
+            )
+        places.setdefault(label, []).append(place)
+    return [x[found] for found in places.values()], tuple(str(label) for label in places)

@@ -24,14 +24,13 @@ from jaxtyping import Float
 from scipy import special
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.departure import shape
-from seqwise.stats.normal import checked, hundredfold, moments, parts
+from seqwise.stats.autocorrelation import lag_one
+from seqwise.stats.normal import central, moments
 from seqwise.stats.normality import Normality, normality
-from seqwise.stats.phrases import within
+from seqwise.stats.phrases import led, number, parts, within
 from seqwise.stats.ranked import quantile_interval
-from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval, number, plain
-from seqwise.stats.samples import sample
-from seqwise.stats.verdict import led
+from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval, ends_of, plain
+from seqwise.stats.samples import sample, shape, squarable
 
 # T prices, N returns
 
@@ -74,7 +73,7 @@ class Loss:
             "too large": f"a normal distribution says {parts(self.normal)} and overstates it",
             "in line": f"a normal distribution says {parts(self.normal)}, which is in line with it",
         }[self.normal_is]
-        sure = f" ({within(hundredfold(self.historical.interval), '%')})" if self.historical.interval else ""
+        sure = f" ({within(self.historical.interval.hundredfold, '%')})" if self.historical.interval else ""
         mean = f"the mean loss there is {parts(self.shortfall)}, by a normal {parts(self.normal_shortfall)}"
         return f"The worst {worst} of periods lose {seen} or more{sure}: {normal}; {mean}."
 
@@ -132,7 +131,7 @@ class Risk:
 
     def sentences(self) -> tuple[str, ...]:
         """Volatility, losses, the deepest fall, the Sharpe ratio, and whether a normal distribution fits."""
-        sure = f" ({within(hundredfold(self.volatility.interval), '%')})" if self.volatility.interval else ""
+        sure = f" ({within(self.volatility.interval.hundredfold, '%')})" if self.volatility.interval else ""
         size = f"{self.n:,} {self.kind} returns with a mean of {parts(self.mean)} a period"
         told = [led(self.name, f"volatility {parts(self.volatility.value)} a year{sure}, of {size}.")]
         told += [loss.told for loss in self.losses]
@@ -161,8 +160,8 @@ class Risk:
             losses.append((loss.level, *(100 * share for share in shares)))
         year, ratio = self.volatility, self.sharpe
         rows: list[tuple[Cell, ...]] = [
-            ("volatility a year (%)", 100 * year.value, *_ends(year.interval, 100)),
-            ("Sharpe ratio a year", ratio.value, *_ends(ratio.interval, 1)),
+            ("volatility a year (%)", 100 * year.value, *ends_of(year.interval and year.interval.hundredfold)),
+            ("Sharpe ratio a year", ratio.value, *ends_of(ratio.interval)),
             ("deepest fall (%)", 100 * self.drawdown.depth, None, None),
             ("autocorrelation", self.autocorrelation, None, None),
         ]
@@ -195,7 +194,7 @@ def volatility(changes: Float[np.ndarray, "N"], periods: float = 252, level: flo
     The interval takes the sd's spread from the kurtosis, sd^2 (g2 + 2) / 4n: chi2's is too narrow for heavy tails.
     """
     values, _, sd = _spread(changes, periods)
-    half = _sided(level) * math.sqrt(max(0.0, shape(values)[1] + 2) / (4 * len(values)))
+    half = central(level) * math.sqrt(max(0.0, shape(values)[1] + 2) / (4 * len(values)))
     year = sd * math.sqrt(periods)
     return Estimate("volatility", year, Interval(year * math.exp(-half), year * math.exp(half), level))
 
@@ -211,7 +210,7 @@ def value_at_risk(changes: Float[np.ndarray, "N"], level: float = 0.99, sure: fl
     rest = max(0.0, n * worst - whole)  # of one more return, where the worst are no whole number
     tail = float(ordered[:whole].sum()) + rest * float(ordered[min(whole, n - 1)])
     ends = quantile_interval(ordered, worst, sure)
-    history = Estimate("value at risk", -float(ordered[rank - 1]), Interval(-ends.high, -ends.low, sure))
+    history = Estimate("value at risk", -float(ordered[rank - 1]), ends.turned)
     z = -float(special.ndtri(worst))
     density = math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     return Loss(level, history, z * sd - mean, -tail / (n * worst), sd * density / worst - mean, n)
@@ -251,7 +250,7 @@ def sharpe(
     ratio = (mean - math.expm1(math.log1p(risk_free) / periods)) / sd
     skew, kurtosis = (0.0, 0.0) if normal else shape(values)
     variance = (1 + ratio**2 / 2 - skew * ratio + kurtosis * ratio**2 / 4) / len(values)
-    half = _sided(level) * math.sqrt(max(0.0, variance))
+    half = central(level) * math.sqrt(max(0.0, variance))
     ends = [math.sqrt(periods) * (ratio + way * half) for way in (-1, 1)]
     return Estimate("Sharpe ratio", math.sqrt(periods) * ratio, Interval(ends[0], ends[1], level))
 
@@ -269,7 +268,6 @@ def risk(
     if len(changes) < 3:
         raise DataError(f"{len(changes) + 1} prices", "at least 4 to tell risk", "more periods", name)
     values, mean, _ = _spread(changes, periods)
-    away = values - mean
     ratio = sharpe(values, periods, risk_free)
     lo = sharpe(values, periods, risk_free, normal=True).interval
     return Risk(
@@ -283,7 +281,7 @@ def risk(
         drawdown=drawdown(prices, name),
         sharpe=ratio,
         sharpe_normal=lo or Interval(-math.inf, math.inf),
-        autocorrelation=float(away[1:] @ away[:-1] / (away @ away)),
+        autocorrelation=lag_one(values),
         normality=normality(values, f"returns of {name}" if name else "returns"),
     )
 
@@ -292,18 +290,8 @@ def _spread(changes: Float[np.ndarray, "N"], periods: float) -> tuple[Float[np.n
     """Returns that vary, with mean and sd."""
     if not (periods > 0 and math.isfinite(periods)):
         raise ConfigError(f"periods={periods}", "periods in a year, above 0", "252 for days, 12 for months")
-    values = checked(changes, 2, "the returns")
+    values = squarable(changes, "the returns")
     mean, sd = moments(values)
     if sd < ROUNDING:
         raise DataError(f"returns that are all {parts(mean)}", "prices whose returns vary", "another column")
     return values, mean, sd
-
-
-def _sided(level: float) -> float:
-    if not 0 < level < 1:
-        raise ConfigError(f"level={level}", "a share between 0 and 1", f"{LEVEL}")
-    return -float(special.ndtri((1 - level) / 2))
-
-
-def _ends(interval: Interval | None, times: float) -> tuple[Cell, Cell]:
-    return (times * interval.low, times * interval.high) if interval else (None, None)

@@ -19,13 +19,14 @@ from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Shaped
-from scipy.special import stdtr, stdtrit
+from scipy.special import stdtr
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import amount, apart, between, counted
-from seqwise.stats.given import Row, row
-from seqwise.stats.presumed import lag_one
-from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.autocorrelation import lag_one, products
+from seqwise.stats.means import student
+from seqwise.stats.phrases import amount, between, chance, counted, digits_apart, number
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, plain
+from seqwise.stats.samples import Row, sample
 
 # T origins
 
@@ -61,7 +62,7 @@ class ForecastComparison:
             "worse": f"{second} is worse than {first}",
             "cannot tell": f"Cannot tell whether {second} is better or worse than {first}",
         }[self.verdict]
-        one, other = (amount(mean, self.test.effect.unit, apart(*self.means)) for mean in self.means)
+        one, other = (amount(mean, self.test.effect.unit, digits_apart(*self.means)) for mean in self.means)
         levels = f"the mean {self.loss} of {second} is {other}, that of {first} {one}{self._gap()}"
         n = next(iter(self.test.n.values()))
         by = f"{chance(self.test.p)}, {counted(n, 'forecast')} {counted(self.horizon, 'step')} ahead"
@@ -76,8 +77,7 @@ class ForecastComparison:
         told = f", which is {amount(abs(effect.value), effect.unit)} {'less' if effect.value > 0 else 'more'}"
         if effect.interval is None:
             return f"{told} at each of them"
-        low, high = effect.interval.low, effect.interval.high
-        turned = effect.interval if effect.value > 0 else Interval(-high, -low, effect.interval.level)
+        turned = effect.interval if effect.value > 0 else effect.interval.turned
         return f"{told}, {between(turned, effect.unit)}"
 
     def grids(self) -> tuple[Grid, ...]:
@@ -109,7 +109,7 @@ def diebold_mariano(
     names     of the two; the second is the one that is judged
     loss      what it is called, such as squared error
     """
-    one, other = row(first, f"losses of {names[0]}", varied=False), row(second, f"losses of {names[1]}", varied=False)
+    one, other = sample(first, f"losses of {names[0]}"), sample(second, f"losses of {names[1]}")
     if len(one) != len(other):
         given = f"{len(one):,} losses of {names[0]} and {len(other):,} of {names[1]}"
         raise DataError(given, "the same forecast origins", "comparing where both made a forecast")
@@ -127,8 +127,7 @@ def diebold_mariano(
 
 def autocovariances(d: Row, count: int) -> Float[np.ndarray, "K"]:
     """g(0) to g(count - 1), divided by T as the test wants them."""
-    gaps = d - d.mean()
-    return np.array([float(gaps[: len(d) - k] @ gaps[k:]) for k in range(count)]) / len(d)
+    return np.asarray(products(d, count - 1) / len(d))
 
 
 def error_of_mean(covariances: Sequence[float] | Float[np.ndarray, "K"], n: int) -> tuple[float, bool]:
@@ -156,8 +155,7 @@ def _tested(d: Row, horizon: int, names: tuple[str, str], loss: str, unit: str, 
     if error > 0:
         statistic = mean / error
         p = min(1.0, 2 * float(stdtr(n - 1, -abs(statistic))))
-        half = float(stdtrit(n - 1, (1 + level) / 2)) * error
-        interval: Interval | None = Interval(mean - half, mean + half, level)
+        interval: Interval | None = student(mean, error, n - 1, level)
     elif mean == 0:
         statistic, p, interval = 0.0, 1.0, Interval(0.0, 0.0, level)
         notes.append(f"The losses of {names[0]} and {names[1]} are the same at every origin.")

@@ -18,11 +18,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from seqwise.errors import ConfigError
-from seqwise.stats.departure import kolmogorov, shape
-from seqwise.stats.normal import Normal, checked, parts
-from seqwise.stats.phrases import joined
-from seqwise.stats.results import Grid, number, plain
-from seqwise.stats.verdict import led
+from seqwise.stats.departure import kolmogorov
+from seqwise.stats.normal import Normal
+from seqwise.stats.phrases import joined, led, number, parts
+from seqwise.stats.results import Grid, plain
+from seqwise.stats.samples import shape, squarable
 
 # N values, D draws
 
@@ -132,7 +132,7 @@ def central_limit(
     unit: str = "",
 ) -> CentralLimit:
     """Draws means of each size out of the values and compares them with the normal distribution they tend to."""
-    values = np.sort(checked(x, 2, name))
+    values = np.sort(squarable(x, name))
     asked = sorted({int(size) for size in sizes})
     if not asked or asked[0] < 1:
         raise ConfigError(f"sizes={tuple(sizes)}", "one size or more, each at least 1", f"sizes={SIZES}")

@@ -20,6 +20,7 @@ from jaxtyping import Float, Shaped
 from scipy.special import chdtrc, ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.assumptions import DOUBT, by_design
 from seqwise.stats.classes import outcome_of, solved
 from seqwise.stats.design import Design, design, scales
 from seqwise.stats.discrimination import Calibration, auc, calibration
@@ -27,10 +28,9 @@ from seqwise.stats.factors import Labels
 from seqwise.stats.leastsquares import unscale
 from seqwise.stats.likelihood import Likelihood, entropy, maximize
 from seqwise.stats.marginal import marginal
-from seqwise.stats.pairs import ends_of
-from seqwise.stats.phrases import amount, clear, short, within
+from seqwise.stats.phrases import amount, answered, chance, clear, counted, number, short, within
 from seqwise.stats.profile import profiles
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
 
 # N rows, P columns, K coefficients: the intercept first where there is one
 
@@ -97,7 +97,7 @@ class Logistic:
 
     def _apart(self) -> str:
         names, several = short(self.columns, 6), len(self.columns) > 1
-        chi2 = f"chi2({number(self.test.df[0])}) = {number(self.test.statistic)}, {chance(self.test.p)}"
+        chi2 = answered(self.test)
         sure = f", {within(self.auc.interval)}" if self.auc.interval else ""
         area = f"AUC {number(self.auc.value, 3)}{sure}"
         size = abs(self.test.effect.value)
@@ -126,7 +126,7 @@ class Logistic:
         if one.marginal is None or one.marginal.interval is None:
             return ""
         value, both = one.marginal.value, one.marginal.interval
-        ends = Interval(-both.high, -both.low, both.level) if value < 0 else both
+        ends = both.turned if value < 0 else both
         size = f"{amount(abs(value), 'percentage points')} {'lower' if value < 0 else 'higher'}"
         return f"; on average over the rows the chance is {size} ({within(ends)})"
 
@@ -280,7 +280,7 @@ def _test(fit: Likelihood, data: Design, covariance: Float[np.ndarray, "K K"], e
     rarer = int(min(ones.sum(), (~ones).sum()))
     notes = list(data.notes)
     if rarer < RARE * p:
-        told = f"Only {rarer:,} rows of the rarer class for {p} column{'s' * (p > 1)}"
+        told = f"Only {rarer:,} rows of the rarer class for {counted(p, 'column')}"
         notes.append(f"{told}: odds ratios are rough, and rather too far from 1.")
     return Test(
         name="likelihood ratio of a logistic regression" if errors == "classic" else "Wald's of a logistic regression",
@@ -305,9 +305,8 @@ def _assumed(fit: Likelihood, data: Design) -> tuple[Assumption, ...]:
         held = Assumption(name, None, "Too few different chances to compare them with what came up.")
     else:
         told = f"Hosmer-Lemeshow chi2({kept.df}) = {number(kept.statistic)}, {chance(kept.p)}, {len(kept.bins)} groups"
-        verdict = "No sign that chances are off" if kept.p >= 0.05 else "Chances told and shares seen differ"
+        verdict = "No sign that chances are off" if kept.p >= DOUBT else "Chances told and shares seen differ"
         held = Assumption(
-            name, kept.p >= 0.05, f"{verdict} ({told}; the test is weak, and other groups give other answers)."
+            name, kept.p >= DOUBT, f"{verdict} ({told}; the test is weak, and other groups give other answers)."
         )
-    independent = Assumption("independent rows", None, "Only the design can say that no row depends on another.")
-    return held, independent
+    return held, by_design("row")

@@ -14,12 +14,12 @@ from math import inf, sqrt
 from scipy.special import ndtr, ndtri, stdtr, stdtrit
 
 from seqwise.errors import ConfigError
+from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.means import Others, Values, differences
-from seqwise.stats.phrases import amount
+from seqwise.stats.phrases import amount, number, sure
 from seqwise.stats.power import POWER, t_noncentrality
 from seqwise.stats.proportions import POINTS, pairs, tango, tango_statistic
-from seqwise.stats.results import LEVEL, Estimate, Interval, Test, number
-from seqwise.stats.samples import INDEPENDENT, normality
+from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 
 
 def no_worse_mean(
@@ -48,7 +48,7 @@ def no_worse_mean(
         n={"pairs": len(d)},
         effect=Estimate(f"mean of {names[0]} minus {names[1]}", mean, Interval(low, inf, level), unit),
         why="the question is whether a loss is smaller than the margin; that none is found would not show it",
-        assumptions=(normality({"the differences": d}, "normal mean difference"), INDEPENDENT),
+        assumptions=(normal_means({"the differences": d}, "normal mean difference"), INDEPENDENT),
         detectable=Estimate(
             "margin met four times in five without a loss",
             t_noncentrality(df, power=POWER, level=level, sides=1) * error,
@@ -95,7 +95,7 @@ def equivalent(
             unit,
         ),
         why="the question is whether a difference is too small to matter; that none is found would not show it",
-        assumptions=(normality({"the differences": d}, "normal mean difference"), INDEPENDENT),
+        assumptions=(normal_means({"the differences": d}, "normal mean difference"), INDEPENDENT),
     )
 
 
@@ -138,7 +138,7 @@ def verdict(test: Test, margin: float) -> str:
     effect, within = test.effect, test.effect.interval
     told = f"{effect.name}: {amount(effect.value, effect.unit)}"
     if within is not None:
-        told += f" ({number(100 * within.level)} % interval {number(within.low, 3)}"
+        told += f" ({sure(within.level)} {number(within.low, 3)}"
         told += " or more)" if within.high == inf else f" to {number(within.high, 3)})"
     two_sided = within is not None and within.high < inf
     limit = amount(margin, effect.unit)

@@ -23,10 +23,12 @@ from jaxtyping import Float
 from scipy.special import gammaln, nctdtr, ndtri, stdtr, stdtrit
 
 from seqwise.errors import DataError
+from seqwise.stats.assumptions import INDEPENDENT, normal_means, outliers
 from seqwise.stats.crossing import crossing
-from seqwise.stats.power import t_noncentrality
-from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test, number
-from seqwise.stats.samples import INDEPENDENT, differing, flat, normality, outliers, sample
+from seqwise.stats.phrases import amount, number
+from seqwise.stats.power import satterthwaite, t_noncentrality
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
+from seqwise.stats.samples import differing, flat, sample
 
 Values = Float[np.ndarray, "N"]
 Others = Float[np.ndarray, "M"]
@@ -54,29 +56,32 @@ class _Difference:
 
     @property
     def interval(self) -> Interval:
-        half = float(stdtrit(self.df, (1 + self.level) / 2)) * self.error
-        return Interval(self.value - half, self.value + half, self.level)
+        return student(self.value, self.error, self.df, self.level)
 
     @property
     def detectable(self) -> float:
         return t_noncentrality(self.df, level=self.level) * self.error
 
 
+def student(value: float, error: float, df: float, level: float = LEVEL) -> Interval:
+    """Student's t interval around a value with this standard error."""
+    half = float(stdtrit(df, (1 + level) / 2)) * error
+    return Interval(value - half, value + half, level)
+
+
 def mean_interval(x: Values, level: float = LEVEL) -> Interval | None:
     """Student's t interval of the mean; none of one value."""
     if len(x) < 2:
         return None
-    error = float(x.std(ddof=1)) / sqrt(len(x))
-    return _Difference(float(x.mean()), error, len(x) - 1, level).interval
+    return student(float(x.mean()), float(x.std(ddof=1)) / sqrt(len(x)), len(x) - 1, level)
 
 
 def one_sample(x: Values, value: float = 0.0, *, name: str = "value", unit: str = "", level: float = LEVEL) -> Test:
     """The mean of x against a value. The effect is the mean minus the value."""
-    x = sample(x, name)
-    differing(x, name)
+    x = sample(x, name, varied=True)
     n, sd = len(x), float(x.std(ddof=1))
     found = _Difference(float(x.mean()) - value, sd / sqrt(n), n - 1, level)
-    aim = f"{number(value, 8)}{f' {unit}' if unit else ''}"
+    aim = amount(value, unit, 8)
     return _told(
         found,
         name="one-sample t-test",
@@ -86,7 +91,7 @@ def one_sample(x: Values, value: float = 0.0, *, name: str = "value", unit: str 
         unit=unit,
         size=_g_single(found.value / sd, n, level, "Hedges' g"),
         why="one sample whose mean is compared with a given value; its sd is estimated from the data",
-        assumptions=(normality({name: x}, "normal mean"), outliers({name: x}, unit), INDEPENDENT),
+        assumptions=(normal_means({name: x}, "normal mean"), outliers({name: x}, unit), INDEPENDENT),
     )
 
 
@@ -114,7 +119,7 @@ def paired(
         size=_g_single(found.value / sd, n, level, "Hedges' g_z"),
         why="both values come from the same item, so that what sets items apart cancels out",
         assumptions=(
-            normality({"the differences": d}, "normal mean difference"),
+            normal_means({"the differences": d}, "normal mean difference"),
             outliers({"the differences": d}, unit),
             INDEPENDENT,
         ),
@@ -138,7 +143,7 @@ def welch(
     if not sum(parts) > 0:
         given = f"only the value {number(float(a[0]))} in {first} and {number(float(b[0]))} in {second}"
         raise DataError(given, "values that differ within a group", "another column, or a finer measurement")
-    df = sum(parts) ** 2 / (parts[0] ** 2 / (len(a) - 1) + parts[1] ** 2 / (len(b) - 1))
+    df = satterthwaite(parts, (len(a), len(b)))
     found = _Difference(float(a.mean()) - float(b.mean()), sqrt(sum(parts)), df, level)
     groups = {first: a, second: b}
     return _told(
@@ -150,7 +155,7 @@ def welch(
         unit=unit,
         size=_g_two(found.value, variances, (len(a), len(b)), level),
         why="two groups of different items; spreads may differ, and next to nothing is lost if they do not",
-        assumptions=(normality(groups), _spreads(names, variances, unit), outliers(groups, unit), INDEPENDENT),
+        assumptions=(normal_means(groups), _spreads(names, variances, unit), outliers(groups, unit), INDEPENDENT),
     )
 
 
@@ -229,8 +234,5 @@ def _g_two(difference: float, variances: tuple[float, ...], ns: tuple[int, int],
 
 
 def _spreads(names: tuple[str, str], variances: tuple[float, ...], unit: str) -> Assumption:
-    shown = [
-        f"{number(sqrt(variance), 3)}{f' {unit}' if unit else ''} in {name}"
-        for name, variance in zip(names, variances, strict=True)
-    ]
+    shown = [f"{amount(sqrt(variance), unit)} in {name}" for name, variance in zip(names, variances, strict=True)]
     return Assumption("spreads may differ", True, f"Equal spreads are not needed: sd {shown[0]}, {shown[1]}.")

@@ -24,11 +24,12 @@ from scipy import special
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.stats import biweight
 from seqwise.stats.departure import Departure, departure
-from seqwise.stats.normal import checked, moments, parts
-from seqwise.stats.phrases import joined, within
+from seqwise.stats.normal import moments
+from seqwise.stats.phrases import joined, led, number, parts, rounded, within
 from seqwise.stats.ranked import quantile, quantile_interval, ranks
-from seqwise.stats.results import Assumption, Cell, Estimate, Grid, Interval, number, plain
-from seqwise.stats.verdict import led
+from seqwise.stats.results import Assumption, Cell, Estimate, Grid, Interval, ends_of, plain
+from seqwise.stats.samples import squarable
+from seqwise.stats.tolerance import one_sided
 
 # N values
 
@@ -133,7 +134,7 @@ class ReferenceInterval:
         for found in self.limits:
             row: list[Cell] = [found.method]
             for end in (found.low, found.high):
-                row += [end.value, *((end.interval.low, end.interval.high) if end.interval else (None, None))]
+                row += [end.value, *ends_of(end.interval)]
             rows.append(tuple(row))
         note = f"From and to: {parts(self.confidence)} interval of a limit."
         return (Grid(f"Reference interval, {parts(self.level)}", columns, tuple(rows), note),)
@@ -163,13 +164,13 @@ def reference_interval(
     _asked(method, transform, remove, level, confidence)
     if resamples < 1:
         raise ConfigError(f"resamples={resamples}", "at least 1", "resamples=1000")
-    values = np.sort(checked(x, LEAST, name))
+    values = np.sort(squarable(x, name, LEAST))
     forward, back, power = _transformed(values, transform, name)
     apart = {"tukey": tukey(forward(values)), "dixon": dixon(forward(values))}  # (N,) of truths
     out = apart.get(remove, np.zeros(len(values), dtype=bool))
     found = Outliers(_told(values[apart["tukey"]]), _told(values[apart["dixon"]]), _told(values[out]))
     if out.any():
-        values = checked(values[~out], LEAST, name)
+        values = squarable(values[~out], name, LEAST)
         forward, back, power = _transformed(values, transform, name)
     shaped = forward(values)  # (N,)
     away = departure(shaped, name, unit)
@@ -234,12 +235,10 @@ Ends = tuple[float, float, Interval, Interval]
 
 def _parametric(values: Values, level: float, confidence: float) -> Ends:
     """mean ± z sd. sqrt(n) times their distance from the true limits, by sd, is noncentral t."""
-    from scipy.stats import nct
-
     n, (mean, sd) = len(values), moments(values)
     z, side = -float(special.ndtri((1 - level) / 2)), (1 - confidence) / 2
     if n <= EXACT:
-        near, far = (float(nct.ppf(p, n - 1, z * math.sqrt(n))) / math.sqrt(n) for p in (side, 1 - side))
+        near, far = (one_sided(n, (1 + level) / 2, p) for p in (side, 1 - side))
     else:
         half = -float(special.ndtri(side)) * math.sqrt((1 + z * z / 2) / n)
         near, far = z - half, z + half
@@ -285,7 +284,7 @@ def _chosen(
 def _shape(away: Departure, transform: Transform) -> Assumption:
     word = {"none": "the values", "log": "their logarithms", "box-cox": "their powers"}[transform]
     distance = f"{number(away.distance, 3)} percentage points away, {number(away.usual, 3)} are usual"
-    skew = f"skewness {number(round(away.skewness, 3) or 0.0, 2)}"
+    skew = f"skewness {rounded(away.skewness)}"
     holds = not away.departs and not _skew(away)
     verb = "are" if holds else "are not"
     told = f"For the parametric limits: {word} {verb} in line with a normal distribution ({distance}; {skew})."

@@ -27,7 +27,8 @@ from jaxtyping import Bool, Float
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats import blocks
 from seqwise.stats.blocks import HIGH, LOW, M2, M3, M4, MEAN, MISSING, REST, N, named
-from seqwise.stats.results import number, plain
+from seqwise.stats.phrases import number
+from seqwise.stats.results import plain
 from seqwise.stats.rows import as_rows
 
 # C columns, K numbers of a state, L leaves

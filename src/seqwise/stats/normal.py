@@ -22,11 +22,10 @@ from jaxtyping import Float
 from scipy import special
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import apart
-from seqwise.stats.phrases import joined, within
+from seqwise.stats.phrases import digits_apart, joined, number, parts, within
 from seqwise.stats.proportions import wilson
-from seqwise.stats.results import LEVEL, Estimate, Interval, number
-from seqwise.stats.samples import differing, sample
+from seqwise.stats.results import LEVEL, Estimate, Interval
+from seqwise.stats.samples import squarable
 
 # N values
 
@@ -35,7 +34,6 @@ X = TypeVar("X", float, Float[np.ndarray, "..."])
 
 LOG_ROOT = 0.5 * math.log(2 * math.pi)
 WIDTHS = (1.0, 2.0, 3.0)  # sd
-HUGE = 1e150  # beyond it squares overflow; below its inverse they vanish
 Line = Literal["quartiles", "least squares"]
 
 
@@ -115,7 +113,7 @@ class Normal:
 
     def interval(self, level: float = LEVEL) -> Interval:
         """The shortest that holds this share of single values; it lies around the mean."""
-        half = self.sd * _two_sided(level)
+        half = self.sd * central(level)
         return Interval(self.mean - half, self.mean + half, level)
 
     @classmethod
@@ -124,9 +122,9 @@ class Normal:
 
         The interval of the mean is good for any values where n is large, that of the sd only for normal ones.
         """
-        values = checked(x)
+        values = squarable(x)
         n, mean, sd = len(values), *moments(values)
-        _two_sided(level)
+        central(level)
         df, beyond = n - 1, (1 - level) / 2
         half = -float(special.stdtrit(df, beyond)) * sd / math.sqrt(n)
         ends = [sd * math.sqrt(df / (2 * float(special.gammaincinv(df / 2, p)))) for p in (1 - beyond, beyond)]
@@ -184,7 +182,7 @@ class Bands:
         widths = joined([number(row.width) for row in self.rows])
         seen = joined([parts(row.share.value) for row in self.rows])
         normal = joined([parts(row.expected) for row in self.rows])
-        middle = number(self.mean, apart(self.mean, self.mean + self.sd))
+        middle = number(self.mean, digits_apart(self.mean, self.mean + self.sd))
         told = f"Within {widths} sd of {middle} lie {seen} of {self.n:,} values; of a normal distribution {normal}."
         if off := [row for row in self.rows if row.off]:
             return f"{told} That is {joined([_off(row) for row in off])} than chance would make."
@@ -203,7 +201,7 @@ def bands(
 ) -> Bands:
     """How many values lie within 1, 2 and 3 sd of the mean; both are the values' own where they are not given."""
     own = mean is None or sd is None
-    values = checked(x, 2 if own else 1, spread=own)
+    values = squarable(x, least=2 if own else 1, varied=own)
     n = len(values)
     if mean is None or sd is None:
         middle, spread = moments(values)
@@ -245,7 +243,7 @@ def qq(x: Float[np.ndarray, "N"], line: Line = "quartiles") -> QQ:
     """
     if line not in ("quartiles", "least squares"):
         raise ConfigError(f"line={line!r}", "'quartiles' or 'least squares'", "'quartiles'")
-    ordered = np.sort(checked(x))
+    ordered = np.sort(squarable(x))
     theoretical = special.ndtri(positions(len(ordered)))
     a, b = theoretical, ordered - ordered.mean()  # a's mean is 0
     slope, intercept = float(a @ b / (a @ a)), float(ordered.mean())
@@ -272,32 +270,17 @@ def moments(values: Float[np.ndarray, "N"]) -> tuple[float, float]:
     return mean, math.sqrt(float(np.square(values - mean).sum()) / (len(values) - 1))
 
 
-def checked(x: Float[np.ndarray, "N"], least: int = 2, name: str = "", spread: bool = True) -> Float[np.ndarray, "N"]:
-    """Values as float64, or one error: too few, missing, infinite, too large or too close to square, all equal."""
-    called = name or "the sample"
-    values = sample(x, called, least)
-    if spread:
-        differing(values, called)
-    if np.abs(values).max() > HUGE or (spread and np.ptp(values) < 1 / HUGE):
-        given = f"values from {values.min():g} to {values.max():g} of {called}"
-        raise DataError(given, "values and differences that can be squared", "another unit")
-    return values
-
-
-def parts(share: float) -> str:
-    """A share of one in parts of a hundred, also the small ones of a tail."""
-    return f"{number(100 * share, 3)} %"
-
-
-def hundredfold(interval: Interval) -> Interval:
-    """An interval of a share, in parts of a hundred."""
-    return Interval(100 * interval.low, 100 * interval.high, interval.level)
+def central(level: float) -> float:
+    """sd to either side of the mean that hold this share."""
+    if not 0 < level < 1:
+        raise ConfigError(f"level={level}", "a share between 0 and 1", f"{LEVEL}")
+    return -float(special.ndtri((1 - level) / 2))
 
 
 def _off(row: Band) -> str:
     """Of a band that is off: which way, and how sure."""
     word = "fewer" if row.share.value < row.expected else "more"
-    sure = f" ({within(hundredfold(row.share.interval), '%')})" if row.share.interval else ""
+    sure = f" ({within(row.share.interval.hundredfold, '%')})" if row.share.interval else ""
     return f"{word} within {number(row.width)} sd{sure}"
 
 
@@ -311,10 +294,3 @@ def _chance(p: X) -> X:
     if not ((values >= 0) & (values <= 1)).all():
         raise ConfigError("a chance outside 0 and 1", "0 to 1", "a share of one, not of a hundred")
     return _like(p, values)
-
-
-def _two_sided(level: float) -> float:
-    """sd to either side of the mean that hold this share."""
-    if not 0 < level < 1:
-        raise ConfigError(f"level={level}", "a share between 0 and 1", f"{LEVEL}")
-    return -float(special.ndtri((1 - level) / 2))

@@ -20,7 +20,8 @@ from jaxtyping import Float
 from scipy import special
 
 from seqwise.stats.departure import Departure, departure
-from seqwise.stats.results import Assumption, Cell, Estimate, Grid, Test, number, plain
+from seqwise.stats.phrases import number
+from seqwise.stats.results import Assumption, Cell, Estimate, Grid, Test, plain
 from seqwise.stats.verdict import sentences
 
 # N values

@@ -17,9 +17,11 @@ from jaxtyping import Float, Shaped
 from scipy.special import stdtr, stdtrit
 
 from seqwise.errors import DataError
-from seqwise.stats.factors import Labels, factor, finite, split, still
-from seqwise.stats.phrases import amount, short, within
-from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval, chance, plain
+from seqwise.stats.factors import Labels, factor, split
+from seqwise.stats.means import student
+from seqwise.stats.phrases import amount, chance, short, within
+from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval, ends_of, plain
+from seqwise.stats.samples import Row, flat, outcome
 
 MOST = 30  # groups of which all pairs are told: 435 of them, beyond which nobody reads and the range takes minutes
 
@@ -99,16 +101,11 @@ def _row(pair: Pair) -> tuple[Cell, ...]:
     return (f"{pair.second} - {pair.first}", pair.difference.value, *ends, pair.error, pair.df, pair.p)
 
 
-def ends_of(interval: Interval | None) -> tuple[Cell, Cell]:
-    """For a row of a grid."""
-    return (interval.low, interval.high) if interval else (None, None)
-
-
 def compared(pair: Pair, name: str, pairs: int = 2) -> str:
     """The difference of two groups in a sentence, the higher one first."""
     value, both, unit = pair.difference.value, pair.difference.interval, pair.difference.unit
     high, low = (pair.second, pair.first) if value >= 0 else (pair.first, pair.second)
-    turned = both if both is None or value >= 0 else Interval(-both.high, -both.low, both.level)
+    turned = both if both is None or value >= 0 else both.turned
     p = chance(pair.p) + (" adjusted for all pairs" if pairs > 1 else "")
     sure = f" ({within(turned, unit)}, {p})" if turned else ""
     if not pair.shown:
@@ -128,13 +125,13 @@ def tukey(
     level: float = LEVEL,
 ) -> Pairs:
     """Every group against every other. `unequal`: each group has its own sd (Games-Howell), else one for all."""
-    array = finite(values, name, 3)
+    array = outcome(values, name, 3)
     kinds = factor(groups, by, len(array))
     return of_groups(split(array, kinds), kinds.levels, name, unit, by, unequal, level)
 
 
 def of_groups(
-    samples: tuple[Float[np.ndarray, "_"], ...],
+    samples: tuple[Row, ...],
     levels: tuple[str, ...],
     name: str,
     unit: str,
@@ -163,25 +160,24 @@ def of_groups(
     return Pairs(name, unit, by, method, told, tuple(pairs))
 
 
-def described(samples: tuple[Float[np.ndarray, "_"], ...], levels: tuple[str, ...], level: float) -> tuple[Group, ...]:
+def described(samples: tuple[Row, ...], levels: tuple[str, ...], level: float) -> tuple[Group, ...]:
     """Each group by itself."""
     groups = []
     for name, sample in zip(levels, samples, strict=True):
         n, mean = len(sample), float(sample[0] + (sample - sample[0]).mean())  # shifted: no digits lost far from 0
         sd = float((sample - sample[0]).std(ddof=1)) if n > 1 else None
-        half = float(stdtrit(n - 1, (1 + level) / 2)) * sd / n**0.5 if sd is not None else 0.0
-        groups.append(Group(name, n, mean, sd, Interval(mean - half, mean + half, level) if n > 1 else None))
+        groups.append(Group(name, n, mean, sd, student(mean, sd / n**0.5, n - 1, level) if sd is not None else None))
     return tuple(groups)
 
 
 def _errors(
-    samples: tuple[Float[np.ndarray, "_"], ...], levels: tuple[str, ...], by: str, unequal: bool
+    samples: tuple[Row, ...], levels: tuple[str, ...], by: str, unequal: bool
 ) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P"]]:
     """Standard error and degrees of freedom of each pair's difference."""
     sizes = np.array([len(sample) for sample in samples], dtype=np.float64)
     first, second = np.triu_indices(len(samples), 1)
     squares = np.array(
-        [float(((sample - sample.mean()) ** 2).sum()) if not still(sample) else 0.0 for sample in samples]
+        [float(((sample - sample.mean()) ** 2).sum()) if not flat(sample) else 0.0 for sample in samples]
     )
     if not unequal:
         df = float(sizes.sum()) - len(samples)
@@ -202,9 +198,9 @@ def no_spread(levels: tuple[str, ...], by: str) -> DataError:
     return DataError(given, "several values in a group, to measure chance by", "the table of means, which tells all")
 
 
-def own_spread(samples: tuple[Float[np.ndarray, "_"], ...], levels: tuple[str, ...], by: str) -> None:
+def own_spread(samples: tuple[Row, ...], levels: tuple[str, ...], by: str) -> None:
     """Refuse groups without a spread of their own, where each needs one."""
-    bad = [name for name, sample in zip(levels, samples, strict=True) if len(sample) < 2 or still(sample)]
+    bad = [name for name, sample in zip(levels, samples, strict=True) if len(sample) < 2 or flat(sample)]
     if bad:
         given = f"no two values that differ in {short(bad)} of {by}"
         raise DataError(given, "values that differ in each group, as each has its own sd", "leaving such groups out")

@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
-from scipy.special import stdtrit
 
 from seqwise.errors import ConfigError
-from seqwise.stats.digits import amount, between
-from seqwise.stats.given import Row, row, same
+from seqwise.stats.means import student
+from seqwise.stats.phrases import amount, between, chance
+from seqwise.stats.power import satterthwaite
 from seqwise.stats.resample import BATCH, DRAWS, bootstrap_difference
-from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, chance, plain
+from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, Test, ends_of, plain
+from seqwise.stats.samples import Row, differing, flat, sample
 from seqwise.stats.statistic import Function
 
 # N items of both samples, M of the first, R arrangements
@@ -70,8 +71,7 @@ class Rearranged:
     def grids(self) -> tuple[Grid, ...]:
         """One row."""
         effect = self.test.effect
-        ends = (effect.interval.low, effect.interval.high) if effect.interval else (None, None)
-        cells = (self.test.name, effect.value, *ends, self.test.p, self.arrangements)
+        cells = (self.test.name, effect.value, *ends_of(effect.interval), self.test.p, self.arrangements)
         return (Grid(effect.name, ("test", "difference", "low", "high", "p", "arrangements"), (cells,)),)
 
     def to_dict(self) -> dict[str, Any]:
@@ -95,8 +95,9 @@ def permutation(
     statistic   mean, median, or a function of an array (R, N) to (R,): its difference is what is tested
     """
     function, told = _function(statistic)
-    one, other = row(first, names[0], varied=False), row(second, names[1], varied=False)
-    x = row(np.concatenate([one, other]), f"{names[0]} and {names[1]}")
+    one, other = sample(first, names[0]), sample(second, names[1])
+    x = np.concatenate([one, other])
+    differing(x, f"{names[0]} and {names[1]}")
     x = x - x.mean() if statistic == "mean" else x  # the difference is the same, its last digits are better
     m, ways = len(one), math.comb(len(x), len(one))
     exact = ways <= WAYS
@@ -136,25 +137,16 @@ def sign_flip(
     seed: int = 0,
 ) -> Rearranged:
     """Pairs, by their differences second - first."""
-    d = row(differences, f"differences of {name}", varied=False)
-    n, mean, flat = len(d), float(d.mean()), same(d)
+    d = sample(differences, f"differences of {name}")
+    n, mean = len(d), float(d.mean())
     _enough(draws)
-    exact = n <= PAIRS
-    edge = abs(float(d.sum())) - TIED * float(np.abs(d).sum())
-    if exact:
-        sums = np.abs(d[:1])  # turning all signs at once changes nothing, so one of them stays
-        for one in d[1:]:
-            sums = np.concatenate([sums + one, sums - one])
-        p = float((np.abs(sums) >= edge).mean())
-    else:
-        p = (1 + _flipped(d, edge, draws, seed)) / (1 + draws)
+    p, exact = flipped(d, draws, seed, PAIRS, BATCH)
     notes = list(_reach(2.0 ** (1 - n), level))
     interval = None
-    if flat:
+    if flat(d):
         notes.append(f"All differences are {amount(float(d[0]), unit)}: they tell nothing of how far chance carries.")
     else:
-        half = float(stdtrit(n - 1, (1 + level) / 2)) * float(d.std(ddof=1)) / math.sqrt(n)
-        interval = Interval(mean - half, mean + half, level)
+        interval = student(mean, float(d.std(ddof=1)) / math.sqrt(n), n - 1, level)
     test = Test(
         name="sign-flip permutation test",
         null=f"a difference of {name} between {names[0]} and {names[1]} is as likely positive as negative",
@@ -170,16 +162,30 @@ def sign_flip(
     return Rearranged(f"mean {name}", names, 2**n if exact else draws, exact, test)
 
 
-def _flipped(d: Row, edge: float, draws: int, seed: int) -> int:
-    """Draws of signs whose sum is as far from 0."""
+def flipped(d: Row, draws: int, seed: int, pairs: int, batch: int) -> tuple[float, bool]:
+    """Two-sided p that a sum so far from 0 comes of flipped signs, and whether all flips were tried: up to so many
+    `pairs`; of more, `batch` signs are drawn at a time."""
+    total = float(d.sum())
+    edge = abs(total) - TIED * float(np.abs(d).sum())
+    if len(d) <= pairs:
+        sums = np.abs(d[:1])  # turning all signs at once changes nothing, so one of them stays
+        for one in d[1:]:
+            sums = np.concatenate([sums + one, sums - one])
+        return float((np.abs(sums) >= edge).mean()), True
+    kept = halves(d[:, None], draws, seed, batch)[:, 0]  # (R,)
+    return (1 + int((np.abs(2 * kept - total) >= edge).sum())) / (1 + draws), False
+
+
+def halves(parts: Float[np.ndarray, "N C"], draws: int, seed: int, batch: int) -> Float[np.ndarray, "R C"]:
+    """Sums over items of which each is taken with chance one half. batch: items drawn at a time."""
     generator = np.random.default_rng(seed)
-    total, beyond, step = float(d.sum()), 0, max(1, BATCH // len(d))
+    n, sums = len(parts), np.empty((draws, parts.shape[1]))
+    step = max(1, batch // n)
     for begin in range(0, draws, step):
         rows = min(step, draws - begin)
-        bits = generator.integers(0, 256, (rows, -(-len(d) // 8)), dtype=np.uint8)
-        kept = np.unpackbits(bits, axis=1)[:, : len(d)].astype(np.float64) @ d  # (rows,)
-        beyond += int((np.abs(2 * kept - total) >= edge).sum())
-    return beyond
+        bits = np.unpackbits(generator.integers(0, 256, (rows, -(-n // 8)), dtype=np.uint8), axis=1)[:, :n]  # (rows, N)
+        sums[begin : begin + rows] = bits.astype(np.float64) @ parts
+    return sums
 
 
 def _dealt(n: int, m: int, exact: bool, draws: int, seed: int) -> Iterator[Int[np.ndarray, "R M"]]:
@@ -214,13 +220,11 @@ def _function(statistic: str | Function) -> tuple[Function, str]:
 
 def _welch(one: Row, other: Row, level: float) -> Interval | None:
     """Of the difference of means; None where a sample has no spread of its own to tell it."""
-    a, b = (float(sample.var(ddof=1)) / len(sample) for sample in (one, other))
-    if a + b <= 0:
+    parts = [float(x.var(ddof=1)) / len(x) for x in (one, other)]
+    if sum(parts) <= 0:
         return None
-    df = (a + b) ** 2 / (a * a / (len(one) - 1) + b * b / (len(other) - 1))
-    half = float(stdtrit(df, (1 + level) / 2)) * math.sqrt(a + b)
-    gap = float(other.mean() - one.mean())
-    return Interval(gap - half, gap + half, level)
+    df = satterthwaite(parts, (len(one), len(other)))
+    return student(float(other.mean() - one.mean()), math.sqrt(sum(parts)), df, level)
 
 
 def _reach(least: float, level: float) -> tuple[str, ...]:

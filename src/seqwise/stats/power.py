@@ -14,6 +14,7 @@ the formula, to be rounded up; what no number of items can show is infinite.
 Cohen 1988, Statistical Power Analysis; Connor, Biometrics 43 (1987) 207.
 """
 
+from collections.abc import Sequence
 from math import inf, sqrt
 
 import numpy as np
@@ -74,8 +75,12 @@ def welch_effect(sds: tuple[float, float], ns: tuple[int, int], *, power: float 
     parts = [sd * sd / n for sd, n in zip(sds, ns, strict=True)]
     if not sum(parts) > 0:
         raise ConfigError(f"sds of {sds[0]:g} and {sds[1]:g}", "at least one above 0", "the sds of earlier data")
-    df = sum(parts) ** 2 / sum(part * part / (n - 1) for part, n in zip(parts, ns, strict=True))
-    return t_noncentrality(df, power=power, level=level) * sqrt(sum(parts))
+    return t_noncentrality(satterthwaite(parts, ns), power=power, level=level) * sqrt(sum(parts))
+
+
+def satterthwaite(parts: Sequence[float], ns: Sequence[int]) -> float:
+    """Degrees of freedom of Welch's test. parts: the variance of each mean, of so many items."""
+    return sum(parts) ** 2 / sum(part * part / (n - 1) for part, n in zip(parts, ns, strict=True))
 
 
 def anova_power(effect: float, groups: int, n: float, *, level: float = LEVEL) -> float:
@@ -88,10 +93,16 @@ def anova_power(effect: float, groups: int, n: float, *, level: float = LEVEL) -
 
 def anova_effect(groups: int, n: float, *, power: float = POWER, level: float = LEVEL) -> float:
     """The smallest Cohen's f that groups of n items show that often."""
-    _chances(power=power)
     _items(groups, 2, "groups")
     _items(n, 2)
-    return upwards(lambda effect: anova_power(effect, groups, n, level=level), 0.0, power)
+    return sqrt(f_noncentrality(groups - 1, groups * (n - 1), power=power, level=level) / (groups * n))
+
+
+def f_noncentrality(df1: float, df2: float, *, power: float = POWER, level: float = LEVEL) -> float:
+    """The noncentrality that an F test finds that often."""
+    _chances(power=power, level=level)
+    critical = float(fdtri(df1, df2, level))
+    return upwards(lambda shift: 1 - float(ncfdtr(df1, df2, shift, critical)), 0.0, power)
 
 
 def anova_items(effect: float, groups: int, *, power: float = POWER, level: float = LEVEL) -> float:

@@ -1,6 +1,7 @@
 """Shares of items that are one way or the other: how sure one is, and whether two differ.
 
     wilson  clopper_pearson  jeffreys    interval of one share; Wald's is not here, it is no interval near 0 and 1
+    score_interval                       Wilson's of a share of items that count for fewer, as they depend on each other
     none_seen                            the largest share that n items without a case leave open: rule of three, exact
     newcombe                             difference of two independent shares, from Wilson's (Newcombe 1998, method 10)
     tango                                difference of two paired shares: score interval (Tango 1998)
@@ -22,11 +23,11 @@ from jaxtyping import Bool
 from scipy.special import bdtr, betaincinv, ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.assumptions import INDEPENDENT
 from seqwise.stats.crossing import crossing
-from seqwise.stats.phrases import percent
+from seqwise.stats.phrases import number, percent
 from seqwise.stats.power import pairs_effect, proportions_effect
-from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, number, plain
-from seqwise.stats.samples import INDEPENDENT
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, ends_of, plain
 from seqwise.stats.telling import apart
 
 EXPECTED = 5.0  # items in each cell, below which chi-square is no good guide
@@ -38,12 +39,17 @@ How = Literal["wilson", "jeffreys", "exact"]
 def wilson(hits: float, n: int, level: float = LEVEL) -> Interval:
     """Score interval of a share (Wilson 1927): the shares that a score test does not refuse."""
     _counted(hits, n)
+    return score_interval(hits / n, n, level)
+
+
+def score_interval(share: float, n: float, level: float = LEVEL) -> Interval:
+    """The same of a share of as many independent items, which need be no whole number."""
     z = float(ndtri((1 + level) / 2))
-    p, shrink = hits / n, 1 + z * z / n
-    middle = (p + z * z / (2 * n)) / shrink
-    half = z * sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / shrink
+    shrink = 1 + z * z / n
+    middle = (share + z * z / (2 * n)) / shrink
+    half = z * sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / shrink
     low, high = max(0.0, middle - half), min(1.0, middle + half)
-    return Interval(0.0 if hits == 0 else low, 1.0 if hits == n else high, level)
+    return Interval(0.0 if share == 0 else low, 1.0 if share == 1 else high, level)
 
 
 def clopper_pearson(hits: int, n: int, level: float = LEVEL) -> Interval:
@@ -155,7 +161,7 @@ class Shares:
     def grids(self) -> tuple[Grid, ...]:
         """Both shares with their intervals."""
         rows = tuple(
-            (group, n, seen.value, *((seen.interval.low, seen.interval.high) if seen.interval else (None, None)))
+            (group, n, seen.value, *ends_of(seen.interval))
             for group, n, seen in zip(self.names, self._counts(), self.shares, strict=True)
         )
         return (Grid(f"Share of {self.name}", ("group", "n", "share", "low", "high"), rows, "Wilson's intervals"),)
@@ -195,7 +201,7 @@ def independent_shares(
         df=(),
         p=p,
         n={names[0]: m, names[1]: n},
-        effect=Estimate(f"share in {names[0]} minus share in {names[1]}", 100 * value, points(both), POINTS),
+        effect=Estimate(f"share in {names[0]} minus share in {names[1]}", 100 * value, both.hundredfold, POINTS),
         size=_odds(a, m - a, b, n - b, level),
         why="two groups of different items" + (", too few for chi-square" if few else ""),
         assumptions=(_expected(min(middle, 1 - middle) * min(m, n)), INDEPENDENT),
@@ -233,7 +239,7 @@ def paired_shares(
         effect=Estimate(
             f"share in {names[0]} minus share in {names[1]}",
             100 * (gained - lost) / n,
-            points(tango(gained, lost, n, level)),
+            tango(gained, lost, n, level).hundredfold,
             POINTS,
         ),
         size=Estimate("share of pairs that differ", changed, wilson(gained + lost, n, level)),
@@ -244,11 +250,6 @@ def paired_shares(
     )
     seen = (share(int(x.sum()), n, level=level) for x in (first, second))
     return Shares(name, names, (next(seen), next(seen)), test)
-
-
-def points(interval: Interval) -> Interval:
-    """In points of a hundred."""
-    return Interval(100 * interval.low, 100 * interval.high, interval.level)
 
 
 def _odds(a: int, b: int, c: int, d: int, level: float) -> Estimate | None:

@@ -20,11 +20,13 @@ import numpy as np
 from scipy.special import chdtrc, ndtr, ndtri
 
 from seqwise.errors import DataError
+from seqwise.stats.assumptions import FEW, INDEPENDENT
 from seqwise.stats.crossing import crossing
 from seqwise.stats.means import Others, Values, differences
+from seqwise.stats.phrases import number, rounded
 from seqwise.stats.proportions import wilson
-from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test, number
-from seqwise.stats.samples import INDEPENDENT, Groups, sample, skewness
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
+from seqwise.stats.samples import Groups, sample, skewness
 
 EXACT = 100  # items: up to here rank sums are counted out, in milliseconds
 PAIRS = 4_000_000  # differences that are held in memory; more are searched
@@ -290,8 +292,8 @@ def _searched(
 
 def _symmetry(d: Values) -> Assumption:
     skew = skewness(d)
-    told = f"the differences have skewness {number(skew, 2)}"
-    if len(d) < 8:
+    told = f"the differences have skewness {rounded(skew)}"
+    if len(d) < FEW:
         return Assumption("symmetric differences", None, f"{len(d)} differences are too few to judge: {told}.")
     fair = abs(skew) < 1
     return Assumption("symmetric differences", fair, f"{'Near enough' if fair else 'Lopsided'}: {told}.")
@@ -299,7 +301,7 @@ def _symmetry(d: Values) -> Assumption:
 
 def _same_shape(a: Values, b: Others, names: tuple[str, str]) -> Assumption:
     what = "same shape, for the typical difference"
-    if min(len(a), len(b)) < 8:
+    if min(len(a), len(b)) < FEW:
         return Assumption(what, None, f"{min(len(a), len(b))} values in a group are too few to judge.")
     spread = [float(np.subtract(*np.percentile(x, [75, 25]))) for x in (a, b)]
     fair = max(spread) <= ALIKE * min(spread)

@@ -22,9 +22,8 @@ from seqwise.stats.diagnostics import WHOLE, Diagnostics, diagnose
 from seqwise.stats.explained import share_interval
 from seqwise.stats.factors import Labels
 from seqwise.stats.leastsquares import Fit, solve
-from seqwise.stats.pairs import ends_of
-from seqwise.stats.phrases import amount, clear, percent, short, within, within_shares
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.phrases import amount, answered, chance, clear, in_brackets, number, percent, short, within
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
 
 __all__ = ["Coefficient", "Errors", "Regression", "indicators", "ols"]
 
@@ -90,12 +89,10 @@ class Regression:
         return (self._explains(), *told, *self._compared(), *self.test.notes, *doubts)
 
     def _explains(self) -> str:
-        numbers = ", ".join(number(df) for df in self.test.df)
-        f = f"F({numbers}) = {number(self.test.statistic)}, {chance(self.test.p)}"
         share = f"{percent(self.r2.value)} of the variance of {self.name}"
         left = f"what is left has an sd of {amount(self.sd.value, self.unit)}"
         names, several = short(self.columns, 6), len(self.columns) > 1
-        sure = within_shares(self.r2.interval, f)
+        sure = in_brackets(self.r2.interval, answered(self.test))
         if self.test.rejected:
             return f"{names} explain{'' if several else 's'} {share}{sure}; {left}."
         told = f"These data cannot tell whether {names} explain{'' if several else 's'} anything of {self.name}"
@@ -115,7 +112,7 @@ class Regression:
                 told = f"there is more or less of {self.name} {more[0].lower()}{more[1:]}{rest}"
             return f"These data cannot tell whether {told}: {amount(value, self.unit)}{sure}, {chance(one.p)}."
         less = value < 0
-        ends = Interval(-both.high, -both.low, both.level) if less else both
+        ends = both.turned if less else both
         size = f"{amount(abs(value), self.unit)} {'less' if less else 'more'} of {self.name}"
         does = "there is" if one.binary else "goes with"
         return f"{more} {does} {size} ({within(ends, self.unit)}, {chance(one.p)}){rest}."

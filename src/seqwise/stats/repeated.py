@@ -23,13 +23,14 @@ from scipy.special import chdtrc, fdtrc, stdtr, stdtrit
 
 from seqwise.errors import DataError
 from seqwise.stats import explained
-from seqwise.stats.assumptions import normal_residuals
+from seqwise.stats.assumptions import DOUBT, by_design, normal_residuals
 from seqwise.stats.explained import Line
-from seqwise.stats.factors import ROUNDING, Labels, factor, within_reach
+from seqwise.stats.factors import Labels, factor
 from seqwise.stats.multiplicity import adjust
-from seqwise.stats.pairs import MOST, Group, Pair, Pairs, described, ends_of
-from seqwise.stats.phrases import percent, within_shares
-from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, chance, number, plain
+from seqwise.stats.pairs import MOST, Group, Pair, Pairs, described
+from seqwise.stats.phrases import answered, chance, in_brackets, number, percent
+from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, ends_of, plain
+from seqwise.stats.samples import ROUNDING, within_reach
 
 # N subjects, S of them with all values, K conditions
 
@@ -68,11 +69,9 @@ class Repeated:
 
     def sentences(self) -> tuple[str, ...]:
         """How much the conditions explain, which differ, what ranks say."""
-        size, told = self.test.size, _told(self.test)
+        size, told = self.test.size, answered(self.test)
         within = f"the variance of {self.name} within each {self.subject}"
-        share = (
-            f"{percent(size.value)} of {within}{within_shares(size.interval, told)}" if size else f"some of {within}"
-        )
+        share = f"{percent(size.value)} of {within}{in_brackets(size.interval, told)}" if size else f"some of {within}"
         if self.test.rejected:
             first = f"{self.by} explains {share}: mean {self.name} differs by {self.by}."
         else:
@@ -83,7 +82,7 @@ class Repeated:
         if self.friedman is None or self.friedman.rejected == self.test.rejected:
             return ()
         says = "do" if self.friedman.rejected else "do not"
-        told = f"chi2({number(self.friedman.df[0])}) = {number(self.friedman.statistic)}, {chance(self.friedman.p)}"
+        told = answered(self.friedman)
         return (f"Ranks within each {self.subject} {says} show a difference ({told}): look at the single values.",)
 
     def grids(self) -> tuple[Grid, ...]:
@@ -108,10 +107,6 @@ class Repeated:
         friedman = self.friedman.to_dict() if self.friedman else None
         told = list(self.sentences())
         return {**plain(self), "test": self.test.to_dict(), "friedman": friedman, "sentences": told}
-
-
-def _told(test: Test) -> str:
-    return f"F({', '.join(number(df) for df in test.df)}) = {number(test.statistic)}, {chance(test.p)}"
 
 
 def _times(lines: tuple[Line, ...], epsilon: float) -> tuple[float, float]:
@@ -176,7 +171,7 @@ def repeated(
         effect=effect,
         size=eta,
         why=f"The same {n:,} subjects under {k} conditions: each is compared with itself.",
-        assumptions=(normal_residuals(left.reshape(-1)), _alike(ball), _INDEPENDENT),
+        assumptions=(normal_residuals(left.reshape(-1)), _alike(ball), by_design("subject")),
         notes=notes,
     )
     huynh = _times(lines, ball.huynh_feldt)
@@ -184,9 +179,6 @@ def repeated(
     friedman = _friedman(table, tuple(conditions), name, by, subject) if k > 2 else None
     p_huynh = float(fdtrc(*huynh, f))
     return Repeated(name, by, subject, test, lines, ball, p_huynh, lines[0].squares / whole, told, pairs, friedman)
-
-
-_INDEPENDENT = Assumption("independent subjects", None, "Only the design can say that no subject depends on another.")
 
 
 def _complete(
@@ -250,8 +242,8 @@ def _alike(ball: Sphericity) -> Assumption:
     if ball.p is None:
         return Assumption(name, None, f"No test of it here ({epsilon}); degrees of freedom are corrected all the same.")
     told = f"Mauchly's W = {number(ball.mauchly or 0.0)}, {chance(ball.p)}, {epsilon}"
-    verdict = "No sign that differences spread unlike" if ball.p >= 0.05 else "Differences spread unlike"
-    return Assumption(name, ball.p >= 0.05, f"{verdict} ({told}); degrees of freedom are corrected in any case.")
+    verdict = "No sign that differences spread unlike" if ball.p >= DOUBT else "Differences spread unlike"
+    return Assumption(name, ball.p >= DOUBT, f"{verdict} ({told}); degrees of freedom are corrected in any case.")
 
 
 def _pairs(

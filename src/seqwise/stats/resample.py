@@ -21,9 +21,10 @@ from jaxtyping import Float, Int, Shaped
 from scipy.special import ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.digits import amount, apart, between, counted
-from seqwise.stats.given import Labels, Row, grouped, row
-from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, plain
+from seqwise.stats.factors import Labels, grouped
+from seqwise.stats.phrases import amount, counted, digits_apart, within
+from seqwise.stats.results import LEVEL, Estimate, Grid, Interval, ends_of, plain
+from seqwise.stats.samples import Row, differing, sample
 from seqwise.stats.statistic import Function, Named, Statistic, of_one, of_pairs
 
 # N items of the first sample, M of the second, R draws
@@ -57,16 +58,15 @@ class Bootstrap:
         """One, and what shakes it."""
         estimate = self.estimate
         interval = estimate.interval or Interval(estimate.value, estimate.value)
-        digits = apart(estimate.value, interval.low, interval.high)
+        digits = digits_apart(estimate.value, interval.low, interval.high)
         told = f"The {estimate.name} is {amount(estimate.value, estimate.unit, digits)}"
-        within = between(interval, estimate.unit, digits)
-        return (f"{told}, {within} ({self.method} bootstrap, {self.draws:,} draws of {self.drawn}).", *self.notes)
+        sure = within(interval, estimate.unit, digits)
+        return (f"{told}, {sure} ({self.method} bootstrap, {self.draws:,} draws of {self.drawn}).", *self.notes)
 
     def grids(self) -> tuple[Grid, ...]:
         """One row."""
         estimate = self.estimate
-        ends = (estimate.interval.low, estimate.interval.high) if estimate.interval else (None, None)
-        cells = (estimate.name, estimate.value, *ends, self.error, self.bias)
+        cells = (estimate.name, estimate.value, *ends_of(estimate.interval), self.error, self.bias)
         return (Grid("bootstrap", ("statistic", "value", "low", "high", "error", "bias"), (cells,)),)
 
     def to_dict(self) -> dict[str, Any]:
@@ -93,7 +93,7 @@ def bootstrap(
     second      the other value of each pair
     clusters    a label for each item: whole clusters are drawn
     """
-    x = row(values, name)
+    x = sample(values, name, varied=True)
     members, of = _members(clusters, len(x), name), name
     if second is None:
         chosen = of_one(x, statistic, members)
@@ -101,7 +101,7 @@ def bootstrap(
         chosen, of = of_pairs(x, _paired(x, second, name), statistic, members), f"pairs of {name}"
     else:
         of = f"differences of {name}"
-        chosen = of_one(row(_paired(x, second, name) - x, of), statistic, members)
+        chosen = of_one(sample(_paired(x, second, name) - x, of, varied=True), statistic, members)
     units = len(x) if members is None else len(members)
     what = counted(len(x), "item") if members is None else f"{counted(units, 'cluster')} of {counted(len(x), 'item')}"
     told = f"{_named(statistic)} of {of}"
@@ -120,8 +120,8 @@ def bootstrap_difference(
     seed: int = 0,
 ) -> Bootstrap:
     """The second sample's statistic minus the first's, each drawn by itself."""
-    one, other = row(first, names[0], varied=False), row(second, names[1], varied=False)
-    row(np.concatenate([one, other]), " and ".join(names))
+    one, other = sample(first, names[0]), sample(second, names[1])
+    differing(np.concatenate([one, other]), " and ".join(names))
     both = [of_one(one, statistic, None), of_one(other, statistic, None)]
     told = f"{_named(statistic)} of {names[1]} minus that of {names[0]}"
     sizes = (len(one), len(other))
@@ -150,7 +150,7 @@ def _interval(
     least = int(np.ceil(2 / (1 - level)))
     if not 0 < level < 1 or draws < least:
         raise ConfigError(f"draws={draws} at level={level}", f"{least:,} draws or more", f"{DRAWS}")
-    value = float(join([sample.of(np.arange(size)[None]) for sample, size in zip(samples, units, strict=True)])[0])
+    value = float(join([one.of(np.arange(size)[None]) for one, size in zip(samples, units, strict=True)])[0])
     drawn = _drawn(samples, units, join, draws, seed)
     kept = np.sort(drawn[np.isfinite(drawn)])
     if not np.isfinite(value) or len(kept) < draws / 2:
@@ -178,8 +178,7 @@ def _drawn(
     for begin in range(0, draws, step):
         rows = min(step, draws - begin)
         parts = [
-            sample.of(generator.integers(0, size, size=(rows, size)))
-            for sample, size in zip(samples, units, strict=True)
+            one.of(generator.integers(0, size, size=(rows, size))) for one, size in zip(samples, units, strict=True)
         ]
         found[begin : begin + rows] = join(parts)
     return found
@@ -208,8 +207,8 @@ def _places(
 def _acceleration(samples: Sequence[Statistic]) -> float | None:
     """How the standard error grows with the value, from leaving out one unit at a time (Efron 1987, equation 7.3)."""
     cubes = squares = 0.0
-    for place, sample in enumerate(samples):
-        left = sample.without()
+    for place, one in enumerate(samples):
+        left = one.without()
         if left is None or not np.isfinite(left).all():
             return None
         sign = 1 if place == len(samples) - 1 else -1  # the first is subtracted
@@ -230,15 +229,11 @@ def _members(clusters: Labels | None, count: int, name: str) -> tuple[Int[np.nda
 
 
 def _paired(x: Row, second: Shaped[np.ndarray, "_"], name: str) -> Row:
-    y = row(second, f"second {name}")
+    y = sample(second, f"second {name}", varied=True)
     if len(y) != len(x):
         given = f"{len(x):,} first and {len(y):,} second values of {name}"
         raise DataError(given, "pairs", "bootstrap_difference for samples that are not paired")
     return y
-
-
-def _minus(found: list[Row]) -> Row:
-    return np.asarray(found[1] - found[0])
 
 
 def _named(statistic: Named | Function) -> str:

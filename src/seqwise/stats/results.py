@@ -7,7 +7,7 @@
     Grid          rows and columns for terminal and page; formatting is theirs
 
 Results are frozen and hold plain Python values, so that they can be compared, stored and written as JSON. Those that
-are shown are `Shown`: sentences first, then the numbers behind them.
+are shown are `Shown`: sentences first, then the numbers behind them. How numbers read: `phrases.py`.
 """
 
 import math
@@ -32,6 +32,16 @@ class Interval:
 
     def __contains__(self, value: float) -> bool:
         return self.low <= value <= self.high
+
+    @property
+    def turned(self) -> "Interval":
+        """Of the same quantity with the other sign."""
+        return Interval(-self.high, -self.low, self.level)
+
+    @property
+    def hundredfold(self) -> "Interval":
+        """Of a share, in parts of a hundred."""
+        return Interval(100 * self.low, 100 * self.high, self.level)
 
 
 @dataclass(frozen=True)
@@ -105,6 +115,11 @@ class Grid:
     note: str = ""
 
 
+def ends_of(interval: Interval | None) -> tuple[float | None, float | None]:
+    """For a row of a grid; nothing where there is no interval."""
+    return (interval.low, interval.high) if interval else (None, None)
+
+
 @runtime_checkable
 class Shown(Protocol):
     """A result that terminal, page and JSON can show without knowing what it is."""
@@ -132,21 +147,3 @@ def plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return str(value)
     return value
-
-
-def number(value: float, digits: int = 4) -> str:
-    """A number for a sentence: so many significant digits, thousands set apart, no exponent where none is needed."""
-    if not math.isfinite(value):
-        return {math.inf: "infinity", -math.inf: "-infinity"}.get(value, "not a number")
-    if value == 0:
-        return "0"
-    size = math.floor(math.log10(abs(value)))
-    if not -4 <= size < 12:
-        return f"{value:.{digits - 1}e}"
-    shown = f"{value:,.{max(0, digits - 1 - size)}f}"
-    return shown.rstrip("0").rstrip(".") if "." in shown else shown
-
-
-def chance(p: float) -> str:
-    """A p-value for a sentence; never 0."""
-    return "p < 0.0001" if p < 1e-4 else f"p = {p:.4f}" if p < 0.1 else f"p = {p:.3f}"

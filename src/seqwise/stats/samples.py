@@ -1,55 +1,110 @@
-"""What a test looks at before it computes: whether the numbers can be used, and how far they are from normal.
+"""Samples, checked before anything is computed of them, and what their numbers are at a glance.
 
-    sample       finite numbers, enough of them         differing    not all the same, up to rounding
-    normality    of each group, for tests of means      outliers     far beyond the quartiles
+    sample       finite numbers in one row, enough of them; `varied`: not all the same, up to rounding
+    squarable    the same, of which sums of squares can be told
+    outcome      the same of a column of a table, whose fourth powers can be told; errors name rows
+    flat         whether all values are the same               shape    skewness and excess kurtosis
 
-A test of means wants the mean to be normal, not the data: what must be small is the skewness against the number of
-items (Cochran 1977, Sampling Techniques, section 2.15: n > 25 skew²). In small samples the distance from a straight
-QQ line is judged as well (Ryan and Joiner 1976). No p-value decides: it would pass every small sample and none large.
-
-Left out: independence, which numbers alone do not show.
+A missing value is refused and not dropped: only the one who reads the table knows why it is missing, and in a series
+its place counts. Labels of groups stand in `factors.py`, what a test takes for granted of a sample in `assumptions.py`.
 """
 
+import math
 from collections.abc import Mapping
-from math import sqrt
 
 import numpy as np
-from jaxtyping import Float
-from scipy.special import ndtri
+from jaxtyping import Float, Shaped
 
 from seqwise.errors import DataError
-from seqwise.stats.results import Assumption, number
+from seqwise.stats.phrases import counted, number
 
-FEW = 8  # items: below them neither skewness nor a QQ line says anything
-SMALL = 30  # items: from here on the mean forgives whatever shape has little skew
-COCHRAN = 25.0  # items for each square of skewness
-FAR = 3.0  # quartile ranges beyond the quartiles, Tukey's outer fences
+# N values
+
+Row = Float[np.ndarray, "_"]
+"""Of any length: rows of one call need not be equally long."""
+Groups = Mapping[str, Row]
+
 ROUNDING = 8 * float(np.finfo(np.float64).eps)
 """Relative; values that differ by less are the same, computed in another order."""
-
-Groups = Mapping[str, Float[np.ndarray, "_"]]
-
-INDEPENDENT = Assumption(
-    "independent items", None, "Each row is taken as an item of its own; the numbers alone cannot show whether it is."
-)
+HUGE = 1e150  # beyond it squares overflow; below its inverse they vanish
+REACH = 1e70  # the same of fourth powers
+SHOWN = 3  # places in an error
 
 
-def sample(values: Float[np.ndarray, "N"], name: str, least: int = 2) -> Float[np.ndarray, "N"]:
-    """The values in float64, or an error that says what is wrong with them."""
+def numbers(
+    values: Shaped[np.ndarray, "..."], name: str, mend: str = "another column, or correcting them"
+) -> Float[np.ndarray, "..."]:
+    """The values in float64, of any shape."""
     try:
-        x = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values)
+        if array.dtype.kind in "fiubO":
+            return array.astype(np.float64)
     except (TypeError, ValueError):
-        raise DataError(f"texts in {name}", "numbers", "another column, or correcting them") from None
+        pass
+    raise DataError(f"texts in {name}", "numbers", mend)
+
+
+def sample(
+    values: Shaped[np.ndarray, "N"], name: str = "", least: int = 2, *, varied: bool = False
+) -> Float[np.ndarray, "N"]:
+    """The values in float64, or an error that says what is wrong with them.
+
+    varied   refuse values that are all the same
+    """
+    called = name or "the sample"
+    x = numbers(values, called)
     if x.ndim != 1:
-        raise DataError(f"{x.ndim} dimensions in {name}", "one number an item", "one column at a time")
+        raise DataError(f"{x.ndim} dimensions in {called}", "one number an item", "one column at a time")
     bad = np.flatnonzero(~np.isfinite(x))
     if bad.size:
-        given = f"{x[bad[0]]} as value {bad[0] + 1:,} of {name}" + (f", {bad.size:,} such" if bad.size > 1 else "")
-        raise DataError(given, "finite numbers", "leaving out the rows that have none")
+        given = f"{x[bad[0]]} as value {bad[0] + 1:,} of {called}" + (f", {bad.size:,} such" if bad.size > 1 else "")
+        raise DataError(given, "finite numbers", "leaving out the rows that have none; in a series, filling the gaps")
     if len(x) < least:
-        given = f"{len(x)} value{'' if len(x) == 1 else 's'} of {name}"
-        raise DataError(given, f"at least {least}", "a file with more rows, or other groups")
+        raise DataError(f"{counted(len(x), 'value')} of {called}", f"at least {least:,}", "more rows")
+    if varied:
+        differing(x, called)
     return x
+
+
+def squarable(
+    values: Shaped[np.ndarray, "N"], name: str = "", least: int = 2, *, varied: bool = True
+) -> Float[np.ndarray, "N"]:
+    """A sample neither too large nor, where it has to vary, too close to be squared."""
+    x = sample(values, name, least, varied=varied)
+    if np.abs(x).max() > HUGE or (varied and np.ptp(x) < 1 / HUGE):
+        given = f"values from {x.min():g} to {x.max():g} of {name or 'the sample'}"
+        raise DataError(given, "values and differences that can be squared", "another unit")
+    return x
+
+
+def outcome(values: Shaped[np.ndarray, "N"], name: str, least: int = 2) -> Float[np.ndarray, "N"]:
+    """A column that groups or other columns may explain, a row for each item: it varies, and errors name rows."""
+    x = numbers(values, name)
+    if x.ndim != 1:
+        raise DataError(f"{x.ndim} dimensions in {name}", "one row of numbers", "a single column of numbers")
+    if len(x) < least:
+        raise DataError(f"{len(x):,} values of {name}", f"{least:,} at least", "more rows")
+    bad = np.flatnonzero(~np.isfinite(x))
+    if bad.size:
+        places = ", ".join(f"{place + 1:,}" for place in bad[:SHOWN])
+        given = f"{bad.size:,} of {len(x):,} values of {name} missing or infinite (first: row {places})"
+        raise DataError(given, "a finite number in each row", "leaving those rows out, if why they miss allows it")
+    within_reach(x, name)
+    varying(x, name, "values that differ", "another column; of a constant there is nothing to explain")
+    return x
+
+
+def within_reach(values: Float[np.ndarray, "..."], name: str) -> None:
+    """Refuse numbers whose fourth powers no double holds."""
+    size = float(np.abs(values).max(initial=0.0, where=np.isfinite(values)))
+    if size and not 1 / REACH < size < REACH:
+        raise DataError(f"{name} as large as {size:.0e}", "numbers between 1e-70 and 1e70", "another unit")
+
+
+def varying(x: Float[np.ndarray, "N"], name: str, allowed: str, mend: str) -> None:
+    """Refuse a column of a table that is the same in all rows."""
+    if flat(x):
+        raise DataError(f"{name} is {x[0]:g} in all {len(x):,} rows", allowed, mend)
 
 
 def flat(x: Float[np.ndarray, "N"], scale: float = 0.0) -> bool:
@@ -64,69 +119,28 @@ def differing(x: Float[np.ndarray, "N"], name: str, scale: float = 0.0) -> None:
         raise DataError(given, "values that differ", "another column, or a finer measurement")
 
 
+def shape(x: Float[np.ndarray, "N"]) -> tuple[float, float]:
+    """Skewness g1 and excess kurtosis g2, nothing corrected, as scipy has them."""
+    away = x - x.mean()
+    square = np.square(away)
+    variance = float(square.mean())
+    return float((square * away).mean()) / variance**1.5, float(np.square(square).mean()) / variance**2 - 3
+
+
+def shape_errors(n: int) -> tuple[float, float]:
+    """The sd of g1 and of g2 over normal samples of n values, exact (Fisher 1930)."""
+    skew = 6 * (n - 2) / ((n + 1) * (n + 3))
+    kurtosis = 24 * n * (n - 2) * (n - 3) / ((n + 1) ** 2 * (n + 3) * (n + 5))
+    return math.sqrt(skew), math.sqrt(kurtosis)
+
+
+def scaled(x: Float[np.ndarray, "N"]) -> Float[np.ndarray, "N"]:
+    """In sds from the mean (n in the denominator), of which no power overflows; of values that differ."""
+    away = x - x.mean()
+    away = away / np.abs(away).max()
+    return np.asarray(away / math.sqrt(float(np.square(away).mean())))
+
+
 def skewness(x: Float[np.ndarray, "N"]) -> float:
-    """m3 / m2^1.5, without correction for small samples; 0 of what does not differ."""
-    d = x - x.mean()
-    spread = float((d * d).mean())
-    return float((d**3).mean()) / spread**1.5 if spread > 0 and not flat(x) else 0.0
-
-
-def straightness(x: Float[np.ndarray, "N"]) -> float:
-    """Correlation of the ordered values with normal quantiles at Blom's places: 1 on a straight QQ line."""
-    places = ndtri((np.arange(1, len(x) + 1) - 0.375) / (len(x) + 0.25))  # (N,)
-    ordered = np.sort(x) - x.mean()
-    length = sqrt(float(ordered @ ordered) * float(places @ places))
-    return float(places @ ordered) / length if length > 0 else 0.0
-
-
-def normality(groups: Groups, what: str = "normal means") -> Assumption:
-    """Whether means of these groups can be taken as normal, with the group that is worst."""
-    few = [name for name, x in groups.items() if len(x) < FEW]
-    told = {name: _bend(x) for name, x in groups.items() if len(x) >= FEW and not flat(x)}
-    if not told:
-        least = min(len(x) for x in groups.values())
-        reason = f"{least} values are too few to judge" if few else "values that do not differ have no shape to judge"
-        return Assumption(what, None, f"{reason[0].upper()}{reason[1:]}.")
-    worst = max(told, key=lambda name: told[name][0])
-    bend, skew, line = told[worst]
-    n = len(groups[worst])
-    place = f" in {worst}" if len(groups) > 1 else ""
-    shown = f"skewness {number(skew, 2)}{place} with {n:,} values, correlation with a straight QQ line {line:.3f}"
-    if bend > 1:
-        wanted = max(SMALL, round(COCHRAN * skew * skew))
-        return Assumption(what, False, f"Far from normal for so few values: {shown}; {wanted:,} or more would do.")
-    if few:
-        count = f"{few[0]} has" if len(few) == 1 else f"{len(few)} groups have"
-        return Assumption(what, None, f"{count} too few values to judge; of the others the worst has {shown}.")
-    return Assumption(what, True, f"Near enough to normal: {shown}.")
-
-
-def _bend(x: Float[np.ndarray, "N"]) -> tuple[float, float, float]:
-    """How far from normal, 1 at the edge of what is forgiven; skewness; straightness."""
-    n, skew, line = len(x), skewness(x), straightness(x)
-    error = sqrt(6 * (n - 2) / ((n + 1) * (n + 3)))  # of the skewness of normal samples
-    bend = min(COCHRAN * skew * skew / n, abs(skew) / (2 * error))
-    if n < SMALL:  # Ryan and Joiner's critical value at 5 %
-        edge = 1.0063 - 0.1288 / sqrt(n) - 0.6118 / n + 1.3505 / n**2
-        bend = max(bend, (1 - line) / (1 - edge))
-    return bend, skew, line
-
-
-def outliers(groups: Groups, unit: str = "") -> Assumption:
-    """Values beyond Tukey's outer fences of their group."""
-    found: list[tuple[float, str, float]] = []
-    for name, x in groups.items():
-        low, high = np.percentile(x, [25, 75])
-        beyond = np.maximum(low - x, x - high)
-        for at in np.flatnonzero((beyond > FAR * (high - low)) & (high > low)):
-            found.append((float(beyond[at] / (high - low)), name, float(x[at])))
-    total = sum(len(x) for x in groups.values())
-    if not found:
-        told = f"None of {total:,} values lies more than {FAR:g} quartile ranges beyond the quartiles."
-        return Assumption("no outliers", True if total >= FEW else None, told)
-    _, name, value = max(found)
-    place = f" in {name}" if len(groups) > 1 else ""
-    count = f"{len(found):,} of {total:,} values {'lies' if len(found) == 1 else 'lie'}"
-    shown = f"{number(value)}{f' {unit}' if unit else ''}{place}"
-    told = f"{count} more than {FAR:g} quartile ranges beyond the quartiles, farthest {shown}."
-    return Assumption("no outliers", False, told)
+    """g1; 0 of what does not differ."""
+    return 0.0 if flat(x) else shape(scaled(x))[0]

@@ -26,7 +26,8 @@ from scipy.special import gammaincc, gammaincinv, ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.moments import Moments
-from seqwise.stats.results import LEVEL, Grid, Interval, number, plain
+from seqwise.stats.phrases import number, sure, within
+from seqwise.stats.results import LEVEL, Grid, Interval, plain
 from seqwise.stats.rows import as_rows
 
 # N scores of a sample
@@ -71,12 +72,12 @@ class Placed:
     def told(self) -> str:
         """In one sentence."""
         away = "exactly at" if self.z == 0 else f"{number(abs(self.z), 3)} sd {'above' if self.z > 0 else 'below'}"
-        sure = ""
+        known = ""
         if self.interval:
-            percent = number(100 * self.interval.level)
-            sure = f" ({percent} % interval of z {number(self.interval.low, 3)} to {number(self.interval.high, 3)})"
+            low, high = number(self.interval.low, 3), number(self.interval.high, 3)
+            known = f" ({sure(self.interval.level)} of z {low} to {high})"
         how = "of the sample" if self.counted else NORMAL
-        return f"{number(self.score)} in {self.exam} is {away} the mean{sure}, percentile {self.percentile:.1f} {how}."
+        return f"{number(self.score)} in {self.exam} is {away} the mean{known}, percentile {self.percentile:.1f} {how}."
 
 
 @dataclass(frozen=True)
@@ -133,8 +134,7 @@ def interval_of_z(z: float, n: int, level: float = LEVEL) -> Interval:
     standard error sqrt(1/n + z²/2n) is as good.
     """
     if z < 0:
-        mirrored = interval_of_z(-z, n, level)
-        return Interval(-mirrored.high, -mirrored.low, level)
+        return interval_of_z(-z, n, level).turned
     if n > MANY:
         half = float(ndtri((1 + level) / 2)) * math.sqrt((1 + z * z / 2) / n)
         return Interval(z - half, z + half, level)
@@ -182,8 +182,7 @@ class ScoreComparison:
         a, b = (f"{number(one.score)} in {one.exam}" for one in (first, second))
         by = number(first.z - second.z, 3)
         if self.ahead:
-            low, high = number(self.ahead.low, 3), number(self.ahead.high, 3)
-            by += f" ({number(100 * self.ahead.level)} % interval {low} to {high})"
+            by += f" ({within(self.ahead)})"
         if self.better:
             told = f"{a} is better than {b}, by {by} sd: z {number(first.z, 3)} against {number(second.z, 3)}."
         elif first.z == second.z and not self.ahead:

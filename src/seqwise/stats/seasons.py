@@ -23,9 +23,9 @@ from jaxtyping import Float, Shaped
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.autocorrelation import acf
-from seqwise.stats.digits import amount, counted
-from seqwise.stats.given import Row, row, same
-from seqwise.stats.results import Grid, number, plain
+from seqwise.stats.phrases import amount, counted, number
+from seqwise.stats.results import Grid, plain
+from seqwise.stats.samples import Row, flat, sample
 from seqwise.stats.spectrum import straightened
 
 # N values
@@ -73,8 +73,8 @@ class Seasons:
         else:
             season = f"{self.name} shows no season with {period} beyond that of shuffled values ({strengths})."
         rise = self.trend[-1] - self.trend[0]
-        flat = abs(rise) <= 1e-9 * (self.swing + max(map(abs, self.rest), default=0.0))
-        way = "stays" if flat else f"{'rises' if rise > 0 else 'falls'} by {amount(abs(rise), self.unit)}"
+        level = abs(rise) <= 1e-9 * (self.swing + max(map(abs, self.rest), default=0.0))
+        way = "stays" if level else f"{'rises' if rise > 0 else 'falls'} by {amount(abs(rise), self.unit)}"
         strong = f"the trend's strength is {number(self.strength_trend, 2)} of 1"
         return season, f"From first to last value its trend {way}; {strong} ({counted(len(self.trend), 'value')})."
 
@@ -106,7 +106,7 @@ def seasons(
     robust   whether outliers are kept out of trend and season
     seed     of the shuffled values
     """
-    x = row(values, name, LEAST)
+    x = sample(values, name, LEAST, varied=True)
     used = find_period(x) if period is None else period
     if used is None:
         given = f"{name} without a period that can be seen"
@@ -118,7 +118,7 @@ def seasons(
     generator = np.random.default_rng(seed)
     noise = straightened(x)[: max(LONG, 4 * used)]
     chances = []
-    if not same(noise, float(np.ptp(x))):
+    if not flat(noise, float(np.ptp(x))):
         for _ in range(SHUFFLES):
             _, shuffled, left = _stl(generator.permutation(noise) / scale, used, robust)
             chances.append(strength(shuffled, left))
@@ -138,7 +138,7 @@ def strength(part: Row, rest: Row) -> float:
 
 def find_period(values: Shaped[np.ndarray, "N"]) -> int | None:
     """The period that stands out most, or None."""
-    x = row(values, least=LEAST)
+    x = sample(values, least=LEAST, varied=True)
     best: tuple[float, int] | None = None
     for series in (straightened(x), np.diff(x)):
         if float(series.std()) <= 1e-9 * float(x.std()):

@@ -14,8 +14,8 @@ from jaxtyping import Shaped
 
 from seqwise.errors import DataError
 from seqwise.stats.autocorrelation import LEAST, Autocorrelation, autocorrelation, usual_lags
-from seqwise.stats.given import row
 from seqwise.stats.results import LEVEL, Grid, plain
+from seqwise.stats.samples import sample
 from seqwise.stats.seasons import Seasons, seasons
 from seqwise.stats.spectrum import Spectrum, spectrum
 from seqwise.stats.stationarity import Stationarity, stationarity
@@ -71,7 +71,7 @@ def series(
     period   values until the season comes again; None: looked for
     lags     of the autocorrelation; None: ten, or two periods
     """
-    x = row(values, name, LEAST)
+    x = sample(values, name, LEAST, varied=True)
     skipped: list[str] = []
 
     def tried(what: str, ask: Callable[[], Part]) -> Part | None:

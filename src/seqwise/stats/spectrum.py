@@ -21,9 +21,9 @@ from scipy.special import betainc, gammaln
 
 from seqwise.errors import DataError
 from seqwise.stats.autocorrelation import acf
-from seqwise.stats.digits import counted, percent
-from seqwise.stats.given import Row, row, same
-from seqwise.stats.results import Estimate, Grid, Test, chance, number, plain
+from seqwise.stats.phrases import chance, counted, number, percent
+from seqwise.stats.results import Estimate, Grid, Test, plain
+from seqwise.stats.samples import Row, flat, sample
 
 # N values, F frequencies
 
@@ -66,7 +66,8 @@ class Spectrum:
         if not self.peaks:
             return (f"No frequency of {self.name} stands out from its neighbours ({counted(self.n, 'value')}).",)
         top, test = self.peaks[0], self.fisher
-        what = f"a period of {number(top.period, 3)} values holds {percent(top.share)} of the variance of {self.name}"
+        period, share = number(top.period, 3), percent(top.share, small=3)
+        what = f"a period of {period} values holds {share} of the variance of {self.name}"
         g = f"Fisher's g = {number(test.statistic, 3)}, {chance(test.p)}, {counted(self.n, 'value')}"
         if test.rejected and self.red < DOUBT:
             told = f"{what}, more than the strongest of noise would, be its neighbours alike or not"
@@ -74,7 +75,7 @@ class Spectrum:
             told = f"{what}, as noise would do whose neighbours are as much alike ({chance(self.red)}), white noise not"
         else:
             told = f"No period of {self.name} is stronger than chance has it: the strongest, of "
-            told += f"{number(top.period, 3)} values, holds {percent(top.share)} of the variance"
+            told += f"{period} values, holds {share} of the variance"
         return (f"{told[0].upper()}{told[1:]} ({g}).",)
 
     def grids(self) -> tuple[Grid, ...]:
@@ -89,18 +90,18 @@ class Spectrum:
 
 def spectrum(values: Shaped[np.ndarray, "N"], name: str = "values") -> Spectrum:
     """Of values at equal distances in time."""
-    x = row(values, name, LEAST)
-    flat = straightened(x)
-    if same(flat, float(np.ptp(x))) or float(flat.std()) < 1e-9 * float(x.std()):
+    x = sample(values, name, LEAST, varied=True)
+    left = straightened(x)
+    if flat(left, float(np.ptp(x))) or float(left.std()) < 1e-9 * float(x.std()):
         given = f"{name} that is a straight line"
         raise DataError(given, "values that vary about it", "another column")
-    frequencies, shares = periodogram(flat)
-    smooth_frequencies, smooth = _welch(flat)
+    frequencies, shares = periodogram(left)
+    smooth_frequencies, smooth = _welch(left)
     inner = np.concatenate([[-1.0], shares, [-1.0]])
     places = np.flatnonzero((inner[1:-1] > inner[:-2]) & (inner[1:-1] >= inner[2:]))
     strongest = places[np.argsort(-shares[places], kind="stable")][:PEAKS]
     peaks = tuple(Peak(1 / float(frequencies[place]), float(shares[place])) for place in strongest)
-    test, red = _fisher(frequencies, shares, name, len(x)), shares / _red(frequencies, float(acf(flat, 1)[1]))
+    test, red = _fisher(frequencies, shares, name, len(x)), shares / _red(frequencies, float(acf(left, 1)[1]))
     return Spectrum(
         name, len(x), tuple(frequencies.tolist()), tuple(shares.tolist()), tuple(smooth_frequencies.tolist()),
         tuple(smooth.tolist()), peaks, test, _fisher(frequencies, red, name, len(x)).p,

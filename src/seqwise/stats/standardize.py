@@ -33,7 +33,8 @@ from seqwise.errors import ConfigError, DataError, Fault
 from seqwise.stats.affine import Affine
 from seqwise.stats.blocks import cores, named
 from seqwise.stats.moments import RESOLVED, Moments
-from seqwise.stats.results import Grid, number, plain
+from seqwise.stats.phrases import number
+from seqwise.stats.results import Grid, plain
 from seqwise.stats.rows import as_numbers, as_rows
 
 # N rows, C columns

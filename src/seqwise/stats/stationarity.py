@@ -20,9 +20,9 @@ from jaxtyping import Shaped
 
 from seqwise.errors import DataError
 from seqwise.stats.autocorrelation import acf
-from seqwise.stats.digits import amount, counted
-from seqwise.stats.given import Row, row
-from seqwise.stats.results import LEVEL, Estimate, Grid, Test, chance, number, plain
+from seqwise.stats.phrases import amount, chance, counted, number
+from seqwise.stats.results import LEVEL, Estimate, Grid, Test, plain
+from seqwise.stats.samples import Row, sample
 
 LONG = 5_000  # values
 LEAST = 15  # values: fewer leave the regression of ADF nothing
@@ -98,8 +98,8 @@ def stationarity(
 
     trend   whether a straight line is allowed for: keeps to the line, or wanders away from it
     """
-    whole = row(values, name, LEAST)
-    x = row(whole[-LONG:], name, LEAST)
+    whole = sample(values, name, LEAST, varied=True)
+    x = sample(whole[-LONG:], name, LEAST, varied=True)
     return Stationarity(name, len(x), len(whole), trend, adf(x, trend, name), kpss(x, trend, name, unit), level)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from seqwise.errors import ConfigError
-from seqwise.stats.given import Row
+from seqwise.stats.samples import Row
 
 # N items, U units, R draws, Q sums
 
@@ -35,11 +35,8 @@ class Sums:
     finish: Callable[[Float[np.ndarray, "R Q"]], Values]
 
     def of(self, drawn: Drawn) -> Values:
-        """One matrix product of how often each unit was drawn."""
-        rows, units = len(drawn), len(self.parts)
-        places = drawn + np.arange(rows)[:, None] * units
-        times = np.bincount(places.ravel(), minlength=rows * units).reshape(rows, units)
-        return self.finish(times.astype(np.float64) @ self.parts)
+        """Of the units drawn."""
+        return self.finish(summed(self.parts, drawn))
 
     def without(self) -> Values:
         """All sums less one unit's."""
@@ -80,6 +77,14 @@ class Looked:
 Statistic = Sums | Looked
 
 
+def summed(parts: Float[np.ndarray, "U Q"], drawn: Drawn) -> Float[np.ndarray, "R Q"]:
+    """Sums over the units of each draw: one matrix product of how often each was drawn."""
+    rows, units = len(drawn), len(parts)
+    places = drawn + np.arange(rows)[:, None] * units
+    times = np.bincount(places.ravel(), minlength=rows * units).reshape(rows, units)
+    return np.asarray(times.astype(np.float64) @ parts)
+
+
 def of_one(x: Row, which: Named | Function, members: tuple[Int[np.ndarray, "_"], ...] | None) -> Statistic:
     """Of one sample."""
     if callable(which):
@@ -89,9 +94,9 @@ def of_one(x: Row, which: Named | Function, members: tuple[Int[np.ndarray, "_"],
     middle = float(x.mean())
     d = x - middle  # sums of squares lose digits where the mean is far from 0
     if which == "mean":
-        return Sums(_summed(np.stack([d, np.ones_like(d)], axis=1), members), lambda s: s[:, 0] / s[:, 1] + middle)
+        return Sums(_by_unit(np.stack([d, np.ones_like(d)], axis=1), members), lambda s: s[:, 0] / s[:, 1] + middle)
     if which == "sd":
-        return Sums(_summed(np.stack([d, d * d, np.ones_like(d)], axis=1), members), _sd)
+        return Sums(_by_unit(np.stack([d, d * d, np.ones_like(d)], axis=1), members), _sd)
     raise _unknown(which, "mean, median, sd or a function")
 
 
@@ -101,11 +106,11 @@ def of_pairs(x: Row, y: Row, which: Named | Function, members: tuple[Int[np.ndar
         return Looked((x, y), members, which)
     if which == "correlation":
         a, b = (x - x.mean()) / x.std(), (y - y.mean()) / y.std()
-        return Sums(_summed(np.stack([a, b, a * a, b * b, a * b, np.ones_like(a)], axis=1), members), _correlation)
+        return Sums(_by_unit(np.stack([a, b, a * a, b * b, a * b, np.ones_like(a)], axis=1), members), _correlation)
     raise _unknown(which, "correlation, mean, median or a function")
 
 
-def _summed(
+def _by_unit(
     parts: Float[np.ndarray, "N Q"], members: tuple[Int[np.ndarray, "_"], ...] | None
 ) -> Float[np.ndarray, "U Q"]:
     return parts if members is None else np.stack([parts[at].sum(0) for at in members])

@@ -21,13 +21,12 @@ from jaxtyping import Float, Int, Shaped
 from scipy.special import chdtrc, chndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.assumptions import INDEPENDENT
 from seqwise.stats.crossing import upwards
 from seqwise.stats.factors import Labels, factor
-from seqwise.stats.phrases import joined
+from seqwise.stats.phrases import alike, chance, ends, joined, number
 from seqwise.stats.power import table_effect
-from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, chance, number, plain
-from seqwise.stats.samples import INDEPENDENT
-from seqwise.stats.telling import alike, ends
+from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, plain
 
 DRAWS = 9_999  # tables drawn; p is known to 0.002 near 0.05
 SMALL, FEW = 5.0, 0.2  # Cochran's rule: no more than a fifth of the cells expect below 5, none below 1

@@ -6,33 +6,10 @@
 A sentence claims a difference only where the interval leaves out what the null hypothesis says, and the test agrees.
 """
 
-from math import floor, isfinite, log10
+from math import inf, isfinite
 
-from seqwise.stats.phrases import amount
-from seqwise.stats.results import Estimate, Interval, number
-
-
-def alike(*values: float, digits: int = 3) -> tuple[str, ...]:
-    """Numbers with the same decimals, as many as the largest needs and what is near 0 and is not: 9.9, 6.6, 13.2."""
-    largest = max((abs(value) for value in values if isfinite(value)), default=0.0)
-    if not 1e-9 <= largest < 1e12:
-        return tuple(number(value, digits) for value in values)
-    decimals = max(0, digits - 1 - floor(log10(largest)))
-    most = decimals + 3
-    while decimals < most and any(isfinite(value) and value and not round(value, decimals) for value in values):
-        decimals += 1
-    return tuple(_fixed(value, decimals) for value in values)
-
-
-def _fixed(value: float, decimals: int) -> str:
-    if not isfinite(value):
-        return number(value)
-    return f"{round(value, decimals) + 0.0:,.{decimals}f}"  # + 0.0: no -0
-
-
-def ends(level: float, low: str, high: str) -> str:
-    """An interval in brackets: "95 % 6.6 to 13.2"."""
-    return f"{number(100 * level)} % {low} to {high}"
+from seqwise.stats.phrases import alike, amount, ends, number
+from seqwise.stats.results import Estimate, Interval
 
 
 def apart(
@@ -50,7 +27,7 @@ def apart(
     found   whether the test refuses the null hypothesis
     """
     first, second = names
-    both = effect.interval or Interval(-float("inf"), float("inf"))
+    both = effect.interval or Interval(-inf, inf)
     unit, how = f" {effect.unit}" if effect.unit else "", f", {method}" if method else ""
     value, low, high = effect.value, both.low, both.high
     if value < 0:
@@ -73,7 +50,7 @@ def could(detectable: Estimate | None) -> str:
 
 def against(name: str, effect: Estimate, value: float, *, found: bool, detectable: Estimate | None = None) -> str:
     """What can be said of the mean of one sample against a value; the effect is their difference."""
-    both = effect.interval or Interval(-float("inf"), float("inf"))
+    both = effect.interval or Interval(-inf, inf)
     unit = f" {effect.unit}" if effect.unit else ""
     mean, *limits = alike(effect.value + value, both.low + value, both.high + value, digits=4)
     place = f"{mean}{unit} ({ends(both.level, *limits)})"

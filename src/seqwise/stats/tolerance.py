@@ -24,10 +24,11 @@ from jaxtyping import Shaped
 from scipy.special import betainc, gammaincc, ndtr, ndtri
 
 from seqwise.errors import ConfigError
-from seqwise.stats.digits import amount, apart, counted, percent
-from seqwise.stats.given import Row, row
-from seqwise.stats.presumed import normal
-from seqwise.stats.results import Assumption, Cell, Grid, Interval, number, plain
+from seqwise.stats.assumptions import normal_values
+from seqwise.stats.crossing import first
+from seqwise.stats.phrases import amount, counted, digits_apart, number, percent
+from seqwise.stats.results import Assumption, Cell, Grid, Interval, plain
+from seqwise.stats.samples import Row, sample
 
 Side = Literal["both", "lower", "upper"]
 TAILS = "limits by order hold for any shape, those by the normal distribution do not"
@@ -66,7 +67,7 @@ class Tolerance:
     def sentences(self) -> tuple[str, ...]:
         """First the limits that can be trusted."""
         told = [
-            f"With {percent(self.confidence)} confidence at least {percent(self.coverage)} of {self.name} "
+            f"With {_share(self.confidence)} confidence at least {_share(self.coverage)} of {self.name} "
             f"{self._limits(self.normal)}, if values are normal ({counted(self.n, 'value')}, mean ± "
             f"{number(self.factor, 4)} sds)."
         ]
@@ -77,14 +78,14 @@ class Tolerance:
             order = f"Limits that hold for any distribution take {self.needed:,} values; these are {self.n:,}."
         else:
             order = (
-                f"Whatever the distribution, with {percent(self.ordered.level)} confidence at least "
-                f"{percent(self.coverage)} of {self.name} {self._limits(self.ordered)}."
+                f"Whatever the distribution, with {_share(self.ordered.level)} confidence at least "
+                f"{_share(self.coverage)} of {self.name} {self._limits(self.ordered)}."
             )
         doubts = [one.told for one in self.assumptions if one.holds is False]
         return (order, *doubts, *told) if doubts else (*told, order)
 
     def _limits(self, interval: Interval) -> str:
-        digits = apart(interval.low, interval.high, self.mean, self.mean + self.sd)
+        digits = digits_apart(interval.low, interval.high, self.mean, self.mean + self.sd)
         if self.side == "lower":
             return f"lies above {amount(interval.low, self.unit, digits)}"
         if self.side == "upper":
@@ -97,7 +98,7 @@ class Tolerance:
         if self.ordered is not None:
             rows.append(("by order", *_ends(self.ordered), self.ordered.level))
         unit = f" ({self.unit})" if self.unit else ""
-        title = f"tolerance limits for {percent(self.coverage)} of {self.name}{unit}"
+        title = f"tolerance limits for {_share(self.coverage)} of {self.name}{unit}"
         return (Grid(title, ("limits", "lower", "upper", "confidence"), tuple(rows)),)
 
     def to_dict(self) -> dict[str, Any]:
@@ -114,7 +115,7 @@ def tolerance(
     unit: str = "",
 ) -> Tolerance:
     """Limits within which, with `confidence`, at least `coverage` of all values lie."""
-    x = row(values, name)
+    x = sample(values, name, varied=True)
     _shares(coverage, confidence, side)
     n, mean, sd = len(x), float(x.mean()), float(x.std(ddof=1))
     k = two_sided(n, coverage, confidence) if side == "both" else one_sided(n, coverage, confidence)
@@ -124,7 +125,7 @@ def tolerance(
     least = needed(coverage, confidence, side)
     ordered = _ordered(np.sort(x), coverage, confidence, side) if n >= least else None
     return Tolerance(
-        name, unit, n, coverage, confidence, side, mean, sd, k, limits, ordered, least, (normal(x, TAILS),)
+        name, unit, n, coverage, confidence, side, mean, sd, k, limits, ordered, least, (normal_values(x, TAILS),)
     )  # fmt: skip
 
 
@@ -176,13 +177,7 @@ def needed(coverage: float = 0.95, confidence: float = 0.95, side: Side = "both"
         if high > MOST:
             given = f"coverage={coverage} with confidence={confidence}"
             raise ConfigError(given, f"shares that {MOST:,} values can show", "less of both")
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _order_confidence(middle, 1, coverage, side) < confidence:
-            low = middle
-        else:
-            high = middle
-    return high
+    return first(lambda n: _order_confidence(n, 1, coverage, side) >= confidence, low, high)
 
 
 def _order_confidence(n: int, r: int, coverage: float, side: Side) -> float:
@@ -193,18 +188,16 @@ def _order_confidence(n: int, r: int, coverage: float, side: Side) -> float:
 
 def _ordered(ordered: Row, coverage: float, confidence: float, side: Side) -> Interval:
     """The innermost order statistics that are enough."""
-    n = len(ordered)
-    low, high = 1, n + 1  # the confidence falls with r
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _order_confidence(n, middle, coverage, side) >= confidence:
-            low = middle
-        else:
-            high = middle
-    reached = _order_confidence(n, low, coverage, side)
-    begin = float(ordered[low - 1]) if side != "upper" else -math.inf
-    end = float(ordered[n - low]) if side != "lower" else math.inf
+    n = len(ordered)  # the confidence falls with r
+    inner = first(lambda r: _order_confidence(n, r, coverage, side) < confidence, 1, n + 1) - 1
+    reached = _order_confidence(n, inner, coverage, side)
+    begin = float(ordered[inner - 1]) if side != "upper" else -math.inf
+    end = float(ordered[n - inner]) if side != "lower" else math.inf
     return Interval(begin, end, reached)
+
+
+def _share(share: float) -> str:
+    return percent(share, small=3)
 
 
 def _ends(interval: Interval) -> tuple[float | None, float | None]:

@@ -6,10 +6,10 @@ found and how much so many values can say. Left out: pictures, which stand on th
 
 import math
 
-from seqwise.stats.departure import FEW, SAMPLE, Departure
-from seqwise.stats.digits import apart
-from seqwise.stats.phrases import amount, joined
-from seqwise.stats.results import Test, chance, number
+from seqwise.stats.assumptions import SMALL
+from seqwise.stats.departure import FEW, Departure
+from seqwise.stats.phrases import amount, chance, digits_apart, joined, led, number, parts, rounded
+from seqwise.stats.results import Test
 
 MANY = 5000  # values with which every real sample fails
 STEPS = 0.2  # different values by values, below which it is told
@@ -22,13 +22,8 @@ def sentences(found: Departure, tests: tuple[Test, ...]) -> tuple[str, ...]:
     return tuple(told)
 
 
-def led(name: str, text: str) -> str:
-    """The column's name in front, as in the data; a capital letter where it has none."""
-    return f"{name}: {text}" if name else text[:1].upper() + text[1:]
-
-
 def _good_for(found: Departure) -> str:
-    size = f"n = {found.n:,}, skewness {_rounded(found.skewness)}"
+    size = f"n = {found.n:,}, skewness {rounded(found.skewness)}"
     if found.means:
         if found.shape == "not normal":
             return f"not normal, but enough values for means and t-tests all the same ({size})"
@@ -56,17 +51,12 @@ def _tail(found: Departure) -> str:
     return ""
 
 
-def _rounded(value: float) -> str:
-    """Two digits, none of them beyond the third place, and no -0."""
-    return number(round(value, 3) or 0.0, 2)
-
-
 def _small(share: float) -> str:
-    return f"{number(100 * share, 2 if share < 0.01 else 3)} %"
+    return parts(share, 2 if share < 0.01 else 3)
 
 
 def _distance(found: Departure) -> str:
-    digits = apart(found.mean, found.mean + found.sd)
+    digits = digits_apart(found.mean, found.mean + found.sd)
     fitted = f"mean {amount(found.mean, found.unit, digits)}, sd {amount(found.sd, found.unit)}"
     place = amount(found.distance_at, found.unit, digits)
     gap = f"{amount(found.gap, found.unit)} at {amount(found.gap_at, found.unit, digits)}"
@@ -109,7 +99,7 @@ def _tested(found: Departure, tests: tuple[Test, ...]) -> str:
     answers = joined([f"{test.name} {test.symbol} = {number(test.statistic, 3)}, {chance(test.p)}" for test in tests])
     if found.n >= MANY:
         advice = "With so many values every real sample is rejected sooner or later: judge by the distance, not by p"
-    elif found.n < SAMPLE:
+    elif found.n < SMALL:
         advice = "With so few values the tests see gross departures only: a p above 0.05 proves nothing"
     else:
         advice = "A p tells how surely something was seen, not how large it is"

@@ -22,8 +22,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import gammaln, gdtrix, ndtr
 
-from seqwise.stats.given import Row
 from seqwise.stats.results import LEVEL, Interval
+from seqwise.stats.samples import Row
 
 NEIGHBOUR_SHARE = (2 / math.pi) * (math.sqrt(0.75) + math.asin(0.5) / 2)  # E|XY| of normal X, Y, correlation -1/2
 FAR = 9.0  # sds: beyond them lies nothing that a double would see

@@ -23,6 +23,7 @@ from seqwise.data.tokens import Vocabularies
 from seqwise.data.windows import windows
 from seqwise.metrics.likelihood import perplexity
 from seqwise.models.architecture import TransformerSettings
+from seqwise.models.assemble import Model
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
 from seqwise.tasks.continuing import joined, whole
@@ -62,14 +63,30 @@ def open_own(run: str | Path, where: str = "auto", precision: devices.Precision 
     kept = devices.resolved(precision, chosen)
     words = Vocabularies.load(folder.path)
     labels = read_labels(folder) if settings.task == "classify" else ()
-    model = empty(_lengthened(settings), words, labels)
+    model = unfilled(settings, words, labels)
     fill(model, folder)
     narrow = kept == "bf16" and not (chosen.type == "cpu" and not instructions())
     made = settle(model.to(chosen, torch.bfloat16 if narrow else torch.float32).eval(), kept)
+    return Own(opened_as(made, folder, settings, words, labels, chosen), settings)
+
+
+def unfilled(settings: Train, words: Vocabularies, labels: Sequence[str]) -> Model:
+    """The model of a run, with random weights, as it is put to work."""
+    return empty(_lengthened(settings), words, labels)
+
+
+def opened_as(
+    model: nn.Module,
+    folder: RunFolder,
+    settings: Train,
+    words: Vocabularies,
+    labels: Sequence[str],
+    where: torch.device,
+) -> Opened:
+    """The model of a run as if it were a checkpoint's."""
     tokenizer = words.source
     read = Pretrained(tokenizer, tokenizer, None, {}, None, None, (tokenizer.eos,), {})
-    named, limit = _named(folder, settings, labels), _limit(settings)
-    return Own(Opened(named, cast(Any, made), read, chosen, limit=limit), settings)
+    return Opened(_named(folder, settings, labels), cast(Any, model), read, where, limit=_limit(settings))
 
 
 def _lengthened(settings: Train) -> Train:
@@ -93,11 +110,13 @@ def _named(folder: RunFolder, settings: Train, labels: Sequence[str]) -> Checkpo
 
 
 def _limit(settings: Train) -> int:
-    """Positions that are no distances mean nothing beyond those of training."""
+    """Positions that are no distances mean nothing beyond those of training, or end with their table."""
     model = settings.model
-    if settings.task != "generate" or not isinstance(model, TransformerSettings) or model.positions.kind in RELATIVE:
+    if not isinstance(model, TransformerSettings) or model.positions.kind in RELATIVE:
         return ENDLESS
-    return settings.generate.context
+    if settings.task == "generate":
+        return settings.generate.context
+    return model.positions.longest if model.positions.kind == "learned" else ENDLESS
 
 
 def summarizes(run: str | Path) -> bool:

@@ -135,10 +135,10 @@ def open_translator(
     return Translator(models, vocabularies[0]), settings[0]
 
 
-def fill(model: nn.Module, folder: RunFolder) -> None:
-    """Load the weights of the run into the model; they must be exactly those that it has."""
-    saved = folder.load_model()
-    wanted = dict(model.named_parameters())
+def fill(model: nn.Module, folder: RunFolder, but: str | None = None) -> None:
+    """Load the weights of the run into the model; they must be exactly those that it has. but: a part that stays."""
+    saved = {name: weight for name, weight in folder.load_model().items() if not _within(name, but)}
+    wanted = {name: weight for name, weight in model.named_parameters() if not _within(name, but)}
     wrong = sorted(
         {name for name, weight in wanted.items() if name not in saved or saved[name].shape != weight.shape}
         | (saved.keys() - wanted.keys() - set(model.state_dict()))
@@ -150,6 +150,10 @@ def fill(model: nn.Module, folder: RunFolder) -> None:
             "copying the whole run folder again, or training anew",
         )
     model.load_state_dict(saved, strict=False)
+
+
+def _within(name: str, part: str | None) -> bool:
+    return part is not None and name.startswith(f"{part}.")
 
 
 def _must_share(first: RunFolder, words: Vocabularies, other: RunFolder, theirs: Vocabularies) -> None:

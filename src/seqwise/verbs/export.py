@@ -125,12 +125,17 @@ def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: flo
         return _Done(torch.float32, notes=tuning.write_peft(place, folder))
     kept = torch.float32 if to in ("onnx", "ctranslate2") else TYPES.get(precision)
     opened, notes = tuning.whole(place, kept)
+    if to == "merged" and tuning.is_own(place):
+        tuning.write_run(place, folder, opened.models[0] if isinstance(opened, Translator) else opened.model)
+        return _Done(torch.float32, notes=notes)
     if isinstance(opened, Translator):
-        if to == "merged":
-            tuning.write_run(place, folder, opened)
-            return _Done(torch.float32, notes=notes)
         done = _translator(place, opened, tuning.base_settings(place), folder, to, precision, shard)
         return replace(done, notes=(*notes, *done.notes))
+    if tuning.is_own(place):
+        raise ConfigError(
+            f"--to {to} for {place}, a run of Seqwise that was tuned", "--to merged, and then the run that comes of it",
+            f"seqwise export {place} --to merged --out {place}-merged",
+        )  # fmt: skip
     checkpoint = opened.checkpoint
     dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
     done = _loaded(checkpoint, opened.model, dtype, folder, "hf" if to == "merged" else to, shard)

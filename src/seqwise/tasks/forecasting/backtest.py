@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int, Shaped
+from numpy.typing import ArrayLike
 
 from seqwise.data.series import SeriesTable, Span, moment, shown_time
 from seqwise.data.timewindows import Windows
@@ -41,6 +42,10 @@ class Tally:
     inside: Float[np.ndarray, "3 H"]
     """How many lay in each band."""
     counts: Float[np.ndarray, "H"]
+    held: Float[np.ndarray, "3 N"]
+    """Of each origin: the share that each band held; NaN where nothing came."""
+    scaled: Float[np.ndarray, "H"]
+    """What MASE counts: without series that never changed where they were learnt, which have no scale."""
     pit: Float[np.ndarray, "Bins"] = field(default_factory=lambda: np.zeros(BINS))
     standardized: float = 0.0
     """Sum of squared errors in standardized units."""
@@ -51,7 +56,9 @@ class Tally:
     def empty(cls, origins: int, horizon: int) -> "Tally":
         """Nothing yet."""
         m = len(MEASURES)
-        return cls(np.zeros((m, origins)), np.zeros((m, horizon)), np.zeros((3, horizon)), np.zeros(horizon))
+        by_origin, by_step = np.zeros((m, origins)), np.zeros((m, horizon))
+        inside, held = np.zeros((3, horizon)), np.full((3, origins), np.nan)
+        return cls(by_origin, by_step, inside, np.zeros(horizon), held, np.zeros(horizon))
 
     def add(
         self,
@@ -71,32 +78,41 @@ class Tally:
         costs = np.stack(
             [off, squares, off / scale[:, None], found.crps(truth).numpy(), found.nll(truth).numpy()]
         )  # (M, B, H, C)
-        costs = np.where(there, costs, 0.0)
+        costs = np.where(there & ~np.isnan(costs), costs, 0.0)
         count = there.sum((1, 2))
         self.origins[:, items] = costs.sum((2, 3)) / np.maximum(count, 1)
         self.steps += costs.sum((1, 3))
         self.counts += there.sum((0, 2))
+        self.scaled += (there & ~np.isnan(scale)[:, None]).sum((0, 2))
         for i, level in enumerate(BANDS):
             low, high = (end.numpy() for end in found.interval(level))
-            self.inside[i] += ((y >= low) & (y <= high) & there).sum((0, 2))
+            inside = (y >= low) & (y <= high) & there
+            self.inside[i] += inside.sum((0, 2))
+            self.held[i, items] = np.where(count > 0, inside.sum((1, 2)) / np.maximum(count, 1), np.nan)
         self.pit += np.histogram(pit[there], BINS, (0.0, 1.0))[0]
         self.standardized += float(np.where(there, squares / sd[:, None] ** 2, 0.0).sum())
         self.first.append(np.where(there[:, 0], found.scores(truth).numpy()[:, 0], np.nan))
 
     def totals(self) -> Float[np.ndarray, "M"]:
         """Means over all."""
-        found = self.steps.sum(1) / max(1.0, float(self.counts.sum()))
-        return np.asarray(np.where(np.arange(len(MEASURES)) == 1, np.sqrt(found), found))
+        return _means(self.steps.sum(1, keepdims=True), self.counts.sum(), self.scaled.sum())[:, 0]
 
     def by_step(self) -> Float[np.ndarray, "M H"]:
         """Means of each step."""
-        found = self.steps / np.maximum(self.counts, 1)
-        found[1] = np.sqrt(found[1])
-        return np.asarray(found)
+        return _means(self.steps, self.counts, self.scaled)
 
     def coverage(self) -> Float[np.ndarray, "3"]:
         """Of the three bands."""
         return np.asarray(self.inside.sum(1) / max(1.0, float(self.counts.sum())))
+
+
+def _means(sums: Float[np.ndarray, "M H"], counts: ArrayLike, scaled: ArrayLike) -> Float[np.ndarray, "M H"]:
+    """Sums over what was counted; the root of squared errors; NaN for MASE where no series has a scale."""
+    found = sums / np.maximum(counts, 1)
+    rmse, mase = MEASURES.index("RMSE"), MEASURES.index("MASE")
+    found[rmse] = np.sqrt(found[rmse])
+    found[mase] = np.where(np.asarray(scaled) > 0, sums[mase] / np.maximum(scaled, 1), np.nan)
+    return np.asarray(found)
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,9 +130,15 @@ class Backtest:
 
     def by_time(self, name: str, measure: int) -> Float[np.ndarray, "T"]:
         """The measure at each distinct origin, in the order of time: the mean over series."""
+        return self._by_time(self.tallies[name].origins[measure])
+
+    def held(self, band: int) -> Float[np.ndarray, "T"]:
+        """The share that a band of the model held, likewise."""
+        return self._by_time(self.tallies["model"].held[band])
+
+    def _by_time(self, values: Float[np.ndarray, "N"]) -> Float[np.ndarray, "T"]:
         _, place = np.unique(self.times, return_inverse=True)
-        sums = np.bincount(place, self.tallies[name].origins[measure])
-        return np.asarray(sums / np.bincount(place))
+        return np.asarray(np.bincount(place, values) / np.bincount(place))
 
 
 def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Backtest:

@@ -24,8 +24,7 @@ from seqwise.metrics.bands import Widening, kept_up, ratios
 from seqwise.metrics.numbers import BANDS
 from seqwise.models.distributions import Distribution
 from seqwise.models.forecaster import Forecaster
-from seqwise.stats.phrases import percent
-from seqwise.stats.results import number
+from seqwise.stats.phrases import counted, number, percent
 from seqwise.tasks.forecasting.watching import foresee_blind
 
 ROWS = 256  # windows read together
@@ -119,7 +118,7 @@ def told(widening: Widening, before: Sequence[float]) -> str:
     one, two = (percent(share) for share in before[:2])
     mean = float(np.exp(np.log(np.maximum(widening.sd, 1e-12)).mean()))
     return (
-        f"bands: on {widening.n:,} validation windows those of 68.3 and 95.4 % held {one} and {two}; "
+        f"bands: on {counted(widening.n, 'validation window')} those of 68.3 and 95.4 % held {one} and {two}; "
         f"calibrated, on average to {number(mean, 3)} of their width"
     )
 

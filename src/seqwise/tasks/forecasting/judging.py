@@ -21,16 +21,25 @@ from seqwise.metrics.numbers import BANDS
 from seqwise.stats.autocorrelation import Autocorrelation, autocorrelation
 from seqwise.stats.forecasts import ForecastComparison, diebold_mariano
 from seqwise.stats.normality import Normality, normality
-from seqwise.stats.phrases import percent
-from seqwise.stats.results import Cell, Grid, number, plain
+from seqwise.stats.phrases import counted, number, percent
+from seqwise.stats.results import Cell, Grid, plain
 from seqwise.tasks.forecasting.backtest import BINS, MEASURES, Backtest, backtest, span_of
 from seqwise.tasks.forecasting.calibrating import held_lately
 from seqwise.tasks.forecasting.foreseeing import read_table
+from seqwise.tasks.forecasting.holding import Holding, holding
 from seqwise.tasks.forecasting.rivals import NAMES
 from seqwise.tasks.forecasting.stored import Stored, open_run
 
 MODEL = "model"
+WORDS: dict[Holding, str] = {
+    "hold": "The bands hold what they say",
+    "narrow": "The bands are too narrow",
+    "wide": "The bands are too wide",
+    "uneven": "The bands do not hold what they say",
+    "cannot tell": "Cannot tell whether the bands hold what they say",
+}
 SHOWN = ("68.3 %", "95.4 %", "99.7 %")
+FAR = 1000  # times as much, of which no percentage is told
 LEAST = 8  # residuals from which their shape is looked at
 MOST = 2000  # residuals in a picture
 
@@ -68,6 +77,8 @@ class Judgement:
     best: dict[str, str]
     """The best rival of each question: "MAE", "CRPS"."""
     comparisons: dict[str, ForecastComparison]
+    holding: Holding
+    """What the first two bands of the model do."""
     kept: tuple[float, ...] | None
     """What bands hold that are fitted again on the way; None of several series, or where origins are few."""
     pit: tuple[int, ...]
@@ -77,6 +88,8 @@ class Judgement:
     residuals: Normality | None
     """Of the first step, as normal scores: standard normal where the distributions are right."""
     memory: Autocorrelation | None
+    fitted: tuple[str, ...]
+    """On which rows each scale was fitted: of the training part, as the run's files prove."""
     scores: Float[np.ndarray, "R"]
     notes: tuple[str, ...]
 
@@ -92,7 +105,7 @@ class Judgement:
 
     def sentences(self) -> tuple[str, ...]:
         """The verdict first."""
-        told = [self._told("MAE"), self._told("CRPS"), self._bands()]
+        told = [self._told("MAE"), self._told("CRPS"), *self._doubts(), self._bands()]
         if self.residuals is not None:
             told += [f"One step ahead, {one[0].lower()}{one[1:]}" for one in self.residuals.sentences()[:1]]
         if self.memory is not None:
@@ -119,6 +132,13 @@ class Judgement:
                 return f"It foresees {what} worse than the {rival} forecast, which costs nothing: {change} ({behind})."
         return f"Cannot tell whether it foresees {what} better than the {rival} forecast: {change} ({behind})."
 
+    def _doubts(self) -> tuple[str, ...]:
+        """What shakes the first verdict."""
+        if "MAE" not in self.comparisons:
+            return ()
+        test = self.comparisons["MAE"].test
+        return (*(one.told for one in test.assumptions if one.holds is False), *test.notes)
+
     def _pair(self, rival: str) -> tuple[Forecaster, Forecaster]:
         return self.model, next(one for one in self.forecasters if one.name == rival)
 
@@ -126,15 +146,7 @@ class Judgement:
         shares = [
             f"that of {said} held {percent(share)}" for said, share in zip(SHOWN, self.model.coverage, strict=True)
         ]
-        off = max(abs(share - level) for share, level in zip(self.model.coverage[:2], BANDS[:2], strict=True))
-        word = (
-            "hold what they say"
-            if off <= 0.03
-            else "are too narrow"
-            if _narrow(self.model.coverage)
-            else "are too wide"
-        )
-        told = f"The bands {word}: {shares[0]}, {shares[1]}, {shares[2]}."
+        told = f"{WORDS[self.holding]}: {shares[0]}, {shares[1]}, {shares[2]}."
         if self.kept is None:
             return told
         one, two = (percent(share) for share in self.kept[:2])
@@ -149,9 +161,13 @@ class Judgement:
             for one in self.forecasters
         )
         columns = ("forecast", *MEASURES, *(f"in {said}" for said in SHOWN))
-        note = f"From {self.origins:,} origins, {self.first} to {self.last}, each {self.horizon} steps ahead."
+        note = (
+            f"From {self.origins:,} origins, {self.first} to {self.last}, each {counted(self.horizon, 'step')} ahead."
+        )
         if self.series > 1:
             note += f" Means over {self.series:,} series."
+        if len(self.targets) > 1:
+            note += f" Means over {len(self.targets)} targets, each in its own unit; MASE is without."
         return (Grid("Forecasts", columns, rows, note), self._by_step())
 
     def _by_step(self) -> Grid:
@@ -215,11 +231,13 @@ def judge_forecasts(
         forecasters=forecasters,
         best=best,
         comparisons=comparisons,
+        holding=holding([found.held(band) for band in (0, 1)], BANDS[:2], math.ceil(found.horizon / found.stride)),
         kept=_kept(stored, table, own=not paths) if found.stride == 1 and len(table.names) == 1 else None,
         pit=tuple(int(count) for count in tally.pit),
         mse=tally.standardized / max(1.0, float(tally.counts.sum())),
         residuals=_shape(scores),
         memory=_memory(found, first),
+        fitted=stored.scales.fitted(),
         scores=scores[:: max(1, len(scores) // MOST)],
         notes=tuple(table.notes),
     )
@@ -281,12 +299,8 @@ def _memory(found: Backtest, first: Float[np.ndarray, "N C"]) -> Autocorrelation
         return None
 
 
-def _narrow(coverage: tuple[float, float, float]) -> bool:
-    return sum(share - level for share, level in zip(coverage[:2], BANDS[:2], strict=True)) < 0
-
-
 def _change(ours: float, theirs: float) -> str:
-    if theirs <= 0:
+    if theirs * FAR <= ours:
         return "which is more" if ours > theirs else "the same"
     share = ours / theirs - 1
     return f"{percent(abs(share))} {'less' if share < 0 else 'more'}" if share else "the same"

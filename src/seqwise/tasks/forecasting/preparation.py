@@ -1,5 +1,6 @@
 """From tables to what a forecaster is trained on: read, split by time, scaled by the training part, in windows."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -9,7 +10,7 @@ import numpy as np
 import torch
 
 from seqwise.data.calendar import Feature
-from seqwise.data.series import Cut, SeriesTable, Span, Split, shown_time
+from seqwise.data.series import Cut, SeriesTable, Span, Split, moment, shown_time
 from seqwise.data.table import read_series
 from seqwise.data.timewindows import Windows
 from seqwise.errors import ConfigError, DataError
@@ -124,6 +125,7 @@ def gather(settings: Forecast) -> Material:
     table = read_series(settings.train, settings.target, settings.data, settings.mend)
     settings = settled(settings, table)
     split = split_of(table, settings)
+    must_have_room(table, split, settings)
     scales = Scales.fit(table, split.train, settings.scale, settings.mend.constant)
     lookback = settings.lookback or _lookback(settings, table, split.train)
     notes = (*table.notes, *_told(table, split, settings, lookback))
@@ -140,28 +142,59 @@ def settled(settings: Forecast, table: SeriesTable) -> Forecast:
 
 def split_of(table: SeriesTable, settings: Forecast) -> Split:
     """The parts as the settings cut them."""
-    test = cut_of(settings.split.test)
-    valid = cut_of(settings.split.valid)
+    parts = settings.split
+    test, valid = cut_of(parts.test, "--split.test"), cut_of(parts.valid, "--split.valid")
     if valid is None:
-        raise ConfigError(
-            f"--split.valid {settings.split.valid}", "a part to stop and to calibrate by", "--split.valid 0.15"
-        )
+        raise ConfigError(f"--split.valid {parts.valid}", "a part to stop and to calibrate by", "--split.valid 0.15")
+    if parts.end is not None:
+        moment(parts.end, "--split.end")
     try:
-        return table.split(valid, test, settings.split.end)
+        return table.split(valid, test, parts.end)
     except DataError as error:
         fault = error.faults[0]
-        raise DataError(fault.given, fault.allowed, "other --split.valid and --split.test, or more rows") from None
+        later = fault.mend == "a later end"
+        mend = "a later --split.end" if later else "other --split.valid and --split.test, or more rows"
+        raise DataError(fault.given, fault.allowed, mend) from None
 
 
-def cut_of(text: str) -> Cut | None:
+def cut_of(text: str, flag: str) -> Cut | None:
     """A share, a number of steps or a time; None where it is 0."""
     try:
         number = float(text)
     except ValueError:
+        moment(text, flag)
         return text
     if number == 0:
         return None
-    return number if 0 < number < 1 else int(number)
+    if not 0 < number < math.inf or (number > 1 and number != int(number)):
+        allowed = "a share between 0 and 1, a whole number of steps, or a time such as 2017-06-26"
+        raise ConfigError(f"{flag} {text}", allowed, f"{flag} 0.15")
+    return number if number < 1 else int(number)
+
+
+def must_have_room(table: SeriesTable, split: Split, settings: Forecast) -> None:
+    """Refuse a horizon that is longer than a part: also than the test part, which nobody would notice before its end.
+
+    The training part must have room for what is looked back on, too.
+    """
+    back = settings.lookback or 1
+    steps = {name: max(_steps(table, span)) for name, span in _parts(split).items() if _inside(table, span)}
+    rooms = {name: count - back * (name == "training") for name, count in steps.items()}
+    name = min(rooms, key=lambda part: rooms[part])
+    if rooms[name] >= settings.horizon:
+        return
+    looking = f" and --lookback {back}" if name == "training" and settings.lookback else ""
+    given = f"--horizon {settings.horizon}{looking} with {steps[name]:,} steps in the {name} part"
+    mends = [f"--horizon {rooms[name]}"] if rooms[name] > 0 else []
+    mends += ["a shorter --lookback"] if looking else []
+    mends += [] if name == "training" else [f"a larger --split.{name[:5] if name == 'validation' else name}"]
+    mends += ["--split.test 0, which keeps none"] if name == "test" else []
+    raise DataError(given, "room for one window in each part", ", ".join([*mends, "or more rows"]).removeprefix("or "))
+
+
+def _steps(table: SeriesTable, span: Span) -> list[int]:
+    """Of each piece of a series, how many lie inside."""
+    return [last - first for first, last in (span.within(one.times) for one in table.series)]
 
 
 def build(settings: Forecast, columns: Columns) -> Forecaster:
@@ -180,9 +213,10 @@ def build(settings: Forecast, columns: Columns) -> Forecaster:
 
 
 def _lookback(settings: Forecast, table: SeriesTable, train: Span) -> int:
-    length = max(last - first for first, last in (train.within(one.times) for one in table.series))
+    length = max(_steps(table, train))
     wished = 2 * max(season(settings, table), settings.horizon)
-    return max(1, min(wished, max(length // SHARE, min(season(settings, table), length // 3)), length - 1))
+    most = max(length // SHARE, min(season(settings, table), length // 3))
+    return max(1, min(wished, most, length - settings.horizon))
 
 
 def _told(table: SeriesTable, split: Split, settings: Forecast, lookback: int) -> Sequence[str]:
@@ -194,7 +228,7 @@ def _told(table: SeriesTable, split: Split, settings: Forecast, lookback: int) -
     several = f", {len(table.names):,} series" if len(table.names) > 1 else ""
     targets = ", ".join(table.targets)
     return (
-        f"{targets}: a step is a {table.frequency.name}, the season {season(settings, table)} steps{several}",
+        f"{targets}: a step is {table.frequency.step}, the season {season(settings, table)} steps{several}",
         f"{parts}{kept}",
         f"looking back {lookback} steps, ahead {settings.horizon}",
     )

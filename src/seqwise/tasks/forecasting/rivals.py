@@ -16,7 +16,9 @@ import numpy as np
 from jaxtyping import Float, Int
 
 NAMES = ("naive", "seasonal naive", "drift")
-LEAST = 8  # errors from which a width is taken; of fewer, that of shorter steps grows with the root of h
+LEAST = (
+    8  # errors from which a width is taken; of fewer, that of shorter steps, or of the first, grows as the root of h
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,12 +55,12 @@ def _back(starts: Int[np.ndarray, "*#N"], steps: Int[np.ndarray, "*#N"], season:
 def widths(values: Float[np.ndarray, "T C"], horizon: int, season: int) -> Float[np.ndarray, "3 C H"]:
     """How far the rivals are off on the training part of one series."""
     length = len(values)
-    starts = np.arange(max(2, min(season + 1, length // 2)), length)
+    starts = np.arange(max(min(2, length - 1), min(season + 1, length // 2)), length)
     filled = _filled(values)
     found = np.full((3, values.shape[1], horizon), np.nan)
     for h in range(horizon):
         here = starts[starts + h < length]
-        if len(here) < LEAST:
+        if len(here) < (LEAST if h else 1):
             break
         last, slope = filled[here - 1], (filled[here - 1] - filled[0]) / np.maximum(here - 1, 1)[:, None]
         told = np.stack([last, filled[_back(here, np.array(h), season)], last + slope * (h + 1)])  # (3, n, C)

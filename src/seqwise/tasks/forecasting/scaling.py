@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqwise.data.series import Series, SeriesTable, Span, shown_time
-from seqwise.errors import DataError
+from seqwise.errors import DataError, Fault
 from seqwise.models.distributions import Distribution
 from seqwise.stats.standardize import FittedOn, Standardizer
 from seqwise.tasks.forecasting.calibrating import Bands
@@ -114,6 +114,11 @@ class Scales:
         moved = tuple((low * scale + shift, high * scale + shift) for low, high in bands)
         return Foreseen(found.moved(shift, scale), self.transform == "log", moved)
 
+    def fitted(self) -> tuple[str, ...]:
+        """Which rows each series' scale comes of."""
+        rows = ((name, one.fitted_on) for name, one in self.targets.items())
+        return tuple(f"{name}: {told.told}".removeprefix(": ") for name, told in rows if told is not None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, to the last bit."""
         return {
@@ -162,7 +167,22 @@ def _fitted(
     last = max(one.times[-1] for one in rows)
     told = FittedOn(sum(map(len, blocks)), "training part", shown_time(first), shown_time(last))
     constant: Literal["pass", "refuse"] = "pass" if passing else "refuse"
-    return Standardizer.fit(np.concatenate(blocks), kind=kind, names=tuple(names), constant=constant, fitted_on=told)
+    whole = np.concatenate(blocks)  # (T, C)
+    try:
+        return Standardizer.fit(whole, kind=kind, names=tuple(names), constant=constant, fitted_on=told)
+    except DataError as error:
+        when = (
+            f" of {rows[0].name}" if rows[0].name else ""
+        ) + f", from {told.first} to {told.last}, the training part"
+        raise DataError.of(
+            [replace(fault, given=fault.given + when, mend=_mend(fault, kind)) for fault in error.faults]
+        ) from None
+
+
+def _mend(fault: Fault, kind: Literal["z", "robust"]) -> str:
+    if "holds no value" in fault.given and "but" not in fault.given:
+        return "an earlier row with a number, or leaving the column out"
+    return "--scale.standardize z or none" if kind == "robust" else "a longer training part, or --mend.constant true"
 
 
 def _of(scales: Mapping[str, Standardizer], name: str) -> Standardizer:

@@ -1,8 +1,9 @@
 """A forecaster as it lies on disk: settings, scales, columns, calibration, weights; and ready to foresee."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 import torch
 
@@ -22,6 +23,7 @@ from seqwise.tasks.forecasting.settings import Forecast
 from seqwise.tasks.stored import differences, fill, is_forecast, value_of
 
 SCALES, SERIES, CALIBRATION, RIVALS = "standardizer.json", "series.json", "calibration.json", "rivals.safetensors"
+Made = TypeVar("Made")
 FREE = ("resume", "overwrite", "out", "training.device", "training.time_limit", "training.tensorboard",
         "evaluation.patience", "evaluation.save_every")  # fmt: skip
 """Settings that a resumed run may change."""
@@ -63,8 +65,8 @@ def open_run(run: str | Path, where: str = "auto") -> Stored:
     """The forecaster of a run. It computes in fp32: a forecast costs little, and its scale matters."""
     folder = RunFolder.open(run)
     settings = read_forecast(folder)
-    columns = Columns.from_dict(folder.read_json(SERIES))
-    scales = Scales.from_dict(folder.read_json(SCALES))
+    columns = _read(folder, SERIES, Columns.from_dict)
+    scales = _read(folder, SCALES, Scales.from_dict)
     chosen = devices.pick(where)
     model = build(settings, columns)
     if not (folder.path / "model.safetensors").is_file():
@@ -73,8 +75,19 @@ def open_run(run: str | Path, where: str = "auto") -> Stored:
     fill(model, folder)
     found = None
     if (folder.path / CALIBRATION).is_file():
-        found = Widening.from_dict(folder.read_json(CALIBRATION))
+        found = _read(folder, CALIBRATION, Widening.from_dict)
     return Stored(folder, settings, columns, scales, found, model.to(chosen).eval(), chosen)
+
+
+def _read(folder: RunFolder, name: str, made: Callable[[dict[str, Any]], Made]) -> Made:
+    """A file of the run; one that is damaged, or of another version, is told."""
+    told = folder.read_json(name)
+    try:
+        return made(told)
+    except (KeyError, TypeError, ValueError) as error:
+        given = f"it is not what a run of this version has ({type(error).__name__}: {error})"
+        where = str(folder.path / name)
+        raise CheckpointError(given, "the file as training wrote it", "training anew", where) from error
 
 
 def read_forecast(folder: RunFolder) -> Forecast:

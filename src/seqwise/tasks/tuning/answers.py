@@ -1,18 +1,19 @@
 """What a model says of some items, and how good that is: labels and texts against what is wanted, losses of items."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from seqwise.data.examples import Examples, ordered
+from seqwise.decoding import Generation
 from seqwise.metrics.rouge import Words, looks_foreign, rouge_of_each
 from seqwise.metrics.text import bleu, chrf
 from seqwise.tasks import watching
 from seqwise.tasks.tuning.items import Items
-from seqwise.tasks.tuning.settings import Task
+from seqwise.tasks.tuning.settings import Task, Tune
 from seqwise.training.objectives import Learning
 
 # N items, L labels
@@ -76,3 +77,10 @@ def item_losses(objective: Learning, examples: Examples, device: torch.device) -
 def mean_loss(objective: Learning, examples: Examples, batch_tokens: int, packed: bool, device: torch.device) -> float:
     """Nats per target that counts."""
     return watching.mean_loss(objective, ordered(examples, batch_tokens, packed), device)
+
+
+def steady(usual: Generation, settings: Tune) -> Generation:
+    """One output of each text, and the same one each time, without sampling: as the run says, or as usual by few beams,
+    for looks are many."""
+    made = settings.generation or replace(usual, beams=settings.evaluation.beams)
+    return replace(made, best=1, temperature=0.0)

@@ -1,7 +1,7 @@
 """The model that is tuned, ready to be trained: opened, given a head, quantized, with LoRA beside its weights.
 
     PretrainedBase    a checkpoint of the hub
-    OwnBase           a run of Seqwise that translates: Transformer or LSTM
+    OwnBase           a run of Seqwise: Transformer or LSTM, which goes on with the task that it was trained for
 
 Which weights are trained stands in their `requires_grad` from here on.
 """
@@ -22,21 +22,25 @@ from seqwise.checkpoints.run import MODEL, RunFolder
 from seqwise.data import pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError
-from seqwise.models.assemble import Translator as TranslatorModel
+from seqwise.models import assemble
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, NextToken
 from seqwise.models.linear import Repackable
 from seqwise.models.lora import LoraSettings, Part, attach
 from seqwise.models.transformer import Stack, Transformer
+from seqwise.tasks.opening import opened_as, unfilled
 from seqwise.tasks.preparation import empty_model
 from seqwise.tasks.pretrained import IDS, Opened, is_run
+from seqwise.tasks.running import read_labels
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import fill, read_settings
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.training.moving import settle
 
 HEAD = "head"
+REWRITING = ("translate", "summarize")
+"""Tasks of runs of ours that read one text and write another."""
 
 
 def weights_of(checkpoint: Path) -> list[Path]:
@@ -68,14 +72,17 @@ class PretrainedBase:
 
 @dataclass(frozen=True)
 class OwnBase:
-    """A run of Seqwise that translates."""
+    """A run of Seqwise."""
 
     folder: RunFolder
     settings: Train
     vocabularies: Vocabularies
-    model: TranslatorModel
+    model: assemble.Model
     device: torch.device
     fresh: tuple[str, ...] = ()
+    """Weights of the head that were drawn, since the run knows other labels."""
+    opened: Opened | None = None
+    """As a checkpoint is opened, where it classifies or generates; its model is `model`."""
 
     def files(self) -> list[Path]:
         """Its weights."""
@@ -106,7 +113,7 @@ def open_base(settings: Tune, labels: Sequence[str] = (), seed: int = 1) -> Base
     where = devices.pick(settings.training.device)
     dtype = torch.float32 if settings.method == "full" else devices.precision(settings.training.precision, where)
     if own(settings.base):
-        return _own(settings, where)
+        return _own(settings, labels, where, seed)
     checkpoint, wanted, words = described(settings, labels)
     torch.manual_seed(seed)
     quantize = {"full": "none", "qlora": "nf4"}.get(settings.method)  # four bits of a file cannot be trained in full
@@ -125,27 +132,47 @@ def described(settings: Tune, labels: Sequence[str]) -> tuple[hub.Checkpoint, hu
     return checkpoint, wanted, words
 
 
-def _own(settings: Tune, where: torch.device) -> OwnBase:
-    if settings.task not in ("translate", "summarize"):
+def must_go_on(settings: Tune) -> None:
+    """Refuse a run of ours that was trained for something else: its vocabulary and its shape are made for that."""
+    made = read_settings(RunFolder.open(settings.base))
+    if settings.task != made.task and not {settings.task, made.task} <= set(REWRITING):
+        allowed = " or ".join(REWRITING) if made.task in REWRITING else made.task
         raise ConfigError(
-            f"--task {settings.task} on the run {settings.base}",
-            "translate or summarize, which is what such a run does",
-            f"--task translate, or seqwise train --task {settings.task}",
+            f"--task {settings.task} on the run {settings.base}, which was trained to {made.task}",
+            f"{allowed}: a run goes on with what it does",
+            f"--task {made.task}, or seqwise train --task {settings.task}",
         )
     if settings.method == "qlora":
         raise ConfigError(
             f"--method qlora on the run {settings.base}", "full or lora, since runs of ours are small", "--method lora"
         )
-    folder = RunFolder.open(settings.base)
-    made = read_settings(folder)
-    if made.task not in ("translate", "summarize"):
-        raise ConfigError(
-            f"the run {settings.base}, which was trained to {made.task}", "a run that translates", "seqwise train"
-        )
-    vocabularies = Vocabularies.load(folder.path)
-    model = empty_model(made, vocabularies)
-    fill(model, folder)
-    return OwnBase(folder, made, vocabularies, model.to(where).eval(), where)
+
+
+def known_labels(run: str) -> tuple[str, ...]:
+    """Those of a run of ours that classifies."""
+    folder = RunFolder.open(run)
+    return read_labels(folder) if read_settings(folder).task == "classify" else ()
+
+
+def _own(settings: Tune, labels: Sequence[str], where: torch.device, seed: int) -> OwnBase:
+    must_go_on(settings)
+    base = own_base(RunFolder.open(settings.base), labels, where, seed)
+    drawn = bool(labels) and tuple(labels) != known_labels(settings.base)
+    fill(base.model, base.folder, HEAD if drawn else None)
+    base.model.to(where).eval()
+    names = [name for name, _ in base.model.named_parameters()] if drawn else []
+    return replace(base, fresh=tuple(name for name in names if name.startswith(f"{HEAD}.")))
+
+
+def own_base(folder: RunFolder, labels: Sequence[str], where: torch.device, seed: int = 1) -> OwnBase:
+    """A run of ours with a head for these labels, where it classifies, and with random weights."""
+    made, vocabularies = read_settings(folder), Vocabularies.load(folder.path)
+    torch.manual_seed(seed)
+    if made.task in REWRITING:
+        return OwnBase(folder, made, vocabularies, empty_model(made, vocabularies), where)
+    model = unfilled(made, vocabularies, labels)
+    opened = opened_as(model, folder, made, vocabularies, labels, where)
+    return OwnBase(folder, made, vocabularies, model, where, opened=opened)
 
 
 def must_suit(base: Base, settings: Tune) -> None:

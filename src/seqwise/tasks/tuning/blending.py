@@ -17,10 +17,12 @@ from seqwise.checkpoints import export, heads, hub
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError
+from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.handing_on import whole, write_small
+from seqwise.tasks.tuning.bases import HEAD
+from seqwise.tasks.tuning.handing_on import is_own, whole, write_small
 from seqwise.tasks.tuning.stored import BASE, is_tuned
 
 
@@ -31,7 +33,7 @@ class Opening:
     name: str
     model: nn.Module
     opened: Opened | None
-    """None of a run of ours."""
+    """None of a run of ours that translates or summarizes."""
     run: RunFolder | None
     """Where settings and vocabularies lie, of a run of ours."""
     translator: Translator | None = None
@@ -43,10 +45,14 @@ def open_for_blending(model: str, like: Opening | None = None) -> Opening:
     """A checkpoint, a run or a tuned run, in fp32 on the processor; `like`: whose head a checkpoint is given."""
     if is_tuned(model):
         found, _ = whole(Path(model), torch.float32)
+        run = RunFolder(Path(model) / BASE) if is_own(Path(model)) else None
         if isinstance(found, Opened):
-            return Opening(model, found.model, found, None)
-        return Opening(model, _only(found), None, RunFolder(Path(model) / BASE), found)
+            return Opening(model, found.model, found, run)
+        return Opening(model, _only(found), None, run, found)
     if is_run(model):
+        own = open_own(model, "cpu", "fp32")
+        if own is not None:
+            return Opening(model, own.opened.model, own.opened, RunFolder.open(model), fresh=_unlike(own.opened, like))
         translator, _ = open_translator([model], "cpu", "fp32")
         return Opening(model, _only(translator), None, RunFolder.open(model), translator)
     if like is not None and like.opened is not None and like.opened.checkpoint.head.task == "labels":
@@ -56,6 +62,13 @@ def open_for_blending(model: str, like: Opening | None = None) -> Opening:
         return Opening(model, body, None, None, None, fresh)
     opened = open_pretrained(model, None, "cpu", "fp32")
     return Opening(model, opened.model, opened, None)
+
+
+def _unlike(opened: Opened, like: Opening | None) -> tuple[str, ...]:
+    """The weights of the head, where it names other labels than that of the tuned model: there is nothing between."""
+    if like is None or like.opened is None or opened.checkpoint.labels == like.opened.checkpoint.labels:
+        return ()
+    return tuple(name for name, _ in opened.model.named_parameters() if name.startswith(f"{HEAD}."))
 
 
 def _only(translator: Translator) -> nn.Module:
@@ -119,7 +132,7 @@ def must_be_free(out: Path, tuned: Opening, overwrite: bool, models: Sequence[st
     for model in map(Path, models):
         if model.is_dir() and (place == model.resolve() or place in model.resolve().parents):
             raise ConfigError(f"--out {out}, where {model} lies", "another folder", f"--out {out}-blended")
-    if tuned.opened is not None:
+    if tuned.opened is not None and tuned.run is None:
         export.must_be_free(out, tuned.opened.checkpoint.folder, overwrite)
     else:
         RunFolder.must_be_free(out, overwrite)
@@ -127,16 +140,18 @@ def must_be_free(out: Path, tuned: Opening, overwrite: bool, models: Sequence[st
 
 def write(out: Path, tuned: Opening, overwrite: bool, alphas: Sequence[float]) -> None:
     """The model as it stands, in the format of the tuned one: a hub folder, or a run."""
-    if tuned.opened is not None:
+    if tuned.opened is not None and tuned.run is None:
         checkpoint = tuned.opened.checkpoint
         with export.fresh_folder(out, checkpoint.folder, overwrite) as folder:
             export.write_weights(folder, tuned.opened.model, checkpoint, torch.float32)
             export.write_config(folder, checkpoint, torch.float32)
             export.copy_files(checkpoint.folder, folder)
         return
-    if tuned.run is None or tuned.translator is None:
+    if tuned.run is None:
         raise TypeError("a run of ours has a folder")
+    known = tuned.opened.checkpoint if tuned.opened is not None else None
+    labels = known.labels if known is not None and known.head.task == "labels" else ()
     with RunFolder.fresh(out, overwrite) as made:
-        write_small(tuned.run, made, tuned.translator)
+        write_small(tuned.run, made, tuned.model, labels)
         made.save_model(dict(tuned.model.named_parameters()), {"blended": " ".join(map(str, alphas))})
         made.save_signature({"blended": list(alphas), "tuned": tuned.name, "data": {}})

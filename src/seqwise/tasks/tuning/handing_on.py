@@ -1,20 +1,25 @@
 """A tuned run for others: its adapter in PEFT's layout, or the whole model with the adapter in its weights."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from seqwise.checkpoints import adapters, export
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
+from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError
 from seqwise.models import lora
-from seqwise.models.assemble import Translator as Translating
+from seqwise.models.heads import NextToken
 from seqwise.tasks.pretrained import Opened
+from seqwise.tasks.running import LABELS
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings
 from seqwise.tasks.translation import Translator
+from seqwise.tasks.tuning.bases import HEAD
 from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
 
 
@@ -23,11 +28,12 @@ def whole(place: Path, dtype: torch.dtype | None = None) -> tuple[Opened | Trans
 
     dtype   that the weights will be kept in; the checkpoint's unless given
     """
-    settings = read_tune(RunFolder.open(place))
+    run = RunFolder.open(place)
+    settings, facts = read_tune(run), read_facts(run)
     found = open_tuned(place, "cpu", "fp32", merged=False)
     if not isinstance(found, Opened):
         return found[0], ()
-    if settings.method == "full":
+    if settings.method == "full" or facts.kind == "own":  # the latter is merged already
         return found, ()
     merged = lora.merge(found.model, dtype=found.checkpoint.dtype if dtype is None else dtype)
     note = f"merged: {merged.weights:,} weights, each to {merged.error:.2g} of the exact sum"
@@ -46,7 +52,7 @@ def write_peft(place: Path, folder: Path) -> tuple[str, ...]:
     if settings.method == "full":
         raise ConfigError(f"--to peft for {place}, in which all weights were tuned", "a run of LoRA", "--to hf")
     found = open_tuned(place, "cpu", "fp32", merged=False)
-    if not isinstance(found, Opened):
+    if not isinstance(found, Opened) or facts.kind == "own":
         raise ConfigError(
             f"--to peft for {place}, a run of Seqwise's own model", "a checkpoint of the hub", "--to merged"
         )
@@ -60,33 +66,39 @@ def base_settings(place: Path) -> Train:
     return read_settings(RunFolder(place / BASE))
 
 
-def write_run(place: Path, folder: Path, translator: Translator) -> None:
+def is_own(place: Path) -> bool:
+    """Whether a tuned run was made from a run of ours."""
+    return read_facts(RunFolder.open(place)).kind == "own"
+
+
+def write_run(place: Path, folder: Path, model: nn.Module) -> None:
     """A run of ours that was tuned, as a run like any other."""
-    made, run, small = RunFolder(folder), RunFolder(place), RunFolder(place / BASE)
-    write_small(small, made, translator)
-    made.save_model(dict(translator.models[0].named_parameters()))
+    made, run = RunFolder(folder), RunFolder(place)
+    write_small(RunFolder(place / BASE), made, model, read_facts(run).labels)
+    made.save_model(dict(model.named_parameters()))
     made.save_signature(run.load_signature())
 
 
-def write_small(small: RunFolder, made: RunFolder, translator: Translator) -> None:
-    """Settings and vocabularies of a run of ours, as its model is now.
+def write_small(small: RunFolder, made: RunFolder, model: nn.Module, labels: Sequence[str]) -> None:
+    """Settings, vocabularies and labels of a run of ours, as its model is now.
 
     A head that was trained whole has left the table that it shared; settings that have both share one would load the
     head over the table.
     """
     settings = read_settings(small)
     told = settings.model.embeddings.tied
-    if told in ("all", "output") and not _shares(translator.models[0]):
+    if told in ("all", "output") and isinstance(head := getattr(model, HEAD), NextToken) and not _shares(model, head):
         parted = replace(settings.model.embeddings, tied="source-target" if told == "all" else "none")
         settings = replace(settings, model=replace(settings.model, embeddings=parted))
         made.save_config(to_yaml(settings, comments=True))
     else:
         made.save_config(small.load_config())
-    translator.vocabularies.save(made.path)
+    Vocabularies.load(small.path).save(made.path)
+    if labels:
+        made.write_json(LABELS, {"labels": list(labels)})
 
 
-def _shares(model: Translating) -> bool:
+def _shares(model: nn.Module, head: NextToken) -> bool:
     """Whether the head is one of the tables."""
-    head = model.head.weight
-    names = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is head]
+    names = [name for name, weight in model.named_parameters(remove_duplicate=False) if weight is head.weight]
     return len(names) > 1

@@ -3,7 +3,7 @@
     Labelling      texts -> labels              an encoder or a decoder with a head for labels
     Writing        prompts -> what follows      a decoder: it translates, summarizes, answers, or goes on
     Rewriting      texts -> texts               an encoder-decoder of the hub
-    Translating    texts -> texts               a run of ours
+    Translating    texts -> texts               a run of ours (`translating.py`)
 
 A job has examples as rows of ids, an objective, and answers to texts. Left out: the examples' text (`items.py`), and
 what follows from the answers (`outcome.py`).
@@ -13,27 +13,29 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, cast
 
 import torch
-from torch import nn
+from jaxtyping import Float
+from torch import Tensor, nn
 
 from seqwise.data.batch import Rows
 from seqwise.data.conversations import exchange
 from seqwise.data.examples import Examples
 from seqwise.data.masking import Masked, Masks, mask
-from seqwise.decoding import Generation
 from seqwise.decoding.reading import read_all
-from seqwise.errors import DataError
 from seqwise.metrics.labels import accuracy, macro_f1
+from seqwise.models.assemble import Pretrained
+from seqwise.models.decoder import Decoder
+from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels
 from seqwise.tasks.pretrained import Opened, fitting, generation
-from seqwise.tasks.reading import Reader
-from seqwise.tasks.translation import Translator, longest_output
-from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, texts_answered
-from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase
+from seqwise.tasks.reading import Reader, Row, pair
+from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, steady, texts_answered
+from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.settings import Task, Tune
+from seqwise.tasks.tuning.translating import Translating
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 from seqwise.training.objectives import LabelObjective, Learning, NextTokenObjective, Objective, label_loss
 
@@ -68,12 +70,19 @@ class Job(Protocol):
 
 def job_for(base: Base, settings: Tune, labels: Sequence[str]) -> Job:
     """The one that fits task and model."""
+    opened = base.opened
     if isinstance(base, OwnBase):
-        return Translating(base, settings)
-    model = base.opened.model
+        if opened is None:
+            return Translating(base, settings)
+        opened = replace(opened, model=cast(Pretrained, base.model))
+        if settings.task == "generate" and settings.examples.longest is None:  # as long as what it has learnt from
+            longest = base.settings.generate.context + 1
+            settings = replace(settings, examples=replace(settings.examples, longest=longest))
+    if opened is None:
+        raise TypeError("a checkpoint is opened")
     if settings.task == "classify":
-        return Labelling(base, settings, tuple(labels))
-    return Writing(base, settings) if not hasattr(model, "encoder") else Rewriting(base, settings)
+        return Labelling(opened, settings, tuple(labels), isinstance(base, OwnBase))
+    return Rewriting(opened, settings) if hasattr(opened.model, "encoder") else Writing(opened, settings)
 
 
 PROMPTS: Mapping[Task, str] = {
@@ -108,19 +117,25 @@ class Labelling:
     """Texts -> labels."""
 
     task: Task = "classify"
-    packs = True
 
-    def __init__(self, base: PretrainedBase, settings: Tune, labels: tuple[str, ...]) -> None:
-        self.opened = base.opened
+    def __init__(self, opened: Opened, settings: Tune, labels: tuple[str, ...], pairs: bool = False) -> None:
+        """pairs: whether a tab parts two texts, as in runs of ours."""
+        self.opened = opened
         self.numbers = {label: i for i, label in enumerate(labels)}
         self.labels = labels
-        self.reader = Reader(base.opened, settings.examples.cut)
+        self.pairs = pairs
+        self.reader = Reader(opened, settings.examples.cut)
         self.longest = settings.examples.longest
 
     @property
     def model(self) -> nn.Module:
         """With a head for labels."""
         return self.opened.model
+
+    @property
+    def packs(self) -> bool:
+        """All but an LSTM, which reads from left to right whatever stands there."""
+        return isinstance(self.opened.model, Encoder | Decoder)
 
     def examples(self, items: Items) -> Examples:
         """Framed texts, and a number for each."""
@@ -130,7 +145,18 @@ class Labelling:
         )
 
     def _rows(self, texts: Sequence[str]) -> list[list[int]]:
-        return shortened([row.ids for row in self.reader.rows(texts)], self.longest, self.opened)
+        asked = [pair(text) if self.pairs else text for text in texts]
+        return shortened([row.ids for row in self.reader.rows(asked)], self.longest, self.opened)
+
+    def _logits(self, rows: list[list[int]]) -> Float[Tensor, "N L"]:
+        """Of each text, in their order."""
+        model = self.opened.model
+        if isinstance(model, Encoder | Decoder):
+            return read_all(model, rows, None)
+        found = torch.empty(len(rows), len(self.labels))
+        for i, scores in self.reader.read([Row(ids, [0] * len(ids)) for ids in rows]):
+            found[i] = scores.float().cpu()
+        return found
 
     def objective(self, smoothing: float) -> Learning:
         """Cross-entropy of the labels."""
@@ -142,7 +168,7 @@ class Labelling:
         model = self.opened.model
         if not isinstance(model.head, Labels):
             raise TypeError("labels need a head for them")
-        logits = read_all(model, self._rows(items.texts), None)
+        logits = self._logits(self._rows(items.texts))
         true = torch.tensor([self.numbers[one] for one in items.wanted])
         losses = label_loss(logits, true)
         outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())
@@ -160,14 +186,14 @@ class Writing:
 
     packs = True
 
-    def __init__(self, base: PretrainedBase, settings: Tune) -> None:
+    def __init__(self, opened: Opened, settings: Tune) -> None:
         self.task = settings.task
-        self.opened = base.opened
+        self.opened = opened
         self.settings = settings
-        limit = min(base.opened.readable, settings.examples.longest or 2**31)
+        limit = min(opened.readable, settings.examples.longest or 2**31)
         self.longest = None if limit >= 2**31 else limit
-        self.made = _steady(generation(base.opened.checkpoint), settings)
-        self.prompt = layout(base.opened, settings)
+        self.made = steady(generation(opened.checkpoint), settings)
+        self.prompt = layout(opened, settings)
         self._masked: dict[int, tuple[Items, Masks]] = {}  # each part is asked for several times
 
     @property
@@ -228,13 +254,13 @@ class Rewriting:
 
     packs = False
 
-    def __init__(self, base: PretrainedBase, settings: Tune) -> None:
+    def __init__(self, opened: Opened, settings: Tune) -> None:
         self.task = settings.task
-        self.opened = base.opened
+        self.opened = opened
         self.settings = settings
         writing = settings.writing
-        self.rewriter = Rewriter(base.opened, writing.source_language, writing.target_language, settings.examples.cut)
-        self.made = _steady(self.rewriter.settings, settings)
+        self.rewriter = Rewriter(opened, writing.source_language, writing.target_language, settings.examples.cut)
+        self.made = steady(self.rewriter.settings, settings)
 
     @property
     def model(self) -> nn.Module:
@@ -271,59 +297,3 @@ class Rewriting:
         began = time.perf_counter()
         outputs = [best[0].text for best in self.rewriter.translate(items.texts, self.made)]
         return texts_answered(self.task, outputs, items, time.perf_counter() - began)
-
-
-class Translating:
-    """Texts -> texts, by a run of ours."""
-
-    packs = False
-
-    def __init__(self, base: OwnBase, settings: Tune) -> None:
-        self.task = settings.task
-        self.base = base
-        self.made = _steady(base.settings.generation, settings)
-
-    @property
-    def model(self) -> nn.Module:
-        """A Transformer or an LSTM."""
-        return self.base.model
-
-    def examples(self, items: Items) -> Examples:
-        """Both sides with their end tokens."""
-        source, target = self.base.vocabularies.source, self.base.vocabularies.target
-        sides = source.encode(items.texts), target.encode(items.wanted)
-        self._must_fit(items, *sides)
-        return Examples(Rows.of(sides[0], source.eos), Rows.of(sides[1], target.eos), None, source.pad, target.pad)
-
-    def _must_fit(self, items: Items, sources: list[list[int]], targets: list[list[int]]) -> None:
-        """A learned table of positions has an end: what lies behind it has no place there."""
-        most = longest_output(self.base.model)
-        sizes = [1 + max(map(len, pair)) for pair in zip(sources, targets, strict=True)]  # and the end token
-        long = [i for i, size in enumerate(sizes) if size > most]
-        if not long:
-            return
-        least = min(max(len(items.texts[i]), len(items.wanted[i])) for i in long)
-        raise DataError(
-            f"a text of {sizes[long[0]]:,} tokens, one of {len(long):,} that are too long",
-            f"at most {most:,}, the positions of {self.base.folder.path}",
-            f"leaving them out: of the training examples, --data.max-length {least - 1}, in characters, does",
-            items.places[long[0]],
-        )
-
-    def objective(self, smoothing: float) -> Learning:
-        """Cross-entropy of the target."""
-        return Objective(self.model, self.base.vocabularies.target.bos, smoothing)
-
-    def answers(self, items: Items) -> Answers:
-        """What it writes, scored."""
-        began = time.perf_counter()
-        translator = Translator([self.base.model], self.base.vocabularies)
-        outputs = [best[0].text for best in translator.translate(items.texts, self.made)]
-        return texts_answered(self.task, outputs, items, time.perf_counter() - began)
-
-
-def _steady(usual: Generation, settings: Tune) -> Generation:
-    """One output of each text, and the same one each time, without sampling: as the run says, or as usual by few beams,
-    for looks are many."""
-    made = settings.generation or replace(usual, beams=settings.evaluation.beams)
-    return replace(made, best=1, temperature=0.0)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -9,8 +10,10 @@ from seqwise import device as devices
 from seqwise.checkpoints.run import RunFolder
 from seqwise.data.conversations import content_of
 from seqwise.data.corpus import TextSettings
+from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Generation
 from seqwise.metrics.likelihood import perplexity
+from seqwise.models.assemble import Model
 from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions
 from seqwise.tasks.pretrained import Opened, generation
 from seqwise.tasks.settings import Train
@@ -26,13 +29,16 @@ from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
 
 def job_on(found: Opened | tuple[Translator, Train], folder: RunFolder, settings: Tune) -> Job:
     """The task of a run on its model, opened again."""
-    labels = read_facts(folder).labels
-    if isinstance(found, Opened):
-        return job_for(PretrainedBase(found), settings, labels)
-    small = RunFolder(folder.path / BASE)
-    translator = found[0]
-    base = OwnBase(small, read_settings(small), translator.vocabularies, translator.models[0], translator.device)
-    return job_for(base, settings, labels)
+    facts, small = read_facts(folder), RunFolder(folder.path / BASE)
+    if not isinstance(found, Opened):
+        made, translator = read_settings(small), found[0]
+        base = OwnBase(small, made, translator.vocabularies, translator.models[0], translator.device)
+        return job_for(base, settings, facts.labels)
+    if facts.kind == "pretrained":
+        return job_for(PretrainedBase(found), settings, facts.labels)
+    made, words = read_settings(small), Vocabularies.load(small.path)
+    own = OwnBase(small, made, words, cast(Model, found.model), found.device, opened=found)
+    return job_for(own, settings, facts.labels)
 
 
 def judge(

@@ -18,7 +18,6 @@ from torch import nn
 from seqwise import device as devices
 from seqwise.checkpoints import hub
 from seqwise.checkpoints.run import RunFolder
-from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError
 from seqwise.models import nf4
 from seqwise.models.heads import NextToken
@@ -26,10 +25,8 @@ from seqwise.models.layers import Layer
 from seqwise.models.lora import LoraSettings
 from seqwise.models.transformer import Stack
 from seqwise.models.vocabulary_loss import CHUNK
-from seqwise.tasks.preparation import empty_model
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.stored import read_settings
-from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, described, own, prepare
+from seqwise.tasks.tuning.bases import Base, PretrainedBase, described, must_go_on, own, own_base, prepare
 from seqwise.tasks.tuning.settings import Method, Tune
 from seqwise.training.moving import MovingSettings
 
@@ -110,11 +107,9 @@ def hollow(settings: Tune, labels: Sequence[str]) -> Base:
     """The model and its tokenizer, with what is trained settled and no memory for any weight."""
     meta = torch.device("meta")
     if own(settings.base):
-        folder = RunFolder.open(settings.base)
-        made, vocabularies = read_settings(folder), Vocabularies.load(folder.path)
+        must_go_on(settings)
         with meta:
-            translator = empty_model(made, vocabularies)
-        base: Base = OwnBase(folder, made, vocabularies, translator, meta)
+            base: Base = own_base(RunFolder.open(settings.base), labels, meta)
     else:
         _, wanted, words = described(settings, labels)
         base = PretrainedBase(Opened(wanted, hub.empty(wanted), words, meta))

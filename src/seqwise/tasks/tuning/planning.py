@@ -19,7 +19,7 @@ from seqwise.data.examples import Examples
 from seqwise.data.labelchecks import size_of
 from seqwise.data.loader import Batches
 from seqwise.tasks.tuning import memory, probing, running, starting
-from seqwise.tasks.tuning.bases import Base, OwnBase, must_suit
+from seqwise.tasks.tuning.bases import Base, must_suit
 from seqwise.tasks.tuning.checking import checked
 from seqwise.tasks.tuning.items import Items, ours_named, read_all
 from seqwise.tasks.tuning.jobs import job_for
@@ -142,7 +142,7 @@ def _longest(train: Examples, batches: Sequence[Work], settings: Tune) -> Longes
 
 def _cut(base: Base, settings: Tune, items: Items) -> float:
     """Share of the tokens that lies behind what the model reads."""
-    if isinstance(base, OwnBase):
+    if base.opened is None:
         return 0.0  # such a run refuses them
     limit = min(base.opened.readable, settings.examples.longest or 2**31)
     texts = items.texts

@@ -132,7 +132,7 @@ class Run:
 def rate(settings: Tune, base: Base) -> float:
     """The learning rate: what was asked for, or what is usual for the method."""
     usual = OWN_RATES if isinstance(base, OwnBase) else RATES
-    if settings.task == "classify" and settings.method != "full":
+    if settings.task == "classify" and settings.method != "full" and not isinstance(base, OwnBase):
         return settings.optimizer.rate or LABEL_RATE
     return settings.optimizer.rate or usual[settings.method]
 

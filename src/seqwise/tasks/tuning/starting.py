@@ -11,7 +11,16 @@ from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data.masking import shown
 from seqwise.errors import CheckpointError, ConfigError, DataError, nearest
 from seqwise.tasks.tuning.answers import Answers
-from seqwise.tasks.tuning.bases import Base, PretrainedBase, computed_in, must_suit, open_base, own, prepare
+from seqwise.tasks.tuning.bases import (
+    Base,
+    computed_in,
+    known_labels,
+    must_go_on,
+    must_suit,
+    open_base,
+    own,
+    prepare,
+)
 from seqwise.tasks.tuning.checking import checked, must_teach, told
 from seqwise.tasks.tuning.items import Items, Read, known, labels_of, ours_named, read_all
 from seqwise.tasks.tuning.jobs import Job, Writing, job_for
@@ -65,7 +74,7 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
     for note in ours_named(lambda: must_teach(job, read)):
         say(note)
     material = ours_named(lambda: encode(job, read, settings))
-    if isinstance(base, PretrainedBase) and (count := base.opened.counts["cut"]):
+    if base.opened is not None and (count := base.opened.counts["cut"]):
         say(f"{count:,} texts are longer than the model reads, and were cut")
     for note in prepare(base, settings):
         say(note)
@@ -85,6 +94,7 @@ def _must_be_there(settings: Tune) -> None:
                 f"{settings.base}, which was tuned already", "a checkpoint, or a run of seqwise train",
                 f"seqwise export {settings.base} --to merged --out {settings.base}-merged first",
             )  # fmt: skip
+        must_go_on(settings)
     else:
         hub.open_checkpoint(locate(settings.base, settings.revision))
 
@@ -130,7 +140,8 @@ def _labels(settings: Tune, read: Read) -> tuple[str, ...]:
             read.train.places[0],
         )
     if own(settings.base):
-        return found
+        there = known_labels(settings.base)
+        return there if set(found) <= set(there) else found
     told = hub.open_checkpoint(locate(settings.base, settings.revision))
     return told.labels if told.head.task == "labels" and set(found) <= set(told.labels) else found
 

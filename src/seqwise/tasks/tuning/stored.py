@@ -26,17 +26,17 @@ from seqwise.checkpoints.files import hash_file, make_folder
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import resolve
 from seqwise.data import pretrained
-from seqwise.data.tokens import Vocabularies
+from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError, Fault
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
 from seqwise.models.lora import attach, merge
-from seqwise.tasks.preparation import empty_model
+from seqwise.tasks.opening import opened_as
 from seqwise.tasks.pretrained import IDS, Opened, quick
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import differences, must_be_same, read_settings, value_of
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, weights_of, with_head
+from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, own_base, weights_of, with_head
 from seqwise.tasks.tuning.settings import Tune
 
 FACTS, BASE, ADAPTER = "base.json", "base", "adapter"
@@ -233,24 +233,35 @@ def _own(
     weights: Mapping[str, Tensor],
     device: torch.device,
     precision: devices.Precision,
-) -> tuple[Translator, Train]:
-    made = read_settings(RunFolder(folder.path / BASE))
-    vocabularies = Vocabularies.load(folder.path / BASE)
-    if facts.complete:
-        model: nn.Module = empty_model(made, vocabularies)
-    else:
-        base = open_base(replace(settings, base=facts.place))
+) -> Opened | tuple[Translator, Train]:
+    """Of a run of ours."""
+    small = RunFolder(folder.path / BASE)
+    base: Base = own_base(small, facts.labels, device)
+    if not facts.complete:
+        base = open_base(replace(settings, base=facts.place), facts.labels, settings.training.seed)
         must_be(base.files(), facts)
-        model = base.model
-        if settings.method != "full":
-            attach(model, settings.lora, None)
-    _load(model, weights, folder, whole=facts.complete)
+    if not isinstance(base, OwnBase):
+        raise CheckpointError(f"{facts.place}, which is no run any more", "the run that was tuned", "tuning anew")
     if settings.method != "full":
-        merge(model)
+        attach(base.model, with_head(settings.lora, base.model), None)
+    _load(base.model, weights, folder, whole=facts.complete)
+    if settings.method != "full":
+        merge(base.model)
     chosen = devices.resolved(precision, device)
     narrow = chosen == "bf16" and (device.type != "cpu" or instructions())
-    settle(model.to(device, torch.bfloat16 if narrow else torch.float32).eval(), chosen)
-    return Translator([model], vocabularies), made  # type: ignore[list-item]
+    model = settle(base.model.to(device, torch.bfloat16 if narrow else torch.float32).eval(), chosen)
+    if base.opened is None:
+        return Translator([model], base.vocabularies), base.settings  # type: ignore[list-item]
+    return opened_as(model, small, base.settings, base.vocabularies, facts.labels, device)
+
+
+def usual_generation(folder: RunFolder) -> Generation | None:
+    """How a tuned run writes unless told otherwise: as it was asked to, or as the run of ours that it was made from;
+    None where its checkpoint tells."""
+    asked = read_tune(folder).generation
+    if asked is not None or read_facts(folder).kind != "own":
+        return asked
+    return read_settings(RunFolder(folder.path / BASE)).generation
 
 
 def _load(model: nn.Module, weights: Mapping[str, Tensor], folder: RunFolder, whole: bool) -> None:

@@ -1,0 +1,182 @@
+"""tune on runs of ours that classify or generate: they go on with what they do, with the same labels or with others."""
+
+import csv
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+import tunable
+
+from seqwise.checkpoints.run import RunFolder
+from seqwise.errors import ConfigError
+from seqwise.tasks.running import read_labels
+from seqwise.tasks.tuning.stored import open_tuned, read_facts
+from seqwise.verbs.blend import blend
+from seqwise.verbs.evaluate import evaluate
+from seqwise.verbs.export import export
+from seqwise.verbs.predict import predict
+from seqwise.verbs.train import train
+from seqwise.verbs.tune import tune
+
+RUNS = [("classify", "transformer"), ("classify", "lstm"), ("generate", "line"), ("generate", "stream")]
+NAMES = {"0": "sad", "1": "glad"}
+
+
+def reviews(path, source, names=None):
+    """The rows of a file under a header, their labels perhaps renamed."""
+    rows = [line.split("\t") for line in Path(source).read_text().splitlines()]
+    told = [f"{text}\t{names[label] if names else label}" for text, label in rows]
+    path.write_text("text\tlabel\n" + "".join(f"{row}\n" for row in told))
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def bases(tmp_path_factory, settings_of):
+    """A run of each task and kind, hardly trained, and the settings it was trained with."""
+    folder = tmp_path_factory.mktemp("own")
+    made = {}
+    for task, kind in RUNS:
+        place = folder / f"{task}-{kind}"
+        place.mkdir()
+        given = settings_of(task, place, kind)
+        made[task, kind] = replace(given, training=replace(given.training, steps=2))
+        train(made[task, kind])
+    return made
+
+
+def tuned(base, folder, **sections):
+    """Settings of a second run on the examples of the first."""
+    files = {}
+    for part in ("train", "valid"):
+        source = getattr(base, part)[0]
+        if base.task == "classify":
+            files[part] = (reviews(folder / f"{part}.tsv", source),)
+        else:
+            files[part] = (shutil.copy(source, folder / f"{part}.txt"),)
+    files = {part: (str(name),) for part, (name,) in files.items()}
+    usual = {"task": base.task, "training": {"epochs": 3}, "examples": {"batch": 16}, "optimizer": {"rate": 1e-2}}
+    return tunable.settings(base.out, folder, **{**usual, **files, "out": str(folder / "tuned"), **sections})
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("run", RUNS, ids=["-".join(run) for run in RUNS])
+def test_a_run_goes_on_with_what_it_does(bases, tmp_path, run, method):
+    """From tuning to evaluation, prediction, export and a blend, each saying the same."""
+    base = bases[run]
+    done = tune(tuned(base, tmp_path, method=method))
+    before, *_, after = done.outcome.systems
+    assert after.scores["loss"] < 0.9 * before.scores["loss"]
+    test = (str(tmp_path / f"valid.{'tsv' if base.task == 'classify' else 'txt'}"),)
+    again = evaluate(done.out, test=test, precision="fp32", resamples=5, scores=tmp_path / "each.tsv")
+    name = "accuracy" if base.task == "classify" else "perplexity"
+    score = next(one for one in again.scores if one.name == name)
+    assert score.value == pytest.approx(after.scores[name], rel=1e-4)
+    text = "the lovely film" if base.task == "classify" else "abcde"
+    told = predict(done.out, text, precision="fp32", temperature=0.0, max_length=9)
+    export(Path(done.out), to="merged", out=tmp_path / "plain")
+    assert predict(str(tmp_path / "plain"), text, precision="fp32", temperature=0.0, max_length=9) == told
+    blend(base.out, done.out, alpha=(1.0,), out=tmp_path / "whole")
+    assert predict(str(tmp_path / "whole"), text, precision="fp32", temperature=0.0, max_length=9) == told
+    blend(base.out, done.out, alpha=(0.5,), out=tmp_path / "half")
+    weights = [RunFolder.open(place).load_model() for place in (base.out, tmp_path / "plain", tmp_path / "half")]
+    for name, weight in weights[2].items():
+        torch.testing.assert_close(weight, (weights[0][name] + weights[1][name]) / 2, atol=1e-6, rtol=1e-5)
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("kind", ["transformer", "lstm"])
+def test_other_labels_get_a_head_of_their_own(bases, tmp_path, kind, method):
+    base = bases["classify", kind]
+    files = {part: (reviews(tmp_path / f"{part}.tsv", getattr(base, part)[0], NAMES),) for part in ("train", "valid")}
+    done = tune(tunable.changed(tuned(base, tmp_path, method=method), **files))
+    assert read_facts(RunFolder.open(done.out)).labels == ("glad", "sad")
+    assert done.outcome.systems[-1].scores["accuracy"] > 80
+    assert predict(done.out, "the lovely film", precision="fp32").startswith("glad")
+    export(Path(done.out), to="merged", out=tmp_path / "plain")
+    assert read_labels(RunFolder.open(tmp_path / "plain")) == ("glad", "sad")
+    assert predict(str(tmp_path / "plain"), "a poor film", precision="fp32").startswith("sad")
+    blend(base.out, done.out, alpha=(0.5,), out=tmp_path / "half")
+    half, whole = (RunFolder.open(tmp_path / name).load_model() for name in ("half", "plain"))
+    heads = [name for name in whole if name.startswith("head.")]
+    assert heads
+    assert all(torch.equal(half[name], whole[name]) for name in heads)
+
+
+def test_a_part_of_the_labels_keeps_the_runs_own_head(bases, tmp_path):
+    """Before the first step the tuned model answers as its base does."""
+    base = bases["classify", "transformer"]
+    done = tune(tuned(base, tmp_path, evaluation={"metric": "loss"}))
+    assert read_facts(RunFolder.open(done.out)).labels == read_labels(RunFolder.open(base.out))
+    rows = [line.split("\t") for line in Path(base.valid[0]).read_text().splitlines()]
+    found = [predict(base.out, text, precision="fp32").split("\t")[0] for text, _ in rows]
+    right = sum(one == label for one, (_, label) in zip(found, rows, strict=True))
+    assert done.outcome.systems[0].scores["accuracy"] == pytest.approx(100 * right / len(rows))
+
+
+def test_a_run_that_was_tuned_goes_on_to_the_same_bits(bases, tmp_path):
+    for kind in ("classify", "transformer"), ("generate", "line"):
+        (folder := tmp_path / kind[0]).mkdir()
+        whole = tuned(bases[kind], folder, training={"steps": 6, "epochs": None}, out=str(folder / "whole"))
+        whole = tunable.changed(whole, optimizer={"schedule": "constant"}, evaluation={"every": 3})
+        tune(whole)
+        part = tunable.changed(whole, out=str(folder / "part"))
+        tune(tunable.changed(part, training={"time_limit": 1e-3}))
+        tune(tunable.changed(part, resume=True))
+        one, other = (RunFolder.open(folder / name).load_model() for name in ("whole", "part"))
+        assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_adapter_finds_its_run_and_no_other(bases, tmp_path):
+    base = bases["classify", "transformer"]
+    done = tune(tuned(base, tmp_path, training={"epochs": 1}))
+    opened = open_tuned(done.out, "cpu", "fp32")
+    assert opened.checkpoint.labels == ("0", "1")
+    assert json.loads((Path(done.out) / "base.json").read_text())["kind"] == "own"
+    place = Path(base.out) / "model.safetensors"
+    kept = place.read_bytes()
+    place.write_bytes(kept[:-4] + b"\0\0\1\0")
+    try:
+        with pytest.raises(Exception, match="not what the run was tuned on"):
+            predict(done.out, "the film")
+    finally:
+        place.write_bytes(kept)
+
+
+BAD = {
+    "another task": ({"task": "translate"}, "a run goes on with what it does"),
+    "four bits": ({"method": "qlora"}, "full or lora"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+@pytest.mark.parametrize("run", [RUNS[0], RUNS[2]], ids=["classify", "generate"])
+def test_what_such_a_run_cannot_learn_is_refused_before_data_are_read(bases, tmp_path, run, case):
+    sections, told = BAD[case]
+    given = tunable.settings(bases[run].out, tmp_path, **{"task": run[0], "train": ("nowhere.tsv",), **sections})
+    with pytest.raises(ConfigError, match=told):
+        tune(given)
+    for other in {"classify", "generate"} - {run[0]}:
+        with pytest.raises(ConfigError, match=f"--task {run[0]}, or seqwise train --task {other}"):
+            tune(tunable.changed(given, task=other, method="lora"))
+
+
+def test_formats_of_others_want_the_merged_run_first(bases, tmp_path):
+    base = bases["classify", "transformer"]
+    done = tune(tuned(base, tmp_path, training={"epochs": 1}))
+    with pytest.raises(ConfigError, match="--to merged"):
+        export(Path(done.out), to="hf", out=tmp_path / "hf")
+    with pytest.raises(ConfigError, match="--to merged"):
+        export(Path(done.out), to="peft", out=tmp_path / "peft")
+    export(Path(done.out), to="merged", out=tmp_path / "plain")
+    export(tmp_path / "plain", to="onnx", out=tmp_path / "onnx")
+
+
+def test_each_item_is_told_of_a_run_that_was_tuned(bases, tmp_path):
+    base = bases["generate", "line"]
+    done = tune(tuned(base, tmp_path, training={"epochs": 1}))
+    evaluate(done.out, test=(str(tmp_path / "valid.txt"),), precision="fp32", resamples=5, scores=tmp_path / "each.tsv")
+    with (tmp_path / "each.tsv").open(newline="") as lines:
+        assert len(list(csv.reader(lines, "excel-tab"))) == 1 + len(Path(base.valid[0]).read_text().splitlines())
