@@ -52,7 +52,7 @@ def test_what_lies_behind_the_end_is_left_out():
     [
         ((1.5, 0.1), "valid 1.5: needs a share between 0 and 1"),
         ((0.1, 0), "test 0: needs 1 time or more"),
-        ((50, 60), "valid 50 and test 60, which leaves -10, 50 and 60 times"),
+        ((50, 60), "valid 50 and test 60 of 100 times, which leaves 0, 50 and 60 times"),
         (("2021-01-01", 0.1), "needs a time or more for each, in this order"),
         (("soon", 0.1), "valid soon: needs a date or time"),
     ],

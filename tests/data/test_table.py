@@ -115,8 +115,8 @@ BAD = {
     "irregular": (
         rows(instead(4, "2020-01-08 05:30", 4)),
         {},
-        "f.csv:6: 2020-01-08 05:30 1.23 days after 2020-01-07: needs rows a whole number of steps apart, where most "
-        "are one day apart. Try rows at regular times, or --data.frequency session",
+        "f.csv:6: 2020-01-08 05:30 1.23 days after 2020-01-07: needs rows one day apart, or a whole number of such "
+        "steps. Try rows at regular times, or --data.frequency session",
     ),
     "no usual step": (rows(without(2, 3, 4, 6, 7)), {}, "f.csv:4: steps of 1 day and of 4 days, none of them usual"),
     "a gap": (

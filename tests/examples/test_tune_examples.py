@@ -34,7 +34,7 @@ MODELS = {
 
 
 def test_each_example_is_tried():
-    assert NAMES == sorted(MODELS)
+    assert sorted(MODELS) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -46,7 +46,8 @@ def test_an_example_runs(name, tmp_path, capsys):
     given = resolve(Tune, EXAMPLES / name, ())
     words = ["tune", str(EXAMPLES / name), "--base", str(tmp_path / "base"), "--train", train]
     words += ["--test", test] if given.test else []
-    words += ["--out", str(tmp_path / "run"), "--training.steps", "2", "--training.precision", "fp32", "--device", "cpu"]
+    words += ["--out", str(tmp_path / "run"), "--training.steps", "2"]
+    words += ["--training.precision", "fp32", "--device", "cpu"]
     if given.generation is not None:
         words += ["--generation.max-length", "6"]
     assert main(words) == 0, capsys.readouterr().err

@@ -6,9 +6,9 @@ stand-in with one parameter for each setting, so that help and completion look t
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
-from functools import wraps
+from functools import partial, wraps
 from importlib import import_module, metadata
 from pathlib import Path
 from types import NoneType
@@ -25,12 +25,13 @@ SETTINGS = "settings"
 TOP = "run"
 """The panel of settings that stand in no section."""
 _HELP = ("--help", "-h")
+_WORDS = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.VAR_POSITIONAL)
 _EPILOGUE = """\
 Example:
 
-    seqwise demo
+    seqwise {example}
 
-Every command has its own --help. --debug, anywhere, shows the traceback of an error.
+{more}--debug, anywhere, shows the traceback of an error.
 Exit codes: 0 done, 1 broken on our side, 2 something given cannot be used, 130 interrupted.\
 """
 
@@ -41,7 +42,7 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
         name="seqwise",
         help="Train sequence models, see what happens inside them, and weigh whether it was worth it.",
         help_format="plaintext",
-        help_epilogue=_EPILOGUE,
+        help_epilogue=_EPILOGUE.format(example="demo", more="Every command has its own --help. "),
         version=lambda: metadata.version("seqwise"),
         default_parameter=Parameter(negative_iterable=(), consume_multiple=True),
         suppress_keyboard_interrupt=False,
@@ -62,7 +63,10 @@ def application(verbs: Sequence[Verb], loaded: str = "") -> App:
 def _group(verb: Verb, loaded: str, order: int) -> App:
     """A verb with parts as an application of its own; alone it shows its parts."""
     text = f"{verb.summary}\n\nEach of these has its own --help."
-    group = App(name=verb.name, help=text, help_format="plaintext", version_flags=[], sort_key=order)
+    epilogue = _EPILOGUE.format(example=f"{verb.name} {verb.parts[0].name} --help", more="")
+    group = App(
+        name=verb.name, help=text, help_format="plaintext", help_epilogue=epilogue, version_flags=[], sort_key=order
+    )
     for place, part in enumerate(verb.parts):
         _add(group, part, f"{verb.name} {part.name}", place, loaded in (part.name, "*"))
     if verb.alone and loaded == "*":
@@ -142,8 +146,28 @@ def _presented(function: Function) -> Function:
 
     stand_in.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     stand_in.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    stand_in.__doc__ = _documented(function, hints)
     del stand_in.__wrapped__  # or inspect would look through us
     return stand_in
+
+
+def _documented(function: Function, hints: Mapping[str, Any]) -> str:
+    """The docstring, with the fields of a dataclass on a line each behind the parameter that holds them.
+
+    cyclopts would find them by itself, and show the line breaks of the source.
+    """
+    text = inspect.getdoc(function) or ""
+    for name in inspect.signature(function).parameters:
+        hint = get_args(hints[name])[0] if get_origin(hints[name]) is Annotated else hints[name]
+        if is_dataclass(hint) and isinstance(hint, type):
+            rows = "".join(f"\n    {name}.{row.name}: {row.meaning}" for row in describe(hint))
+            text = re.sub(rf"^ +{name}: .*$", partial(_followed, rows=rows), text, flags=re.MULTILINE)
+    return text
+
+
+def _followed(match: re.Match[str], rows: str) -> str:
+    """What was found, and rows behind it."""
+    return match[0] + rows
 
 
 def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
@@ -159,7 +183,8 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
         hint = Annotated[hint, Parameter(converter=converted)]
     elif set(get_args(hint)) in ({str, NoneType}, {Path, NoneType}):
         hint = next(member for member in get_args(hint) if member is not NoneType)  # "none" is a text here
-    shown = _default if parameter.default is not None else False
+    unsaid = parameter.default is None or (parameter.default == () and parameter.kind in _WORDS)
+    shown = False if unsaid else _default
     return parameter.replace(annotation=Annotated[hint, Parameter(show_default=shown)])
 
 
@@ -241,8 +266,10 @@ def _flowing(text: str) -> str:
     return "\n\n".join(block if "\n " in block else block.replace("\n", " ") for block in blocks)
 
 
-def _default(value: object) -> str:
-    """A default as help shows it."""
+def _default(value: object) -> str | None:
+    """A default as help shows it; None is not shown."""
+    if value is None:
+        return None
     return "none" if value in ((), "") else str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -21,7 +21,7 @@ def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> i
     ours = given.index("--") if "--" in given else len(given)  # what follows is text, not flags
     debug = DEBUG in given[:ours]
     given = [word for word in given[:ours] if word != DEBUG] + given[ours:]
-    command = " ".join(["seqwise", *given[:1]]) if given and not given[0].startswith("-") else "seqwise"
+    command = _command(given, verbs)
     try:
         code = run(given, verbs)
         sys.stdout.flush()  # here, where a full disk or a closed pipe can still be told
@@ -79,6 +79,14 @@ def _chosen(words: Sequence[str], verbs: Sequence[Verb]) -> tuple[list[Verb], Se
     if not verb.alone and not commands.is_help(rest):
         _named(rest[0], verb.parts, f"seqwise {verb.name}")  # refuses it
     return [verb], rest
+
+
+def _command(words: Sequence[str], verbs: Sequence[Verb]) -> str:
+    """What help can be asked of: the program, the verb, or the part of it."""
+    if not words or words[0].startswith("-"):
+        return "seqwise"
+    parts = next((verb.parts for verb in verbs if verb.name == words[0]), ())
+    return " ".join(["seqwise", *words[: 2 if words[1:2] and words[1] in {part.name for part in parts} else 1]])
 
 
 def _named(name: str, verbs: Sequence[Verb], before: str) -> Verb:

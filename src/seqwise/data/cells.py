@@ -74,7 +74,7 @@ def written_faults(
     encoding: str, delimiter: str | None, thousands: str | None, decimal: str, prefix: str
 ) -> Iterator[Fault]:
     """Marks that cannot be told apart, or an encoding that is none."""
-    yield from encoding_faults(encoding)
+    yield from encoding_faults(encoding, prefix)
     if delimiter is not None and (len(delimiter.encode()) != 1 or delimiter in '"\r\n'):
         allowed = "one character of ASCII that is no quote"
         yield Fault(f"{prefix}delimiter {shown(delimiter)}", allowed, f'{prefix}delimiter ";"')

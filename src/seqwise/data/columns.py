@@ -7,6 +7,7 @@
     table.column("write")                            the numbers of one column without the missing ones
     table.groups("prog")                             its labels, row by row
     table.times("date")                              as datetime64[us]
+    table.unread(["write", "read"])                  which of them hold a text after all, and where
 
 Several files count as one table; they need the same columns. Every fault names `file:line`, what stands there and the
 flag that would read it. Numbers of single precision stay float32 in blocks of nothing else, so that whoever sums them
@@ -124,6 +125,19 @@ class Table:
         """A column of dates or times, as datetime64[us]; every row must have one."""
         columns = [part.frame[name] for _, part in self.parts((), [name])]
         return column_of_times(columns, name, dates, self.where, self._flag).values
+
+    def unread(self, names: Sequence[str]) -> Mapping[str, DataError]:
+        """Columns of numbers that hold something else further on, each with its first fault; reads all rows."""
+        faults: dict[str, DataError] = {}
+        for file in self._files:
+            for part in file.parts(names, ()):
+                for name in names:
+                    try:
+                        if name not in faults:
+                            self._numbers(part, name)
+                    except DataError as error:
+                        faults[name] = error
+        return faults
 
     def where(self, row: int) -> str:
         """`file:line` of a row, counted from 0 through all files; found by reading them again."""

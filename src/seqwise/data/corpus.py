@@ -167,13 +167,13 @@ class Labelled:
         )
 
 
-def encoding_faults(name: str) -> Iterator[Fault]:
-    """Whether it is the name of an encoding."""
+def encoding_faults(name: str, prefix: str = "--data.") -> Iterator[Fault]:
+    """Whether it is the name of an encoding. `prefix`: of the flag that gives it."""
     if not _is_encoding(name):
         yield Fault(
-            given=f"--data.encoding {name}",
+            given=f"{prefix}encoding {name}",
             allowed="an encoding that Python knows",
-            mend=f"--data.encoding {nearest(name, _USUAL_ENCODINGS) or 'utf-8'}",
+            mend=f"{prefix}encoding {nearest(name, _USUAL_ENCODINGS) or 'utf-8'}",
         )
 
 

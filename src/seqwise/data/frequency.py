@@ -106,6 +106,11 @@ class Frequency:
                 return max(1, whole // size)
         return 1
 
+    def like(self, other: "Frequency") -> bool:
+        """Whether times in which this one was found may be of the other: a week of sessions looks like days."""
+        market = ("session", "business day")
+        return self == other or (other.unit in market and (self.unit in market or self == Frequency("day")))
+
     def next(self, time: np.datetime64, count: int) -> Shaped[np.ndarray, "N"]:
         """The times after this one. Sessions go on with the weekdays, as nobody knows the holidays to come."""
         ahead = np.arange(1, count + 1, dtype=np.int64) * self.count

@@ -194,7 +194,7 @@ def _completed(column: Float[np.ndarray, "T"], forward: bool) -> Float[np.ndarra
 def _irregular(run: Run, place: int, frequency: Frequency, where: Where) -> DataError:
     before, here = run.times[place], run.times[place + 1]
     given = f"{shown_time(here)}{run.whose} {span_of(here - before)} after {shown_time(before)}"
-    allowed = f"rows a whole number of steps apart, where most are {frequency.step} apart"
+    allowed = f"rows {frequency.step} apart, or a whole number of such steps"
     mend = "rows at regular times, or --data.frequency session, which counts rows as they stand"
     return DataError(given, allowed, mend, where(int(run.rows[place + 1])))
 

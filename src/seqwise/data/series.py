@@ -206,7 +206,7 @@ class SeriesTable:
             raise DataError(
                 given=f"{', '.join(self.known[:given])}{whose} for {there} steps after {shown_time(one.times[-1])}",
                 allowed=f"what is known in advance for all {count} steps that are foreseen",
-                mend="rows at the end with these columns and no target, or a shorter --horizon",
+                mend="rows at the end with these columns and no target, or a run with a shorter --horizon",
             )
         return Future(one.name, times, np.concatenate([told, dated], axis=1))
 

@@ -44,10 +44,12 @@ def read_series(
     mends: Mends | None = None,
     *,
     learning: bool = True,
+    as_found: bool = False,
 ) -> SeriesTable:
     """All series of these files. `learning` off, as for a forecast by a model that is there: then short series, series
-    without change and one row alone will do, if the frequency is told."""
-    asked = _Asked(tuple(targets), settings or TableSettings(), mends or Mends(), learning)
+    without change and one row alone will do, if the frequency is told. `as_found`: that frequency was found in the
+    table of training, so a table in which another one is found is refused."""
+    asked = _Asked(tuple(targets), settings or TableSettings(), mends or Mends(), learning, as_found)
     check(asked.settings)
     table = open_table(paths, asked.settings.columns(asked.mends.marks), _flag)
     time, notes = _time_column(table, asked)
@@ -77,6 +79,7 @@ class _Asked:
     settings: TableSettings
     mends: Mends
     learning: bool
+    as_found: bool
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -256,6 +259,9 @@ def _frequency(runs: Sequence[Run], asked: _Asked, table: Table) -> tuple[Freque
         told = Frequency.read(asked.settings.frequency)
         if told and told.unit == "month" and known == Frequency("month end", told.count):
             return known, iter(())  # "month" of rows that stand at the ends of months
+        if told and asked.as_found and known and not known.like(told):
+            allowed = f"steps of {told.step}, as in training"
+            raise DataError(f"steps of {known.step}", allowed, "a table of that frequency", table.paths[0])
         if told:
             return told, iter(())
     if known is None:

@@ -214,8 +214,8 @@ def latest(table: SeriesTable, lookback: int, masked: bool) -> tuple[Float[np.nd
     for one in last.values():
         if len(one) < lookback:
             whose = f" of {one.name}" if one.name else ""
-            given = f"{len(one)} steps{whose}"
-            raise DataError(given, f"{lookback} steps that the model looks back on", "more rows")
+            given = f"{len(one)} step{'s' * (len(one) != 1)}{whose}"
+            raise DataError(given, f"{lookback} steps that the model looks back on", "more rows before the last one")
         blocks = [block.astype(np.float32) for block in (one.targets, one.observed, one.known)]
         seen = [_last_values(block, [len(one)]) for block in blocks]
         there = [(~np.isnan(block)).astype(np.float32) for block in blocks[:2]] if masked else []

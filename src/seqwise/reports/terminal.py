@@ -4,7 +4,7 @@ Names and texts of the user's are shown on one line, without characters that ste
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from seqwise.stats.phrases import chance
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 LONGEST = 60  # characters of the name of a column
 WRAPPED = 36  # characters from which a text may be wrapped rather than have a table of its own
 GAP = 3  # between two columns
+ROWS = 50  # of a table: the most of one that is not whole by its nature
 
 
 def cell(value: Cell, column: str = "") -> str:
@@ -86,7 +87,15 @@ def shown(result: Shown) -> "RenderableType":
     """A result: what it says, then the numbers."""
     from rich.console import Group
 
-    return Group(lines(result.sentences()), "", *(Fitted(grid) for grid in result.grids() if grid.rows))
+    return Group(lines(result.sentences()), "", *(Fitted(shortened(grid)) for grid in result.grids() if grid.rows))
+
+
+def shortened(grid: Grid) -> Grid:
+    """The first rows of a long table, such as that of 250 lags, and how many more there are."""
+    if grid.whole or len(grid.rows) <= ROWS:
+        return grid
+    told = f"first {ROWS} of {len(grid.rows):,} rows: --json and a report have all"
+    return replace(grid, rows=grid.rows[:ROWS], note="; ".join(filter(None, (grid.note.rstrip("."), told))))
 
 
 @dataclass(frozen=True)
@@ -119,6 +128,7 @@ def fitted(grid: Grid, width: int) -> tuple[Grid, ...]:
             tuple(grid.columns[at] for at in (0, *part)),
             tuple(tuple(row[at] for at in (0, *part)) for row in grid.rows),
             grid.note if number == len(parts) - 1 else "",
+            grid.whole,
         )
         for number, part in enumerate(parts)
     )

@@ -134,7 +134,7 @@ class Comparison:
             title += f", {self.unit}"
         shown = Grid(title, columns, tuple(map(_row, self.groups)), "low and high: interval of the mean")
         tests = tuple(_tested(test) for test in (self.test, self.check) if test is not None)
-        heads = ("test", "statistic", "df", "p", "effect", "value", "low", "high", "size", "of size")
+        heads = ("test", "statistic", "df", "p", "effect", "value", "low", "high", "effect size", "its value")
         rest = self.anova.grids()[1:] if self.anova is not None else ()
         rows = tuple((held.name, ANSWERS[held.holds], held.told) for held in self.test.assumptions)
         null = f"H0: {self.test.null}. {self.test.why[:1].upper()}{self.test.why[1:]}"

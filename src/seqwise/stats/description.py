@@ -101,7 +101,7 @@ class Description:
             found += [self._moments(), self._quantiles()]
         if self.texts:
             rows = tuple(_text_row(one) for one in self.texts)
-            found.append(Grid("Texts", ("column", "n", "missing", "different", "most frequent, or from and to"), rows))
+            found.append(Grid("Texts", ("column", "n", "missing", "different", "most frequent, or from and to"), rows, "", True))
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:
@@ -121,14 +121,14 @@ class Description:
             shape = (one.sd, one.minimum, one.maximum, one.skewness, one.kurtosis)
             rows.append((_named(one), one.n, one.missing, mean, *ends, *shape))
         note = f"low, high: {sure(self.level)} of the mean; kurtosis: excess over the normal distribution's."
-        return Grid("Numbers", names, tuple(rows), note)
+        return Grid("Numbers", names, tuple(rows), note, whole=True)
 
     def _quantiles(self) -> Grid:
         names = ("column", *(f"{100 * share:g} %" for share in SHARES))
         rows = tuple((_named(one), *(one.quantiles or (None,) * len(SHARES))) for one in self.numbers)
         worst = max(one.bound for one in self.numbers)
         note = f"Values of the data whose ranks are off by {_bound(worst)} at most." if worst else ""
-        return Grid("Values below which so many lie", names, rows, note)
+        return Grid("Values below which so many lie", names, rows, note, whole=True)
 
 
 def described(

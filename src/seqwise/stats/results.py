@@ -113,6 +113,8 @@ class Grid:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    whole: bool = False
+    """Whether a terminal shows all rows, however many these are."""
 
 
 def ends_of(interval: Interval | None) -> tuple[float | None, float | None]:

@@ -34,6 +34,7 @@ from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 SCORES = "test-scores.tsv"
 WORDS = "13a"  # how BLEU cuts words unless told otherwise
+WORST, RESAMPLES = 5, 1000  # items shown, draws of the bootstrap
 JUDGED = ("rouge", "beams", "length_penalty", "tokenize", "lowercase")
 IDLE: Mapping[str, tuple[str, ...]] = {
     "classify": (*JUDGED, "source", "target"),
@@ -45,6 +46,9 @@ IDLE: Mapping[str, tuple[str, ...]] = {
 FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
 """What a tuned run has as it was tuned."""
 WRITING = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
+TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "label", "revision", "cut", "scores",
+           "details")  # fmt: skip
+"""What means nothing for a forecaster, beside how texts are written."""
 Made = TypeVar("Made")
 
 
@@ -58,10 +62,10 @@ def evaluate(
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
-    worst: Annotated[int, Range(0)] = 5,
+    worst: Annotated[int, Range(0)] = WORST,
     details: bool = False,
     scores: Path | None = None,
-    resamples: Annotated[int, Range(1)] = 1000,
+    resamples: Annotated[int, Range(1)] = RESAMPLES,
     format: Format | None = None,  # noqa: A002  # the name of the flag
     encoding: str | None = None,
     source: str | None = None,
@@ -129,12 +133,12 @@ def evaluate(
 
 def _backtested(flags: Mapping[str, Any]) -> Backtested:
     """A run that forecasts."""
-    for name in (*WRITING, "rouge", "format", "source", "target", "text", "label", "revision", "cut", "scores"):
-        if flags[name]:
+    usual = {"tokenize": WORDS, "worst": WORST, "resamples": RESAMPLES}
+    for name in (*WRITING, *usual, *TEXTUAL):
+        if flags[name] not in (None, (), False, usual.get(name)):
             flag = "--" + name.replace("_", "-")
-            raise ConfigError(
-                f"{flag} for the forecaster {flags['model']}", "--test, --stride, --report", "leaving it out"
-            )
+            allowed = "--test, --stride, --report, --json, --device"
+            raise ConfigError(f"{flag} for the forecaster {flags['model']}", allowed, "leaving it out")
     found = judge_forecasts(flags["model"], flags["test"], flags["stride"], flags["device"])
     if flags["report"] is not None:
         content = backtest_page(found).encode()

@@ -133,9 +133,10 @@ def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: flo
         return replace(done, notes=(*notes, *done.notes))
     if tuning.is_own(place):
         raise ConfigError(
-            f"--to {to} for {place}, a run of Seqwise that was tuned", "--to merged, and then the run that comes of it",
-            f"seqwise export {place} --to merged --out {place}-merged",
-        )  # fmt: skip
+            f"--to {to} for {place}, a tuned run of Seqwise that classifies or generates",
+            "a plain run of Seqwise",
+            "--to merged",
+        )
     checkpoint = opened.checkpoint
     dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
     done = _loaded(checkpoint, opened.model, dtype, folder, "hf" if to == "merged" else to, shard)

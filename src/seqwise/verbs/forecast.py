@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.table import Table
 
 from seqwise import device
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import check
 from seqwise.tasks.following import readers
-from seqwise.tasks.forecasting.preparation import gather
+from seqwise.tasks.forecasting.preparation import cut_of, gather
 from seqwise.tasks.forecasting.running import begin, close
 from seqwise.tasks.forecasting.settings import Forecast
 from seqwise.tasks.forecasting.stored import must_go_on
@@ -46,8 +46,11 @@ class Forecaster:
             "best weights": f"step {self.finished.best_step}: {scores}, in standardized units" if best else "none yet",
             "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
             **{note.partition(": ")[0]: note.partition(": ")[2] for note in self.notes},
-            "next": f"{test}, then seqwise predict {self.out}",
         }
+        if self.finished.reason in ("signal", "time limit"):
+            rows["going on"] = f"seqwise train forecast {self.out}/{CONFIG} --resume"
+        if best:
+            rows["next"] = f"{test}, then seqwise predict {self.out}"
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, text in rows.items():
             table.add_row(name, text)
@@ -97,7 +100,8 @@ def forecast(settings: Forecast) -> Forecaster:
         done = bool(finished.best) and group.first
         notes = close(settings, material, folder, run.model) if done else ()
         seconds = time.monotonic() - clock
-        return Forecaster(settings.out, run.parameters, finished, seconds, notes, settings.split.test != "0")
+        tested = cut_of(settings.split.test, "--split.test") is not None
+        return Forecaster(settings.out, run.parameters, finished, seconds, notes, tested)
 
 
 def _folder(settings: Forecast) -> RunFolder:

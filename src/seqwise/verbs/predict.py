@@ -17,7 +17,7 @@ from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
-from seqwise.tasks.forecasting.answering import foresee
+from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
 from seqwise.tasks.lines import as_they_come, in_chunks
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
@@ -164,6 +164,9 @@ def _foreseen(flags: Mapping[str, Any]) -> str | None:
         if flags[name] not in (None, (), False):
             flag = "a text" if name == "text" else "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} for the forecaster {flags['model']}", "--input with a table", "leaving it out")
+    for name, endings in (("plot", PICTURES), ("output", TABLES)):
+        if flags[name] is not None:
+            must_be_writable(f"--{name}", flags[name], endings)
     paths = () if flags["input"] is None else (str(flags["input"]),)
     found = foresee(flags["model"], paths, flags["device"], flags["seed"])
     if flags["plot"] is not None:

@@ -8,7 +8,7 @@ three standard deviations of a normal distribution.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +16,14 @@ import numpy as np
 
 from seqwise.checkpoints.files import replacing
 from seqwise.data.series import shown_time
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.models.distributions import BANDS
 from seqwise.tasks.forecasting.foreseeing import SEED, Outlook, outlook, read_table
 from seqwise.tasks.forecasting.stored import open_run
 
 NAMES = ("68", "95", "99.7")
+TABLES = (".csv", ".tsv", ".jsonl", ".parquet")
+PICTURES = (".svg", ".html", ".htm")
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,11 +67,9 @@ class Forecasts:
 
     def save(self, place: Path) -> None:
         """A file, whole or not at all: .csv, .tsv, .jsonl or .parquet."""
-        kind = place.suffix.lower()
-        if kind not in (".csv", ".tsv", ".jsonl", ".parquet"):
-            raise ConfigError(f"--output {place}", "a name that ends in .csv, .tsv, .jsonl or .parquet", "forecast.csv")
+        must_be_writable("--output", place, TABLES)
         with replacing(place, 0) as file:
-            match kind:
+            match kind := place.suffix.lower():
                 case ".parquet":
                     self._frame().write_parquet(file)
                 case ".jsonl":
@@ -88,11 +88,24 @@ def _rounded(value: Any) -> float:
     return float(f"{float(value):.10g}")
 
 
+def must_be_writable(flag: str, place: Path, endings: Sequence[str]) -> None:
+    """Refuse a file that cannot be written, before anything is foreseen or another file is there."""
+    if place.suffix.lower() not in endings:
+        named = f"{', '.join(endings[:-1])} or {endings[-1]}"
+        raise ConfigError(f"{flag} {place}", f"a name that ends in {named}", f"{flag} forecast{endings[0]}")
+    if not place.parent.is_dir():
+        raise ConfigError(f"{flag} {place}", "a folder that exists", f"mkdir -p {place.parent}")
+
+
 def foresee(run: str | Path, paths: Sequence[str] = (), where: str = "auto", seed: int | None = None) -> Forecasts:
     """The next steps after the last row of a table; without one, of the table that the run was trained on."""
     stored = open_run(run, where)
     table = read_table(stored, paths)
-    found = outlook(stored, table, SEED if seed is None else seed)
+    try:
+        found = outlook(stored, table, SEED if seed is None else seed)
+    except DataError as error:
+        path = (tuple(paths) or stored.settings.train)[-1]  # where the newest rows stand
+        raise DataError.of([replace(fault, where=fault.where or path) for fault in error.faults]) from None
     known = [one for one in found if not np.isfinite(one.foreseen.mean.numpy()).all()]
     if known:
         raise ConfigError("a forecast that is not finite", "weights that are sound", "training anew")

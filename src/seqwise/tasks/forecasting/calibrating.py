@@ -2,8 +2,9 @@
 
 A model that learnt its training part well is too sure of what comes after it. The validation part tells each band's
 factor, step by step of the horizon and target by target; it is stored with the run. A world that changes makes old
-factors wrong, so where a table reaches beyond training, the windows of its last `SEASONS` seasons whose truth has come
-tell the factors anew, of `predict` and, origin by origin, of `evaluate`.
+factors wrong, so where a table reaches beyond validation, its windows of the last `SEASONS` seasons whose truth has
+come tell the factors anew, validation and what came after it alike: those of `predict` and, origin by origin, those
+that `evaluate` calls "fitted again on the way".
 
     found       in the model's numbers: (B, H, C)
     inner       the same, so much wider that one and two standard deviations hold what they say, as nearly as can be
@@ -67,11 +68,10 @@ def fitted(model: Forecaster, windows: Windows) -> tuple[Widening, tuple[float, 
 
 
 def lately(model: Forecaster, windows: Windows, season: int) -> Widening | None:
-    """Of the last windows of each series; None where there are too few."""
-    recent = _last(windows, SEASONS * season)
-    if len(recent) < LEAST:
+    """Of the last windows of each series, of all that came after the training part; None where there are too few."""
+    if len(windows) < LEAST:
         return None
-    return Widening.fit(errors(model, windows.chosen(recent))[0])
+    return Widening.fit(errors(model, windows.chosen(_last(windows, SEASONS * season)))[0])
 
 
 def _last(windows: Windows, reach: int) -> Int[np.ndarray, "M"]:
@@ -79,7 +79,7 @@ def _last(windows: Windows, reach: int) -> Int[np.ndarray, "M"]:
     kept = []
     for name in np.unique(windows.series):
         own = np.flatnonzero(windows.series == name)
-        kept.append(own[windows.starts[own].max() - windows.starts[own] < reach])
+        kept.append(own[windows.starts[own].max() - windows.starts[own] <= reach])
     return np.concatenate(kept)
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from seqwise.data.series import SeriesTable, Span
 from seqwise.data.table import read_series
 from seqwise.data.timewindows import Windows, latest, ordered
-from seqwise.errors import DataError, SeqwiseError
+from seqwise.errors import DataError, Fault, SeqwiseError
 from seqwise.metrics.bands import Widening
 from seqwise.tasks.forecasting.calibrating import applied, lately
 from seqwise.tasks.forecasting.predictive import Foreseen
@@ -39,12 +39,26 @@ class Outlook:
 
 def read_table(stored: Stored, paths: Sequence[str]) -> SeriesTable:
     """A table read as those of training were, with the same columns and frequency; without paths, those of training."""
-    settings, targets = stored.settings, stored.columns.targets
-    columns = stored.columns
+    settings, columns = stored.settings, stored.columns
     told = replace(settings.data, frequency=settings.data.frequency or columns.frequency, calendar=columns.calendar)
-    table = read_series(tuple(paths) or settings.train, targets, told, settings.mend, learning=False)
-    stored.must_fit(table)
+    chosen = tuple(paths) or settings.train
+    as_found = settings.data.frequency is None
+    try:
+        table = read_series(chosen, columns.targets, told, settings.mend, learning=False, as_found=as_found)
+        stored.must_fit(table)
+    except DataError as error:
+        raise DataError.of([_as_trained(fault) for fault in error.faults]) from None
     return table
+
+
+def _as_trained(fault: Fault) -> Fault:
+    """How a table is read was settled in training: here is no flag for it."""
+    if fault.given.startswith("no column "):
+        return replace(fault, mend="a table with the columns of training")
+    if "--" not in fault.mend:
+        return fault
+    mend = fault.mend.removeprefix("mending it, or ")
+    return replace(fault, mend=f"mending the table, or training with {mend}")
 
 
 @torch.inference_mode()
@@ -91,12 +105,13 @@ def windows_foreseen(stored: Stored, windows: Windows, seed: int = SEED) -> Iter
 
 
 def _of_late(stored: Stored, table: SeriesTable, scaled: SeriesTable) -> Widening | None:
-    """Factors of the bands from windows that came after training; None where the run has none, or they are few."""
+    """Factors of the bands from windows that came after the training part; None where the run has none, where nothing
+    came after validation, or where windows are few."""
     last = np.datetime64(stored.columns.trained_until, "us")
     if stored.calibration is None or table.times[-1] <= last:
         return None
     columns = stored.columns
-    span = Span(last + np.timedelta64(1, "us"), None)
+    span = Span(np.datetime64(columns.learnt_until, "us") + np.timedelta64(1, "us"), None)
     try:
         windows = Windows(scaled, columns.lookback, stored.settings.horizon, span=span, masked=columns.masked)
     except SeqwiseError:  # not one window whose truth has come

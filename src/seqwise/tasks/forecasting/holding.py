@@ -52,4 +52,7 @@ def by_chance(held: Float[np.ndarray, "T"], level: float, steps: int) -> float:
         error, _ = error_of_mean(autocovariances(held, steps), n)
         if error > 0:
             return float(stdtrit(n - 1, 0.975)) * error / small_sample(n, steps)
-    return 1.96 * math.sqrt(level * (1 - level) * steps / n)
+    trials = n / steps
+    if trials < 2:
+        return math.inf
+    return 1.96 * math.sqrt(level * (1 - level) / trials) + 0.5 / trials  # corrected, since trials are whole

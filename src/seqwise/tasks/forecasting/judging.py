@@ -161,9 +161,8 @@ class Judgement:
             for one in self.forecasters
         )
         columns = ("forecast", *MEASURES, *(f"in {said}" for said in SHOWN))
-        note = (
-            f"From {self.origins:,} origins, {self.first} to {self.last}, each {counted(self.horizon, 'step')} ahead."
-        )
+        origins, steps = counted(self.origins, "origin"), counted(self.horizon, "step")
+        note = f"From {origins}, {self.first} to {self.last}, each {steps} ahead."
         if self.series > 1:
             note += f" Means over {self.series:,} series."
         if len(self.targets) > 1:

@@ -10,7 +10,6 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
-from seqwise.checkpoints.files import replacing
 from seqwise.reports import terminal
 from seqwise.reports.drawing import Picture
 from seqwise.reports.page import Section, page
@@ -83,5 +82,7 @@ def answer(
 
 def write(path: Path, content: bytes) -> None:
     """The whole file, or none of it."""
+    from seqwise.checkpoints.files import replacing  # late: it takes torch along, two seconds of a start
+
     with replacing(path, len(content)) as file:
         file.write(content)

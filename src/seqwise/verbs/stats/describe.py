@@ -8,6 +8,7 @@ import numpy as np
 
 from seqwise.data.columns import Table
 from seqwise.data.tally import Tally
+from seqwise.errors import DataError, Fault
 from seqwise.reports.drawing import Picture
 from seqwise.stats.description import Description, Numbers, described
 from seqwise.stats.moments import MomentStream
@@ -51,13 +52,27 @@ def describe(
     chosen = names(columns, table.names, "--columns") or table.names
     numbers = [name for name in chosen if name in table.numbers]
     texts = [name for name in chosen if name not in table.numbers and table.kinds[name] != "other"]
-    found, sketches = _pass(table, numbers, texts)
+    notes = []
+    try:
+        found, sketches = _pass(table, numbers, texts)
+    except DataError:
+        odd = {} if columns else table.unread(numbers)
+        if not odd:
+            raise
+        notes += [_as_texts(fault) for error in odd.values() for fault in error.faults[:1]]
+        numbers = [name for name in numbers if name not in odd]
+        found, sketches = _pass(table, numbers, [name for name in chosen if name in odd or name in texts])
     draw = partial(_drawn, found.numbers, sketches)
     other = [name for name in chosen if table.kinds[name] == "other"]
-    notes = [f"Left out, as they hold neither numbers nor texts: {', '.join(other)}."] if other else []
+    notes += [f"Left out, as they hold neither numbers nor texts: {', '.join(other)}."] if other else []
     part = Part("Columns", found, draw)
     title = f"What {', '.join(Path(path).name for path in table.paths)} holds"
     return answer(title, [part], facts(table), notes=notes, report=report, as_json=json)
+
+
+def _as_texts(fault: Fault) -> str:
+    """Of a column that nobody named and that turned out to be no column of numbers."""
+    return f"A column counts as text, as {fault.where} has {fault.given}; for its numbers try {fault.mend}."
 
 
 def _pass(table: Table, numbers: Sequence[str], texts: Sequence[str]) -> tuple[Description, list[Sketch]]:

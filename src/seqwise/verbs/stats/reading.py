@@ -16,6 +16,7 @@ Written = Annotated[ColumnSettings, Parameter(name="*")]
 """How the files are written; its fields are flags of the verb."""
 
 PLAIN = ColumnSettings()
+LARGEST = 1e70  # its fourth power is a float64, and so is that of its inverse
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +47,7 @@ def rows(table: Table, numbers: Sequence[str], labels: Sequence[str] = ()) -> Ro
     """The columns, aligned."""
     told = [table.groups(name) for name in labels]
     values = table.values(numbers).astype(np.float64) if numbers else np.empty((len(told[0]), 0))
+    within_reach(values, numbers, table.paths[0])
     kept: Bool[np.ndarray, "M"] = np.asarray(~np.isnan(values).any(axis=1))
     for one in told:
         kept &= np.char.strip(one) != ""
@@ -56,6 +58,15 @@ def rows(table: Table, numbers: Sequence[str], labels: Sequence[str] = ()) -> Ro
         raise DataError(given, "rows with a value in each of the columns", "other columns", table.paths[0])
     note = f"{lost:,} of {len(kept):,} rows are left out, as {what} is missing there." if lost else ""
     return Rows(values[kept], tuple(one[kept] for one in told), kept, note)
+
+
+def within_reach(values: Float[np.ndarray, "N C"], names: Sequence[str], where: str) -> None:
+    """Refuse numbers whose fourth powers float64 cannot hold, before they turn up as infinite sds."""
+    for name, one in zip(names, np.abs(values).T, strict=True):
+        largest = float(one[np.isfinite(one)].max(initial=0.0))
+        if largest > LARGEST or 0 < largest < 1 / LARGEST:
+            allowed = f"numbers between {1 / LARGEST:g} and {LARGEST:g}, as their fourth powers are added"
+            raise DataError(f"values as large as {largest:.3g} in {name!r}", allowed, "another unit", where)
 
 
 def column(table: Table, name: str | None, flag: str) -> str:

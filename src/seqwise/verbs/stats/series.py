@@ -68,6 +68,7 @@ def series(
     name, unit = quantity(chosen)
     clock = reading.names(time, table.names, "--time", several=False)
     x = table.values([chosen])[:, 0].astype(np.float64)
+    reading.within_reach(x[:, None], [chosen], table.paths[0])
     times, told = _times(table, clock[0]) if clock else (None, "")
     missing = np.flatnonzero(np.isnan(x))
     if len(missing):

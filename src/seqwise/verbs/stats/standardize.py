@@ -5,7 +5,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from seqwise.checkpoints.files import replacing
 from seqwise.data.columns import Table
 from seqwise.data.tablewriting import Piece, checked_ending, write_pieces
 from seqwise.errors import ConfigError, DataError
@@ -75,6 +74,8 @@ def standardize(
         write(save, (notation.dumps({**MARK, **found.to_dict()}, indent=1) + "\n").encode())
         notes.append(f"center and scale: {save}")
     if out is not None:
+        from seqwise.checkpoints.files import replacing  # late: it takes torch along, two seconds of a start
+
         with replacing(out, 0) as file:
             rows = write_pieces(file, ending, table.names, found.names, _pieces(table, found, invert))
         notes.append(f"{'back in their units' if invert else 'standardized'}: {out}, {rows:,} rows")
