@@ -4,8 +4,8 @@
 
 Seven hourly series of 17,420 values, windows of 96 steps and a horizon of 24, 64 windows an update, an LSTM of two
 layers of 256, read step by step: what darts' RNNModel and neuralforecast's LSTM are made to do on the same table. An
-update is all of it: windows cut, forward, backward, AdamW. Prints windows a second, the median of the updates, and the share of
-the floor: products of the LSTM at the measured GEMM rate of the same type.
+update is all of it: windows cut, forward, backward, AdamW. Prints windows a second, the median of the updates, and the
+share of the floor: products of the LSTM at the measured GEMM rate of the same type.
 """
 
 import statistics

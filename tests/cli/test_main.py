@@ -83,7 +83,9 @@ def test_debug_shows_the_traceback_and_the_line(seqwise):
 
 
 def test_the_table_of_verbs_says_what_their_docstrings_say():
-    for verb in VERBS:
+    alone = [verb for verb in VERBS if verb.alone]
+    parts = [part for verb in VERBS for part in verb.parts]
+    for verb in (*alone, *parts):
         function = load(verb)
         assert function.__name__ == verb.name
         assert function.__module__ == verb.module

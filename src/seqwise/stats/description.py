@@ -101,7 +101,9 @@ class Description:
             found += [self._moments(), self._quantiles()]
         if self.texts:
             rows = tuple(_text_row(one) for one in self.texts)
-            found.append(Grid("Texts", ("column", "n", "missing", "different", "most frequent, or from and to"), rows, "", True))
+            found.append(
+                Grid("Texts", ("column", "n", "missing", "different", "most frequent, or from and to"), rows, "", True)
+            )
         return tuple(found)
 
     def to_dict(self) -> dict[str, Any]:

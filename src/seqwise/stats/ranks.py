@@ -27,10 +27,11 @@ from seqwise.stats.phrases import number, rounded
 from seqwise.stats.proportions import wilson
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import Groups, sample, skewness
+from seqwise.stats.selection import Sums, averages
+from seqwise.stats.selection import differences as differences_of
 
 EXACT = 100  # items: up to here rank sums are counted out, in milliseconds
-PAIRS = 4_000_000  # differences that are held in memory; more are searched
-NEAR = 1e-13  # of the range: two differences nearer than this are taken for one
+PAIRS = 4_000_000  # differences that are held in memory; among more is searched
 ALIKE = 2.0  # ratio of quartile ranges up to which two groups count as of one shape
 
 
@@ -59,7 +60,7 @@ def signed_rank(
     p = _both_tails(_subset_sums(r), w) if exact else _normal(w - r.sum() / 2, float((r * r).sum()) / 4)
     above = float((d > 0).sum()) + zeros / 2
     notes = (f"{zeros:,} of {n:,} pairs are equal; they count by Pratt's method.",) if zeros else ()
-    within = _walsh_interval(d, level)
+    middle, within = _walsh(d, level)
     return Test(
         name="Wilcoxon's signed-rank test",
         null=f"the differences of {name} between {first} and {second} lie symmetrically around 0",
@@ -68,7 +69,7 @@ def signed_rank(
         df=(),
         p=p,
         n={"pairs": n},
-        effect=Estimate(f"typical difference, {first} minus {second}", _walsh_median(d), within, unit),
+        effect=Estimate(f"typical difference, {first} minus {second}", middle, within, unit),
         size=Estimate(f"share of pairs with {first} above {second}", above / n, wilson(above, n, level)),
         why=f"pairs, by ranks, so that no outlier weighs more than its place; {_how(exact)}",
         assumptions=(_symmetry(d), INDEPENDENT),
@@ -201,93 +202,40 @@ def _place(chances: Callable[[], Others], middle: float, spread: float, exact: b
     return int(np.floor(middle + float(ndtri(tail)) * spread))
 
 
-def _walsh_interval(d: Values, level: float) -> Interval:
+def _walsh(d: Values, level: float) -> tuple[float, Interval]:
+    """The median of the averages, and the interval that the same distribution of ranks leaves."""
     n = len(d)
     total = n * (n + 1) // 2
     spread = sqrt(n * (n + 1) * (2 * n + 1) / 24)
     whole = np.arange(1.0, n + 1)
     k = _place(lambda: _subset_sums(whole)[::2], total / 2, spread, n <= EXACT, level)
-    return _ends(k, total, lambda place: _kth_average(np.sort(d), place), level)
+    every = averages(d, PAIRS)
+    return _median(every), _ends(k, every, level)
 
 
-def _walsh_median(d: Values) -> float:
-    ordered, total = np.sort(d), len(d) * (len(d) + 1) // 2
-    return (_kth_average(ordered, (total + 1) // 2) + _kth_average(ordered, total // 2 + 1)) / 2
+def _median(every: Sums) -> float:
+    """Of all sums; the mean of the two in the middle where their number is even."""
+    middle = every.smallest((every.total + 1) // 2)
+    return middle if every.total % 2 else (middle + every.smallest(every.total // 2 + 1)) / 2
 
 
 def _shift(a: Values, b: Others, level: float) -> tuple[float, Interval]:
     m, n = len(a), len(b)
-    a, b = np.sort(a), np.sort(b)
-    total = m * n
-    pick = _differences_in_order(a, b)
-    middle = (pick((total + 1) // 2) + pick(total // 2 + 1)) / 2
+    total, every = m * n, differences_of(a, b, PAIRS)
     least = m * (m + 1) // 2  # the smallest sum of m ranks
 
     def chances() -> Others:
         return _chosen_sums(np.arange(1.0, m + n + 1), m)[2 * least :: 2]  # of U = 0, 1, ...
 
     k = _place(chances, total / 2, sqrt(total * (m + n + 1) / 12), m + n <= EXACT, level)
-    return middle, _ends(k, total, pick, level)
+    return _median(every), _ends(k, every, level)
 
 
-def _ends(k: int, total: int, pick: Callable[[int], float], level: float) -> Interval:
+def _ends(k: int, every: Sums, level: float) -> Interval:
     """From the k-th smallest to the k-th largest; without ends where so few items cannot be as sure as that."""
     if k < 1:
         return Interval(-inf, inf, level)
-    return Interval(pick(k), pick(total + 1 - k), level)
-
-
-def _differences_in_order(a: Values, b: Others) -> Callable[[int], float]:
-    """The k-th smallest of all a - b, k from 1; both ordered."""
-    if len(a) * len(b) <= PAIRS:
-        every = np.sort((a[:, None] - b[None, :]).ravel())  # (N M,)
-        return lambda k: float(every[k - 1])
-
-    def below(at: float) -> int:
-        return int(np.searchsorted(a, b + at, side="right").sum())
-
-    def nearest(at: float) -> float:
-        places = np.searchsorted(a, b + at, side="right") - 1
-        return float((a[places] - b)[places >= 0].max())
-
-    return lambda k: _searched(below, nearest, float(a[0] - b[-1]), float(a[-1] - b[0]), k)
-
-
-def _kth_average(ordered: Values, k: int) -> float:
-    """The k-th smallest of the averages of all pairs, each with itself included; k from 1."""
-    n = len(ordered)
-    if n * (n + 1) // 2 <= PAIRS:
-        one, other = np.triu_indices(n)
-        return float(np.partition((ordered[one] + ordered[other]) / 2, k - 1)[k - 1])
-
-    def below(at: float) -> int:
-        both = int(np.searchsorted(ordered, 2 * at - ordered, side="right").sum())
-        return (both + int(np.searchsorted(ordered, at, side="right"))) // 2
-
-    def nearest(at: float) -> float:
-        places = np.searchsorted(ordered, 2 * at - ordered, side="right") - 1
-        return float(((ordered[places] + ordered) / 2)[places >= 0].max())
-
-    return _searched(below, nearest, float(ordered[0]), float(ordered[-1]), k)
-
-
-def _searched(
-    below: Callable[[float], int], nearest: Callable[[float], float], least: float, most: float, k: int
-) -> float:
-    """The k-th smallest of numbers that are never all made.
-
-    below     how many are no larger than this          nearest    the largest of those
-    """
-    low, high = least - (most - least), most
-    while high - low > NEAR * (most - least):
-        middle = low + (high - low) / 2
-        if middle in (low, high):
-            break
-        if below(middle) < k:
-            low = middle
-        else:
-            high = middle
-    return nearest(high)  # the number itself: a limit that is 0 must not become 1e-16
+    return Interval(every.smallest(k), every.smallest(every.total + 1 - k), level)
 
 
 def _symmetry(d: Values) -> Assumption:

@@ -57,8 +57,8 @@ def _as_trained(fault: Fault) -> Fault:
         return replace(fault, mend="a table with the columns of training")
     if "--" not in fault.mend:
         return fault
-    mend = fault.mend.removeprefix("mending it, or ")
-    return replace(fault, mend=f"mending the table, or training with {mend}")
+    flags = fault.mend[fault.mend.index("--") :]
+    return replace(fault, mend=f"mending the table, or training with {flags}")
 
 
 @torch.inference_mode()
