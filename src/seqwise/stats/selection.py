@@ -97,7 +97,7 @@ class Sums:
     def _through(self, at: float) -> Places:
         """In each row, the place behind the last sum that is no larger."""
         found = np.searchsorted(self.columns, at / self.scale - self.rows, side="right")
-        return np.maximum(self.first, found)
+        return np.asarray(np.maximum(self.first, found))
 
     def _edges(self, begins: Places, ends: Places) -> tuple[float, float]:
         """The smallest and the largest of what lies between."""
