@@ -9,7 +9,7 @@ from folders import save
 from tokenizers import Tokenizer, models
 
 from seqwise.errors import DataError
-from seqwise.tasks.tuning import jobs, starting
+from seqwise.tasks.tuning import starting, translating
 from seqwise.tasks.tuning.items import read_all
 
 
@@ -57,7 +57,7 @@ def test_a_label_of_one_group_stays_to_be_learnt_and_that_none_validates_it_is_t
 
 def test_texts_beyond_the_positions_of_a_run_are_named_and_the_mend_leaves_them_out(tmp_path, monkeypatch):
     base = tunable.own(tmp_path, steps=2)
-    monkeypatch.setattr(jobs, "longest_output", lambda _: 4)
+    monkeypatch.setattr(translating, "longest_output", lambda _: 4)
     rows = ["one\tun", "two three\tdeux trois", "one two three four\tun deux trois quatre", "four one\tquatre un",
             "three two one four five\ttrois deux un quatre cinq", "five\tcinq"]  # fmt: skip
     (tmp_path / "train.tsv").write_text("source\ttarget\n" + "\n".join(rows) + "\n")

@@ -57,7 +57,8 @@ class Stationarity:
     def sentences(self) -> tuple[str, ...]:
         """One, with both tests."""
         line = "a straight line" if self.trend else "a constant level"
-        what = self.name
+        part = f", over the last {self.n:,} of {self.of:,} values," if self.n < self.of else ""
+        what = f"{self.name}{part}"
         told = {
             "stationary": f"{what} keeps to {line}: ADF refuses a unit root, KPSS has nothing against the level",
             "not stationary": f"{what} does not keep to {line}: KPSS refuses that, ADF has nothing against a unit root",
@@ -77,8 +78,8 @@ class Stationarity:
 
     def _tests(self) -> str:
         adf = f"ADF {number(self.adf.statistic, 3)}, {chance(self.adf.p)}"
-        many = counted(self.n, "value") if self.n == self.of else f"the last {self.n:,} of {self.of:,} values"
-        return f"{adf}; KPSS {number(self.kpss.statistic, 3)}, {kpss_chance(self.kpss.p)}; {many}"
+        kpss = f"KPSS {number(self.kpss.statistic, 3)}, {kpss_chance(self.kpss.p)}"
+        return f"{adf}; {kpss}; {counted(self.n, 'value')}"
 
     def grids(self) -> tuple[Grid, ...]:
         """A row for each test."""

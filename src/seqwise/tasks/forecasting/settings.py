@@ -134,8 +134,8 @@ class Forecast:
     horizon: Annotated[int, Range(1)] = 1
     """Steps to look ahead."""
     lookback: Annotated[int, Range(1)] | None = None
-    """Steps to look back; none: twice the season or twice the horizon, whichever is longer, at most a tenth of the
-    series."""
+    """Steps to look back; none: twice the season or twice the horizon, whichever is longer, at most a season (or a
+    third) of a short training part and a tenth of a long one."""
     out: str = "runs/forecast"
     """Folder of the run: settings, weights, standardizer, journal."""
     resume: bool = False

@@ -15,8 +15,8 @@ from seqwise.errors import DataError
 from seqwise.reports.drawing import Picture
 from seqwise.reports.plots import bell
 from seqwise.reports.plots import series as drawn
+from seqwise.stats.finance import Drawdown, risk
 from seqwise.stats.finance import returns as returns_of
-from seqwise.stats.finance import risk
 from seqwise.stats.series import Series
 from seqwise.stats.series import series as looked_into
 from seqwise.stats.units import quantity
@@ -80,11 +80,20 @@ def series(
     result = looked_into(shown, period, names, "" if returns else unit, lags)
     dates = times if times is None or not returns else times[1:]
     parts = [Part(f"What {names} is made of", result, partial(_drawn, shown, dates, result))]
+    notes = []
     if prices:
-        changes = partial(returns_of, x, name=name)
-        parts.append(Part(f"Risk of {name}", risk(x, year, name=name), lambda: [bell(changes(), f"returns of {name}")]))
+        changes, told_risk = partial(returns_of, x, name=name), risk(x, year, name=name)
+        parts.append(Part(f"Risk of {name}", told_risk, lambda: [bell(changes(), f"returns of {name}")]))
+        notes += [_dated(told_risk.drawdown, times)] if times is not None else []
     about = reading.facts(table, len(x)) | ({"time": told} if told else {})
-    return answer(f"{names} along time", parts, about, report=report, as_json=json)
+    return answer(f"{names} along time", parts, about, notes=notes, report=report, as_json=json)
+
+
+def _dated(fall: Drawdown, times: Shaped[np.ndarray, "T"]) -> str:
+    """When the prices of the deepest fall were seen."""
+    places = [at for at in (fall.peak, fall.trough, fall.recovered) if at is not None and fall.depth]
+    dates = [f"price {at + 1:,} was seen on {np.datetime_as_string(times[at], unit='auto')}" for at in places]
+    return f"The deepest fall: {', '.join(dates)}." if dates else ""
 
 
 def _times(table: Table, column: str) -> tuple[Shaped[np.ndarray, "T"], str]:
