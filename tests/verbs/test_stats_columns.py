@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 
 import numpy as np
 import polars
@@ -131,7 +133,7 @@ def test_what_cannot_be_standardized_is_refused(numbers, tmp_path, monkeypatch, 
 
 def test_a_column_that_does_not_vary_is_refused_or_passed(tmp_path):
     file = written(tmp_path / "t.csv", x=[2.0, 2.0, 2.0])
-    with pytest.raises(DataError):
+    with pytest.raises(DataError, match="leaving this column out, --constant pass or --constant zero"):
         standardize((file,))
     standardize((file,), constant="zero", out=tmp_path / "z.csv")
     assert polars.read_csv(tmp_path / "z.csv")["x"].to_list() == [0, 0, 0]
@@ -165,6 +167,20 @@ def test_subgroups_and_small_shifts(wafers, tmp_path):
         control((file,), ewma=True, subgroup="batch")
 
 
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        ({"centre": 1.0}, "--centre without --sd"),
+        ({"sd": 1.0}, "--sd without --centre"),
+        ({"centre": 1.0, "sd": -1.0}, "--sd -1: needs an sd above 0"),
+        ({"lower": 5.0, "upper": 3.0}, "--lower 5 with --upper 3.*Try --lower 3 --upper 5"),
+    ],
+)
+def test_flags_that_contradict_each_other_are_named(flags, told):
+    with pytest.raises(ConfigError, match=told):
+        control(("nothing is read.csv",), **flags)
+
+
 @pytest.fixture
 def months(tmp_path):
     t = np.arange(96)
@@ -193,6 +209,36 @@ def test_returns_and_risk_of_prices(months):
     assert result(answer, 1).volatility.value == pytest.approx(sd, rel=1e-9)
 
 
+def test_the_deepest_fall_is_dated(months):
+    file, _ = months
+    fall = result(series((file,), value="close", time="month", prices=True, year=12), 1).drawdown
+    note = series((file,), value="close", time="month", prices=True, year=12).notes[0]
+    year, month = divmod(fall.trough, 12)
+    assert f"price {fall.trough + 1} was seen on {2000 + year}-{month + 1:02}-01" in note
+    assert not series((file,), value="close", prices=True, year=12).notes
+
+
+@pytest.mark.parametrize("scale", [1e300, 1e-300])
+@pytest.mark.parametrize("verb", ["compare", "control", "series", "normal", "regress"])
+def test_numbers_whose_powers_no_float_holds_are_refused(verb, scale, tmp_path, capsys):
+    file = written(tmp_path / "t.csv", x=scale * np.arange(1.0, 41), y=np.arange(40.0), g=["a", "b"] * 20)
+    words = {"compare": ["--value", "x", "--by", "g"], "normal": ["--column", "x"],
+             "regress": ["--target", "y", "--on", "x"]}.get(verb, ["--value", "x"])  # fmt: skip
+    assert main(["stats", verb, file, *words]) == 2
+    assert "needs numbers between 1e-70 and 1e+70" in capsys.readouterr().err
+
+
+def test_long_tables_are_cut_in_the_terminal_and_whole_in_the_report(tmp_path, capsys):
+    file = written(tmp_path / "t.csv", x=np.random.default_rng(0).normal(size=300))
+    assert main(["stats", "series", file, "--lags", "90", "--report", str(tmp_path / "r.html")]) == 0
+    out = capsys.readouterr().out
+    assert "first 50 of 90 rows: --json and a report have all" in " ".join(out.split())
+    assert "first 50 of 90" not in (tmp_path / "r.html").read_text()
+    wide = written(tmp_path / "w.csv", **{f"c{at}": [1.0, 2.0, 4.0] for at in range(80)})
+    assert main(["stats", "describe", wide]) == 0
+    assert capsys.readouterr().out.count("c79") >= 2
+
+
 def test_times_out_of_order_and_missing_values_are_refused(tmp_path):
     late = written(tmp_path / "l.csv", day=["2024-01-02", "2024-01-01"] * 20, x=np.arange(40.0))
     with pytest.raises(DataError, match="2024-01-01 after 2024-01-02 in 'day', row 2"):
@@ -209,6 +255,28 @@ def test_every_verb_tells_how_it_is_called(verb, capsys):
     out = capsys.readouterr().out
     assert f"seqwise stats {verb}" in out
     assert all(flag in out for flag in ("--json", "--report", "--thousands", "--delimiter"))
+    assert "None]" not in out
+    flat = " ".join(out.replace("│", " ").split())
+    assert "also before .gz; all else is CSV." in flat  # the lines of the source are one
+
+
+def test_the_help_of_all_and_of_a_fault_lead_to_the_part(capsys):
+    assert main(["stats"]) == 0
+    out = capsys.readouterr().out
+    assert "seqwise stats describe --help" in out
+    assert "demo" not in out
+    assert main(["stats", "compare"]) == 2
+    assert (
+        capsys.readouterr().err == "seqwise: --value is not given: needs a value. Try seqwise stats compare --help.\n"
+    )
+    assert main(["stats", "describe", __file__, "--encoding", "klingon"]) == 2
+    assert "--encoding klingon: needs an encoding that Python knows. Try --encoding utf-8" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("verb", ["describe", "compare", "normal", "control", "regress", "standardize"])
+def test_torch_is_left_alone_where_nothing_is_written(verb):
+    code = f"import sys, seqwise.verbs.stats.{verb}; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
 
 
 def test_json_of_every_part(months, capsys):

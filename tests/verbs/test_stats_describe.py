@@ -9,6 +9,7 @@ import polars
 import pytest
 
 from seqwise.cli import main
+from seqwise.data.cells import ColumnSettings
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats import quantiles
 from seqwise.stats.description import SHARES
@@ -171,7 +172,7 @@ def test_the_report_is_whole_or_not_there(files, tmp_path, monkeypatch):
         (["{csv}", "--columns", "income,income"], "each column once"),
         (["{folder}/none.csv"], "none.csv"),
         (["{folder}/empty.csv"], "empty"),
-        (["{folder}/late.csv"], "late.csv:2502"),
+        (["{folder}/late.csv", "--columns", "x"], "late.csv:2502"),
     ],
 )
 def test_bad_input_is_one_line(files, tmp_path, capsys, words, told):
@@ -182,6 +183,39 @@ def test_bad_input_is_one_line(files, tmp_path, capsys, words, told):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert told in error
+
+
+def test_a_column_with_a_text_further_on_counts_as_text_unless_it_is_asked_for(tmp_path):
+    """One code among numbers, such as 136A, must not keep the other columns from being told."""
+    file = tmp_path / "t.csv"
+    file.write_text("code,x\n" + "".join(f"{at},{at / 2}\n" for at in range(2500)) + "136A,1250\n")
+    answer = describe((str(file),))
+    found = answer.parts[0].result
+    assert [one.name for one in found.numbers] == ["x"]
+    assert (found.numbers[0].n, found.texts[0].name, found.texts[0].n) == (2501, "code", 2501)
+    assert answer.notes == (
+        f"A column counts as text, as {file}:2502 has '136A' in column \"code\"; for its numbers try mending it, "
+        "or --marks 136A where it stands for a missing number.",
+    )
+    marked = describe((str(file),), written=ColumnSettings(marks=("136A",)))
+    assert [one.n for one in marked.parts[0].result.numbers] == [2500, 2501]
+
+
+def test_numbers_beyond_reach_are_told_by_their_size(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text("x\n1e300\n5e300\n")
+    with pytest.raises(DataError, match=r'column "x", whose values reach 5e\+300'):
+        describe((str(file),))
+
+
+def test_the_interval_of_a_mean_is_told_in_digits_that_tell_its_ends_apart(tmp_path, capsys):
+    file = tmp_path / "t.csv"
+    file.write_text("x\n" + "".join(f"{1_000_000 + at % 3}\n" for at in range(300)))
+    assert main(["stats", "describe", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "1,000,001 " in out
+    assert "1,000,000.91" in out
+    assert "1,000,001.09" in out
 
 
 def test_errors_are_those_of_the_house(files):

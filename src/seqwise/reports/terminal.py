@@ -1,13 +1,15 @@
-"""Results for a terminal: sentences as they are, tables with numbers to four digits, to the right.
+"""Results for a terminal: sentences as they are, tables with numbers to four digits, to the right; more where
+an interval needs them.
 
 Names and texts of the user's are shown on one line, without characters that steer a terminal.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from seqwise.stats.phrases import chance
+from seqwise.stats.phrases import chance, digits_apart
 from seqwise.stats.phrases import number as rounded
 from seqwise.stats.results import Cell, Grid, Shown
 from seqwise.training.console import printable
@@ -19,10 +21,11 @@ if TYPE_CHECKING:
 LONGEST = 60  # characters of the name of a column
 WRAPPED = 36  # characters from which a text may be wrapped rather than have a table of its own
 GAP = 3  # between two columns
+DIGITS = 4  # of a number, unless its interval needs more
 ROWS = 50  # of a table: the most of one that is not whole by its nature
 
 
-def cell(value: Cell, column: str = "") -> str:
+def cell(value: Cell, column: str = "", digits: int = DIGITS) -> str:
     """As it is read; a column of the name p shows chances."""
     if value is None:
         return ""
@@ -34,13 +37,26 @@ def cell(value: Cell, column: str = "") -> str:
         return f"{value:,}"
     if column == "p" or column.startswith(("p,", "p (")):
         return chance(value).removeprefix("p = ").removeprefix("p ")
-    return rounded(value)
+    return rounded(value, digits)
 
 
 def cells(row: Sequence[Cell], columns: Sequence[str]) -> tuple[str, ...]:
     """A row as it is read; one of the name p holds a chance."""
-    chances = bool(row) and row[0] == "p"
-    return tuple(cell(value, "p" if chances and at else columns[at]) for at, value in enumerate(row))
+    chances, digits = bool(row) and row[0] == "p", _digits(row, columns)
+    return tuple(
+        cell(value, "p" if chances and at else columns[at], digits.get(at, DIGITS)) for at, value in enumerate(row)
+    )
+
+
+def _digits(row: Sequence[Cell], columns: Sequence[str]) -> dict[int, int]:
+    """Digits of values with an interval, as many as tell its ends apart: not 1,000,000 from 1,000,000 to 1,000,000."""
+    found = {}
+    for at, (name, after) in enumerate(pairwise(columns)):
+        low, high = row[at], row[at + 1]
+        if name.startswith("low") and after.startswith("high") and isinstance(low, float) and isinstance(high, float):
+            enough = max(DIGITS, digits_apart(low, high, least=2))
+            found |= dict.fromkeys((at - 1, at, at + 1), enough)
+    return found
 
 
 def numeric(grid: Grid) -> tuple[bool, ...]:

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Shaped
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.factors import Factor, Labels, absent, factor
-from seqwise.stats.phrases import joined, short
+from seqwise.stats.phrases import counted, joined, short
 from seqwise.stats.samples import flat, numbers, varying, within_reach
 
 # N rows, P columns, K coefficients
@@ -103,7 +103,7 @@ def _enough(
 ) -> None:
     least = len(names) + int(intercept) + 1
     if len(y) < least:
-        told = f"{len(y):,} whole rows" + (f" of {given:,}" if given > len(y) else "")
+        told = counted(len(y), "whole row") + (f" of {given:,}" if given > len(y) else "")
         raise DataError(told, f"{least:,} at least for {least - 1:,} coefficients", "more rows or fewer columns")
     varying(y, name, "an outcome that varies", "another column")
     same = [one for one, column in zip(names, x.T, strict=True) if flat(column)]

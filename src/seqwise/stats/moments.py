@@ -223,7 +223,7 @@ class Moments:
             return
         place = int(bad.argmax())
         given = f"{self.column(place)}, whose sd is about {sd[place]:.3g}"
-        if np.isnan(sd[place]) and self.maximum is not None:
+        if not np.isfinite(sd[place]) and self.maximum is not None:
             given = f"{self.column(place)}, whose values reach {self.maximum[place]:.3g} and whose sd is beyond reach"
         powers = "squares" if self.m3 is None else "fourth powers"
         raise DataError(given, f"one between {low:g} and {high:g}, as {powers} are added", "another unit")

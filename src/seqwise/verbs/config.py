@@ -31,7 +31,7 @@ def config(what: Literal["show", "schema"], *flags: str) -> str:
         kind, flags = Forecast, flags[1:]
     if what == "schema":
         if flags:
-            raise ConfigError(f"the word {flags[0]}", "none or forecast after schema", "seqwise config schema")
+            raise ConfigError(f"the word {flags[0]}", "none after schema, or forecast", "seqwise config schema")
         return json.dumps(schema(kind), indent=2, ensure_ascii=False) + "\n"
     settings, faults = attempt(kind, *take_file(flags))
     if settings is None:

@@ -56,7 +56,7 @@ class Answer:
                 yield Text(printable(part.heading), style="bold underline")
             yield terminal.shown(part.result)
         for note in self.notes:
-            yield Text(printable(note))
+            yield Text(printable(note), no_wrap=True, overflow="ignore")  # or a path would be cut in two
 
 
 def answer(

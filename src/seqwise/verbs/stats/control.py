@@ -62,8 +62,7 @@ def control(
     Example:
         seqwise stats control wafers.csv --value thickness --lower 9 --upper 11
     """
-    if ewma and subgroup is not None:
-        raise ConfigError("--ewma with --subgroup", "one of the two", "leaving out --subgroup")
+    _possible(ewma, subgroup, (centre, sd), (lower, upper))
     table = reading.opened(data, written, "control wafers.csv --value thickness")
     chosen = reading.column(table, value, "--value")
     labels = reading.names(subgroup, table.names, "--subgroup", several=False)
@@ -83,6 +82,26 @@ def control(
         parts.append(Part(f"Does {name} keep to its limits?", able, lambda: [bell(x, name, unit)]))
     about = reading.facts(table, len(x))
     return answer(f"Control chart of {name}", parts, about, notes=[found.note], report=report, as_json=json)
+
+
+def _possible(
+    ewma: bool,
+    subgroup: str | None,
+    known: tuple[float | None, float | None],
+    limits: tuple[float | None, float | None],
+) -> None:
+    """Refuse flags that contradict each other before anything is read."""
+    if ewma and subgroup is not None:
+        raise ConfigError("--ewma with --subgroup", "one of the two", "leaving out --subgroup")
+    if (known[0] is None) != (known[1] is None):
+        given, other = ("--centre", "--sd") if known[1] is None else ("--sd", "--centre")
+        raise ConfigError(f"{given} without {other}", "both, where the process is known", f"{other} as well")
+    if known[1] is not None and not known[1] > 0:
+        raise ConfigError(f"--sd {known[1]:g}", "an sd above 0", "--sd with that of single values")
+    lower, upper = limits
+    if lower is not None and upper is not None and not lower < upper:
+        raise ConfigError(f"--lower {lower:g} with --upper {upper:g}", "a lower limit below the upper one",
+                          f"--lower {upper:g} --upper {lower:g}")  # fmt: skip
 
 
 def _drawn(chart: ControlChart, across: str) -> Sequence[Picture]:

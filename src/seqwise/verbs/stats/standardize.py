@@ -1,13 +1,15 @@
 """`seqwise stats standardize`: columns to mean 0 and sd 1 and back, through files of any length."""
 
 import json as notation
+import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
 from seqwise.data.columns import Table
 from seqwise.data.tablewriting import Piece, checked_ending, write_pieces
-from seqwise.errors import ConfigError, DataError
+from seqwise.errors import ConfigError, DataError, Fault
 from seqwise.stats.moments import MomentStream
 from seqwise.stats.standardize import FittedOn, Standardizer
 from seqwise.verbs.stats import reading
@@ -68,7 +70,10 @@ def standardize(
         found = _loaded(apply, columns, table)
     else:
         chosen = reading.names(columns, table.names, "--columns") or table.numbers
-        found = _fitted(table, chosen, kind, ddof, constant)
+        try:
+            found = _fitted(table, chosen, kind, ddof, constant)
+        except DataError as error:
+            raise DataError.of([_with_flags(fault) for fault in error.faults]) from error
     notes = []
     if save is not None:
         write(save, (notation.dumps({**MARK, **found.to_dict()}, indent=1) + "\n").encode())
@@ -98,6 +103,11 @@ def _fitted(table: Table, chosen: Sequence[str], kind: Any, ddof: int, constant:
     return Standardizer.fit(
         stream.result(), kind, ddof, names=chosen, constant=constant, fitted_on=FittedOn(rows, part)
     )
+
+
+def _with_flags(fault: Fault) -> Fault:
+    """The fault, with the flag in place of the argument from Python."""
+    return replace(fault, mend=re.sub(r'constant="(\w+)"', r"--constant \1", fault.mend))
 
 
 def _pieces(table: Table, found: Standardizer, invert: bool) -> Iterator[Piece]:
