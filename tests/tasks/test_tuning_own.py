@@ -12,6 +12,7 @@ import tunable
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError
 from seqwise.tasks.running import read_labels
+from seqwise.tasks.tuning import memory, planning
 from seqwise.tasks.tuning.stored import open_tuned, read_facts
 from seqwise.verbs.blend import blend
 from seqwise.verbs.evaluate import evaluate
@@ -127,6 +128,18 @@ def test_a_run_that_was_tuned_goes_on_to_the_same_bits(bases, tmp_path):
         tune(tunable.changed(part, resume=True))
         one, other = (RunFolder.open(folder / name).load_model() for name in ("whole", "part"))
         assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_what_tuning_such_a_run_takes_is_foreseen(bases, tmp_path):
+    """By shapes alone, without a weight; and the looks, where epochs have unlike numbers of batches."""
+    for kind in RUNS:
+        (folder := tmp_path / "-".join(kind)).mkdir()
+        given = tunable.changed(tuned(bases[kind], folder), examples={"batch": 2}, training={"batch_tokens": 21})
+        data = planning.measured(given, lambda _: None)
+        assert data.looks == 1 + given.training.epochs
+        model = memory.hollow(given, data.labels).model
+        assert all(weight.is_meta for weight in model.parameters())
+        assert memory.count(model, given.method).trained > 0
 
 
 def test_an_adapter_finds_its_run_and_no_other(bases, tmp_path):

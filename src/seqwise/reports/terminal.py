@@ -50,7 +50,7 @@ def cells(row: Sequence[Cell], columns: Sequence[str]) -> tuple[str, ...]:
 
 def _digits(row: Sequence[Cell], columns: Sequence[str]) -> dict[int, int]:
     """Digits of values with an interval, as many as tell its ends apart: not 1,000,000 from 1,000,000 to 1,000,000."""
-    found = {}
+    found: dict[int, int] = {}
     for at, (name, after) in enumerate(pairwise(columns)):
         low, high = row[at], row[at + 1]
         if name.startswith("low") and after.startswith("high") and isinstance(low, float) and isinstance(high, float):

@@ -36,6 +36,7 @@ file, no table and no tensor is known here. Import the module that answers the q
     compare          chooses the test, runs it, tells the answer: `seqwise stats compare`; comparison shows it
     means            one sample, two groups, pairs: t tests
     ranks            the same by ranks, and of several groups
+    selection        the k-th of all differences of two groups, without making them
     permutation      the same by dealing labels and signs anew
     margins          whether a loss is smaller than a margin
     proportions      shares: intervals, two groups, pairs
