@@ -14,6 +14,7 @@ escapes is a defect of ours, not of the input.
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class SeqwiseError(Exception):
         super().__init__(str(self.faults[0]))
 
     @classmethod
-    def of(cls, faults: Sequence[Fault]) -> "SeqwiseError":
+    def of(cls, faults: Sequence[Fault]) -> Self:
         """One error that tells several faults, a line each; a single fault reads as if it were raised alone."""
         first = faults[0]
         error = cls(first.given, first.allowed, first.mend, first.where)

@@ -114,6 +114,7 @@ def test_resuming_with_other_data_or_settings_is_refused(tmp_path, run):
 
 @pytest.mark.parametrize("more", [
     ("--transform", "log"),
+    ("--transform", "returns"),
     ("--head", "student", "--loss", "likelihood"),
     ("--head", "quantiles", "--transform", "log"),
     ("--model", "transformer", "--model.segment", "6"),
@@ -130,6 +131,14 @@ def test_every_kind_trains_foresees_and_is_judged(tmp_path, more):
     found = judge_forecasts(tmp_path / "run")
     assert math.isfinite(found.model.measures["CRPS"])
     assert found.sentences()
+
+
+def test_returns_are_logarithms_told_from_the_last_value(tmp_path):
+    """The oracle is the same run with both flags written out."""
+    path = table(tmp_path / "table.csv", length=150)
+    trained(path, tmp_path / "returns", "--steps", "8", "--transform", "returns")
+    trained(path, tmp_path / "log", "--steps", "8", "--transform", "log", "--model.instance", "last")
+    assert foresee(tmp_path / "returns").rows() == foresee(tmp_path / "log").rows()
 
 
 def test_several_series_have_scales_of_their_own(tmp_path):
@@ -197,6 +206,7 @@ def test_other_verbs_say_what_the_run_is(run):
     (("--horizon", "3"), "no --target"),
     (("--target", "y", "--head", "quantiles", "--loss", "likelihood"), "quantiles have no density"),
     (("--target", "y", "--head", "student", "--transform", "log"), "--head student with --scale.transform log"),
+    (("--target", "y", "--transform", "returns", "--model.instance", "mean"), "--scale.transform returns with"),
     (("--target", "y", "--model.strategy", "rolled", "--model.segment", "4"), "--model.strategy rolled"),
     (("--target", "y", "--resume", "--overwrite"), "--resume with --overwrite"),
     (("--target", "y", "--valid", "0"), "--split.valid 0"),

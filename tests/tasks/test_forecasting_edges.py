@@ -19,7 +19,7 @@ from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.forecasting.preparation import cut_of
 from seqwise.training.events import Finished
 from seqwise.verbs.evaluate import evaluate
-from seqwise.verbs.forecast import Forecaster, forecast
+from seqwise.verbs.forecast import Trained, forecast
 from seqwise.verbs.predict import predict
 
 TEST = 14  # steps of the test part
@@ -217,8 +217,8 @@ def test_ten_rows_are_enough(tmp_path):
 
 
 def test_a_run_that_was_stopped_says_how_it_goes_on():
-    stopped = Forecaster("runs/x", 1, Finished(3, "signal", 0, {}), 1.0, (), True)
-    whole = Forecaster("runs/x", 1, Finished(3, "steps", 3, {"loss": 1.0}), 1.0, (), True)
+    stopped = Trained("runs/x", 1, Finished(3, "signal", 0, {}), 1.0, (), True)
+    whole = Trained("runs/x", 1, Finished(3, "steps", 3, {"loss": 1.0}), 1.0, (), True)
     cells = [list(one.__rich__().columns[1].cells) for one in (stopped, whole)]
     assert cells[0][-1] == "seqwise train forecast runs/x/config.yaml --resume"
     assert cells[1][-1] == "seqwise evaluate runs/x, then seqwise predict runs/x"

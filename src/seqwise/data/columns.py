@@ -190,7 +190,7 @@ class Table:
 
     def _refused(self, text: str, name: str, where: str) -> DataError:
         if self.kinds[name] in NUMBERS:
-            return DataError.of([not_a_number(text, name, where, self._flag)])  # type: ignore[return-value]
+            return DataError.of([not_a_number(text, name, where, self._flag)])
         given = f'column "{name}" of text, {shown(text)}'
         numeric = listed(self.numbers) or "another file"
         return DataError(given, "a column of numbers", numeric, where)

@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from seqwise.errors import ConfigError, Fault
 from seqwise.models.assemble import initialise as initialise_transformer
-from seqwise.models.distributions import Distribution, Head, Normal, bounded, count
+from seqwise.models.distributions import Distribution, Head, bounded, count
 from seqwise.models.forecaster_lstm import LSTMForecaster as LSTMForecaster
 from seqwise.models.forecaster_lstm import LSTMTrunk
 from seqwise.models.forecaster_transformer import TransformerForecaster as TransformerForecaster
@@ -273,12 +273,6 @@ class Forecaster(nn.Module):
 
 def _trunk(settings: ForecasterSettings) -> Trunk:
     return LSTMTrunk(settings) if isinstance(settings, LSTMForecaster) else TransformerTrunk(settings)
-
-
-def summarised(samples: Float[Tensor, "paths B H C"]) -> Normal:
-    """Mean and standard deviation of many ways, as a normal distribution of each step."""
-    sd, mean = torch.std_mean(samples, 0, correction=1)
-    return Normal(mean, sd)
 
 
 def _initialise(model: Forecaster) -> None:

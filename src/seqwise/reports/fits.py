@@ -38,7 +38,8 @@ def residuals(
     chosen = thinned(n)
     sd = float(np.std(residual, ddof=1)) or 1.0
     largest = float(np.abs(residual).max())
-    title = f"The fit of {label(name)} misses by {measured(float(np.median(np.abs(residual))), unit)} at the median, by {measured(largest, unit)} at most."  # noqa: E501
+    middle, most = measured(float(np.median(np.abs(residual))), unit), measured(largest, unit)
+    title = f"The fit of {label(name)} misses by {middle} at the median, by {most} at most."
     alt = f"Residuals of {n:,} items against fitted values, against normal quantiles" + (
         ", against leverage." if leverage is not None else "."
     )

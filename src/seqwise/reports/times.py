@@ -116,7 +116,8 @@ def series(
     rows += [("season", "season")] * (season is not None) + [("remainder", "remainder")] * (remainder is not None)
     rows += [("acf", "correlation")] * (acf is not None) + [("spectrum", "power")] * (spectrum is not None)
     kept = np.asarray(values, dtype=np.float64)
-    title = f"{label(name)} runs from {measured(float(kept[0]), unit)} to {measured(float(kept[-1]), unit)} over {n:,} points."  # noqa: E501
+    first, last = measured(float(kept[0]), unit), measured(float(kept[-1]), unit)
+    title = f"{label(name)} runs from {first} to {last} over {n:,} points."
     alt = f"{label(name)} over time; below it: {', '.join(kind for kind, _ in rows[1:]) or 'nothing'}."
 
     def paint(axes: Sequence["Axes"]) -> None:

@@ -23,7 +23,7 @@ from seqwise.training.stopping import asked_to_stop
 
 
 @dataclass(frozen=True)
-class Forecaster:
+class Trained:
     """How a run ended."""
 
     out: str
@@ -57,7 +57,7 @@ class Forecaster:
         return table
 
 
-def forecast(settings: Forecast) -> Forecaster:
+def forecast(settings: Forecast) -> Trained:
     """Train a forecaster of a table with a time column.
 
     Reads CSV, Parquet or JSONL; standardizes by the training part alone; learns the distribution of the next steps, of
@@ -101,7 +101,7 @@ def forecast(settings: Forecast) -> Forecaster:
         notes = close(settings, material, folder, run.model) if done else ()
         seconds = time.monotonic() - clock
         tested = cut_of(settings.split.test, "--split.test") is not None
-        return Forecaster(settings.out, run.parameters, finished, seconds, notes, tested)
+        return Trained(settings.out, run.parameters, finished, seconds, notes, tested)
 
 
 def _folder(settings: Forecast) -> RunFolder:

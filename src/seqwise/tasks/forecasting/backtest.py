@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from seqwise.data.series import SeriesTable, Span, moment, shown_time
 from seqwise.data.timewindows import Windows
 from seqwise.errors import DataError
-from seqwise.metrics.numbers import BANDS
+from seqwise.metrics.numbers import BANDS, absolute, squared
 from seqwise.models.distributions import Normal
 from seqwise.tasks.forecasting import rivals
 from seqwise.tasks.forecasting.foreseeing import windows_foreseen
@@ -72,8 +72,7 @@ class Tally:
         truth = torch.from_numpy(np.nan_to_num(y, nan=1.0))
         there: Bool[np.ndarray, "B H C"] = ~np.isnan(y)
         median = found.quantile(0.5).numpy()
-        off = np.abs(y - median)
-        squares = (y - found.mean.numpy()) ** 2
+        off, squares = absolute(y, median), squared(y, found.mean.numpy())
         pit = found.cdf(truth).numpy()
         costs = np.stack(
             [off, squares, off / scale[:, None], found.crps(truth).numpy(), found.nll(truth).numpy()]
@@ -153,7 +152,7 @@ def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Bac
     numbers = [_own(columns.names, name) for name in names]
     steps = np.where(widths.scale[numbers] > 0, widths.scale[numbers], np.nan)  # (S, C)
     tallies = {name: Tally.empty(len(windows), horizon) for name in ("model", *rivals.NAMES)}
-    told = _rivals(stored, table, windows, widths, numbers)
+    told = _Rivals(stored, table, windows, widths, numbers)
     for items, found in windows_foreseen(stored, windows):
         rows = items.numpy()
         y = truth[windows.starts[rows][:, None] + np.arange(horizon)]  # (B, H, C)
@@ -164,7 +163,7 @@ def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Bac
     return Backtest(tallies, windows.origins, windows.series, horizon, stride, windows)
 
 
-class _rivals:  # noqa: N801  # called like a function
+class _Rivals:
     """What each rival foresees from some origins."""
 
     def __init__(
@@ -172,7 +171,7 @@ class _rivals:  # noqa: N801  # called like a function
     ) -> None:
         self.windows, self.widths, self.numbers = windows, widths, np.array(numbers)
         self.season, self.horizon = stored.columns.season, windows.horizon
-        self.logarithms = stored.scales.transform == "log"
+        self.logarithms = stored.scales.logarithms
         self.values = [stored.scales.thought(one, table.targets) for one in table.series]
         self.begins = np.cumsum([0, *(len(one) for one in table.series)])
 

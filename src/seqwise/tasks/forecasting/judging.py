@@ -23,7 +23,7 @@ from seqwise.stats.forecasts import ForecastComparison, diebold_mariano
 from seqwise.stats.normality import Normality, normality
 from seqwise.stats.phrases import counted, number, percent
 from seqwise.stats.results import Cell, Grid, plain
-from seqwise.tasks.forecasting.backtest import BINS, MEASURES, Backtest, backtest, span_of
+from seqwise.tasks.forecasting.backtest import MEASURES, Backtest, backtest, span_of
 from seqwise.tasks.forecasting.calibrating import held_lately
 from seqwise.tasks.forecasting.foreseeing import read_table
 from seqwise.tasks.forecasting.holding import Holding, holding
@@ -47,7 +47,7 @@ MOST = 2000  # residuals in a picture
 
 
 @dataclass(frozen=True)
-class Forecaster:
+class Contender:
     """One of those compared."""
 
     name: str
@@ -72,7 +72,7 @@ class Judgement:
     series: int
     horizon: int
     stride: int
-    forecasters: tuple[Forecaster, ...]
+    forecasters: tuple[Contender, ...]
     """The model first."""
     best: dict[str, str]
     """The best rival of each question: "MAE", "CRPS"."""
@@ -94,7 +94,7 @@ class Judgement:
     notes: tuple[str, ...]
 
     @property
-    def model(self) -> Forecaster:
+    def model(self) -> Contender:
         """The run itself."""
         return self.forecasters[0]
 
@@ -139,7 +139,7 @@ class Judgement:
         test = self.comparisons["MAE"].test
         return (*(one.told for one in test.assumptions if one.holds is False), *test.notes)
 
-    def _pair(self, rival: str) -> tuple[Forecaster, Forecaster]:
+    def _pair(self, rival: str) -> tuple[Contender, Contender]:
         return self.model, next(one for one in self.forecasters if one.name == rival)
 
     def _bands(self) -> str:
@@ -150,9 +150,7 @@ class Judgement:
         if self.kept is None:
             return told
         one, two = (percent(share) for share in self.kept[:2])
-        return (
-            f"{told} Fitted again on the way, from the errors of late as `predict` does it, they held {one} and {two}."
-        )
+        return f"{told} Fitted again on the way, from the errors of late as `predict` does, they held {one} and {two}."
 
     def grids(self) -> tuple[Grid, ...]:
         """Scores of all, by step, and the residuals."""
@@ -255,14 +253,14 @@ def _kept(stored: Stored, table: SeriesTable, own: bool) -> tuple[float, ...] | 
     return held_lately(stored.model, windows, np.datetime64(columns.trained_until, "us"), columns.season)
 
 
-def _summed(name: str, found: Backtest) -> Forecaster:
+def _summed(name: str, found: Backtest) -> Contender:
     tally = found.tallies[name]
     one, two, three = tally.coverage().tolist()
     by_step = tally.by_step()
     steps = {measure: tuple(by_step[m].tolist()) for m, measure in enumerate(MEASURES)}
     shares = tally.inside / np.maximum(tally.counts, 1)
     measures = dict(zip(MEASURES, tally.totals().tolist(), strict=True))
-    return Forecaster(name, measures, (one, two, three), steps, tuple(tuple(row) for row in shares.tolist()))
+    return Contender(name, measures, (one, two, three), steps, tuple(tuple(row) for row in shares.tolist()))
 
 
 def _compared(found: Backtest, measure: str, rival: str) -> ForecastComparison | None:
@@ -310,7 +308,3 @@ def _chosen(horizon: int) -> list[int]:
     if horizon <= 12:
         return list(range(horizon))
     return sorted({0, *(round(horizon * k / 8) - 1 for k in range(1, 9))})
-
-
-PARTS = BINS
-"""Of the PIT histogram."""

@@ -136,7 +136,8 @@ def settled(settings: Forecast, table: SeriesTable) -> Forecast:
     """With what the table decides in place of "auto"."""
     if settings.model.instance != "auto":
         return settings
-    instance: Instance = "last" if table.frequency.unit in ("session", "business day") else "mean"
+    wanders = settings.scale.transform == "returns" or table.frequency.unit in ("session", "business day")
+    instance: Instance = "last" if wanders else "mean"
     return replace(settings, model=replace(settings.model, instance=instance))
 
 

@@ -21,7 +21,7 @@ from seqwise.models.distributions import Distribution
 from seqwise.stats.standardize import FittedOn, Standardizer
 from seqwise.tasks.forecasting.calibrating import Bands
 from seqwise.tasks.forecasting.predictive import Foreseen
-from seqwise.tasks.forecasting.settings import ScaleSettings
+from seqwise.tasks.forecasting.settings import ScaleSettings, Transform
 
 ALL = ""
 """The name under which a scale stands that all series share."""
@@ -33,7 +33,7 @@ ALL = ""
 class Scales:
     """Fitted; saved as standardizer.json."""
 
-    transform: Literal["none", "log"]
+    transform: Transform
     targets: Mapping[str, Standardizer]
     """By series."""
     observed: Mapping[str, Standardizer]
@@ -93,6 +93,11 @@ class Scales:
             one, targets=targets, observed=observed, known=known(one.known), later_known=known(one.later_known)
         )
 
+    @property
+    def logarithms(self) -> bool:
+        """Whether the model thinks in them."""
+        return self.transform != "none"
+
     def thought(self, one: Series, names: Sequence[str]) -> Float[np.ndarray, "T C"]:
         """Targets as the rivals think of them: logarithms where the model thinks so, not standardized."""
         return _logged(one, names, self.transform)
@@ -112,7 +117,7 @@ class Scales:
         """The model's distributions (B, H, C), and their bands, in the data's own units."""
         shift, scale = (part[series][:, None] for part in self.shifts(names, found.mean.shape[-1]))
         moved = tuple((low * scale + shift, high * scale + shift) for low, high in bands)
-        return Foreseen(found.moved(shift, scale), self.transform == "log", moved)
+        return Foreseen(found.moved(shift, scale), self.logarithms, moved)
 
     def fitted(self) -> tuple[str, ...]:
         """Which rows each series' scale comes of."""

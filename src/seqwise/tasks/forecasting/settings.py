@@ -29,12 +29,17 @@ class SplitSettings:
     """A time from which on the table is left out, also by `seqwise evaluate` without --test."""
 
 
+Transform = Literal["none", "log", "returns"]
+
+
 @dataclass(frozen=True)
 class ScaleSettings:
     """In which numbers the model thinks."""
 
-    transform: Literal["none", "log"] = "none"
-    """log: logarithms, for what is positive and grows in percent, such as prices; bands are then skewed as they are."""
+    transform: Transform = "none"
+    """log: logarithms, for what is positive and grows in percent, such as prices; bands are then skewed as they are.
+    returns: logarithms too, and each window told as returns from its last value, whatever --model.instance is by
+    itself."""
     standardize: Literal["z", "robust", "none"] = "z"
     """z: mean 0 and sd 1 of each series' training part. robust: median and quartiles, against outliers."""
     each: bool = True
@@ -181,8 +186,12 @@ class Forecast:
             yield Fault("no --target", "the columns to forecast", "--target close")
         if self.head == "quantiles" and self.loss == "likelihood":
             yield Fault("--loss likelihood with --head quantiles", "crps, for quantiles have no density", "--loss crps")
-        if self.head == "student" and self.scale.transform == "log":
-            given = "--head student with --scale.transform log"
+        transform = self.scale.transform
+        if transform == "returns" and self.model.instance not in ("auto", "last"):
+            given = f"--scale.transform returns with --model.instance {self.model.instance}"
+            yield Fault(given, "windows told from their last value", "--model.instance last, or --scale.transform log")
+        if self.head == "student" and transform != "none":
+            given = f"--head student with --scale.transform {transform}"
             yield Fault(given, "a head whose exponential has a mean", "--head normal or --head quantiles")
         if self.training.tensorboard and find_spec("tensorboard") is None:
             yield Fault("--training.tensorboard without the library", "the extra", "pip install 'seqwise[tensorboard]'")

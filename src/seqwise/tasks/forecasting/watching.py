@@ -20,6 +20,7 @@ from seqwise.training.forecasting import Loss
 from seqwise.training.loop import Look
 
 ROWS = 512  # windows read together
+PATHS = 500  # ways that a model which rolls draws
 MOST = 4096  # windows of a look; of more, every so manyth
 
 
@@ -53,9 +54,6 @@ def foresee_known(
             yield batch, _on_cpu(model.foretold(past, future, targets, series))
         else:
             yield batch, _on_cpu(model.foreseen(past, future, series))
-
-
-PATHS = 500  # ways that a model which rolls draws
 
 
 def foresee_blind(
