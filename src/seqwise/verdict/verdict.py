@@ -1,19 +1,28 @@
-"""All answers together, and one sentence over them."""
+"""All answers together, and one sentence over them.
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Literal
+With several systems the gains are held to Holm's p-values, since the best of many is easily better by luck; the
+sentence is about the one that comes out best: by what it was worth, then by its gain.
+"""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from seqwise.stats.multiplicity import adjust
+from seqwise.stats.phrases import chance, joined
 from seqwise.verdict.changed import Changed
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Curve
-from seqwise.verdict.findings import Finding
+from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.overfitting import Trend
+from seqwise.verdict.sentence import Worth, not_worse, sentence, signed, worth
 from seqwise.verdict.trade import Trade
 
 VERSION = 1
 """Of verdict.json."""
-Worth = Literal["worth it", "at a price", "not worth it", "cannot tell"]
+ORDER: tuple[Worth, ...] = ("worth it", "at a price", "cannot tell", "not worth it")
+"""Best first."""
 
 
 @dataclass(frozen=True)
@@ -43,3 +52,65 @@ class Verdict:
     facts: Mapping[str, str] = field(default_factory=dict)
     """Where the data came from, versions, the command."""
     notes: tuple[str, ...] = ()
+
+
+def decide(findings: Sequence[Finding], base: str, tuned: Sequence[str], measure: str) -> Verdict:
+    """The verdict on one system, or on the best of several. What else is shown is put in by `replace`.
+
+    tuned   the systems that were weighed, as the findings name them
+    """
+    held = _held(findings)
+    of = {name: [one for one in held if one.system == name] for name in tuned}
+    best = min(tuned, key=lambda name: (ORDER.index(worth(of[name])), -_gained(of[name])))
+    told = sentence(of[best], base, best)
+    if len(tuned) > 1:
+        told = told.rstrip(".") + f". Of {len(tuned)} systems weighed it comes out best; {_others(of, best)}."
+    places = {question: place for place, question in enumerate(ASKED)}
+    ordered = sorted(held, key=lambda one: (places[one.question], tuned.index(one.system) if one.system in of else -1))
+    return Verdict(worth(of[best]), told, base, tuple(tuned), measure, tuple(ordered), not_worse(of[best]))
+
+
+def _gained(findings: Sequence[Finding]) -> float:
+    """How large the gain is, whatever its sign in the unit; a loss is below 0."""
+    sizes = [
+        (1 if one.answer == "yes" else -1 if one.answer == "no" else 0) * abs(one.test.effect.value)
+        for one in findings
+        if one.question == "gain" and one.test is not None
+    ]
+    return min(sizes, default=0.0)
+
+
+def _others(of: Mapping[str, Sequence[Finding]], best: str) -> str:
+    kinds: dict[Worth, list[str]] = {}
+    for name, findings in of.items():
+        if name != best:
+            kinds.setdefault(worth(findings), []).append(name)
+    return ", ".join(f"{kind}: {joined(kinds[kind])}" for kind in ORDER if kind in kinds)
+
+
+def _held(findings: Sequence[Finding]) -> list[Finding]:
+    """Gains of several systems on one set, by Holm's p-values."""
+    places: dict[str, list[int]] = {}
+    for place, one in enumerate(findings):
+        if one.question == "gain" and one.test is not None:
+            places.setdefault(one.subject, []).append(place)
+    held = list(findings)
+    for several in places.values():
+        if len(several) < 2:
+            continue
+        tests = [test for place in several if (test := held[place].test) is not None]
+        for place, p in zip(several, adjust(np.array([test.p for test in tests])).tolist(), strict=True):
+            held[place] = _corrected(held[place], p, len(several))
+    return held
+
+
+def _corrected(one: Finding, p: float, count: int) -> Finding:
+    """A gain of one of several systems; what no longer stands is told anew."""
+    note = f"{chance(p)} by Holm, as {count} systems were tried on {one.subject}."
+    if one.answer not in ("yes", "no") or p < 0.05 or one.test is None:
+        return replace(one, notes=(*one.notes, note))
+    told = (
+        f"Cannot tell whether {one.system} differs on {one.subject}, as one of {count} systems that were tried: "
+        f"{signed(one.test)}, {note}"
+    )
+    return replace(one, answer="cannot tell", told=told, notes=(*one.notes, note))

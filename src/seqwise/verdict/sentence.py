@@ -1,0 +1,173 @@
+"""The one sentence: whether it was worth it, made from the answers by rules.
+
+    worth it        better at the task; nothing lost beyond the margin on any general set that was given; better than
+                    every cheap rival that was tried
+    at a price      better at the task, and a loss elsewhere is shown
+    not worth it    worse at the task, or worse than what costs nothing
+    cannot tell     everything else: the data allow more than one of these
+
+A gain is a gain only where the interval leaves out 0 and the test agrees. What was not asked counts for nothing and is
+said; a single seed is called one. The sentence never speaks of significance: it gives size, interval and numbers.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+from seqwise.stats.phrases import alike, amount, joined, sure
+from seqwise.stats.results import Interval, Test
+from seqwise.verdict.findings import Finding, Question
+
+Worth = Literal["worth it", "at a price", "not worth it", "cannot tell"]
+OPENING: Mapping[Worth, str] = {
+    "worth it": "Worth it",
+    "at a price": "Better, at a price",
+    "not worth it": "Not worth it",
+    "cannot tell": "Cannot tell whether it was worth it",
+}
+
+
+def worth(findings: Sequence[Finding]) -> Worth:
+    """What the answers about one system add up to."""
+    gains, losses, rivals = (_measured(findings, question) for question in ("gain", "generalization", "rival"))
+    if any(one.answer == "no" for one in (*gains, *rivals)):
+        return "not worth it"
+    sure_of_it = bool(gains) and all(one.answer == "yes" for one in gains)
+    if not sure_of_it or any(one.answer == "yes" for one in _measured(findings, "luck")):
+        return "cannot tell"
+    if any(one.answer == "yes" for one in losses):
+        return "at a price"
+    return "cannot tell" if _open(losses, "no") or _open(rivals, "yes") else "worth it"
+
+
+def not_worse(findings: Sequence[Finding]) -> bool | None:
+    """Whether nothing was lost: no loss at the task, none beyond the margin on general sets; None: cannot tell."""
+    gains, losses = _measured(findings, "gain"), _measured(findings, "generalization")
+    if any(one.answer == "no" for one in gains) or any(one.answer == "yes" for one in losses):
+        return False
+    if _open(losses, "no") or not (gains or losses):
+        return None
+    if losses:  # the task's own set stands among them, with the margin, where it was asked
+        return True
+    return True if all(one.answer == "yes" for one in gains) else None
+
+
+def sentence(findings: Sequence[Finding], base: str = "base", tuned: str = "tuned") -> str:
+    """It, of one system."""
+    judged = worth(findings)
+    clauses = [_gains(findings, base, tuned), _losses(findings), _rivals(findings)]
+    told = [clause for clause in clauses if clause]
+    return f"{OPENING[judged]}: {'; '.join(told)}{_luck(findings)}."
+
+
+def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
+    measured = _measured(findings, "gain")
+    if not measured:
+        states = [one for one in findings if one.question == "gain"]
+        return f"the gain was not measured ({states[0].told.rstrip('.')})" if states else "the gain was not asked"
+    told = []
+    for one in measured:
+        test = _test(one)
+        if one.answer == "yes":
+            told.append(f"{tuned} is better than {base} on {one.subject} by {_size(test)}")
+        elif one.answer == "no":
+            told.append(f"{tuned} is worse than {base} on {one.subject} by {_size(test)}")
+        else:
+            told.append(
+                f"on {one.subject} the data do not tell {tuned} from {base}, the difference is {signed(test)}"
+                + (f" ({one.needed.rstrip('.')})" if one.needed else "")
+            )
+    return joined(told)
+
+
+def _losses(findings: Sequence[Finding]) -> str:
+    asked = [one for one in findings if one.question == "generalization"]
+    measured = _measured(findings, "generalization")
+    if not measured:
+        return "what it may have lost elsewhere was not " + ("measured" if asked else "asked")
+    lost = [one for one in measured if one.answer == "yes"]
+    kept = [one for one in measured if one.answer == "no"]
+    unsure = [one for one in measured if one.answer == "cannot tell"]
+    told = [f"it has lost {_size(_test(one))} on {one.subject}" for one in lost]
+    told += [
+        f"nothing beyond {_margin(one)} was lost on {one.subject}, where it is {signed(_test(one))}" for one in kept
+    ]
+    told += [
+        f"whether more than {_margin(one)} was lost on {one.subject} is open, the difference is {signed(_test(one))}"
+        for one in unsure
+    ]
+    return joined(told)
+
+
+def _margin(one: Finding) -> str:
+    return amount(one.margin, _test(one).effect.unit) if one.margin is not None else "the margin"
+
+
+def _rivals(findings: Sequence[Finding]) -> str:
+    measured = _measured(findings, "rival")
+    beaten = [one.subject for one in measured if one.answer == "yes"]
+    better = [one for one in measured if one.answer == "no"]
+    unsure = [one for one in measured if one.answer == "cannot tell"]
+    told = [f"{one.subject}, which costs next to nothing, is better by {_size(_test(one))}" for one in better]
+    told += [f"that it beats {one.subject} is not shown (difference {signed(_test(one))})" for one in unsure]
+    if beaten and not told:
+        told.append(f"it beats {joined(beaten)}")
+    return joined(told)
+
+
+def _luck(findings: Sequence[Finding]) -> str:
+    seeds = [int(one.test.n["seeds"]) for one in _measured(findings, "gain") if one.test and "seeds" in one.test.n]
+    least = min(seeds, default=1)
+    if not _measured(findings, "gain"):
+        return ""
+    if any(one.answer == "yes" for one in _measured(findings, "luck")):
+        return "; luck of the training could explain it"
+    return "; one seed, so luck of the training is not excluded" if least < 2 else f"; {least} seeds"
+
+
+def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:
+    return [one for one in findings if one.question == question and one.state == "MEASURED"]
+
+
+def _open(findings: Sequence[Finding], wanted: str) -> bool:
+    """Whether one of them is not answered as wanted."""
+    return any(one.answer != wanted for one in findings)
+
+
+def _test(one: Finding) -> Test:
+    if one.test is None:
+        raise TypeError(f"{one.question} of {one.subject} is measured and has no test")
+    return one.test
+
+
+def _size(test: Test) -> str:
+    """How large it is, whatever its sign: the words around it say which way."""
+    value, interval = test.effect.value, test.effect.interval
+    down = value < 0
+    within = interval.turned if interval is not None and down else interval
+    return _told(abs(value), within, test)
+
+
+def signed(test: Test) -> str:
+    """An effect with its sign, unit, interval and items, as it stands in the sentence."""
+    return _told(test.effect.value, test.effect.interval, test)
+
+
+def _told(value: float, interval: Interval | None, test: Test) -> str:
+    items = test.n.get("items", next(iter(test.n.values()), 0))
+    count = f"{items:,} items"
+    if "clusters" in test.n:
+        count += f" in {test.n['clusters']:,} groups"
+    if interval is None:
+        return f"{amount(value, test.effect.unit)} ({count})"
+    if not math.isfinite(interval.high):
+        shown, low = alike(value, interval.low)
+        span = f"{low} or more"
+    elif not math.isfinite(interval.low):
+        shown, high = alike(value, interval.high)
+        span = f"{high} or less"
+    else:
+        shown, low, high = alike(value, interval.low, interval.high)
+        span = f"{low} to {high}"
+    unit = f" {test.effect.unit}" if test.effect.unit else ""
+    return f"{shown}{unit} ({sure(interval.level)} {span}, {count})"

@@ -1,0 +1,138 @@
+"""The sentence never contradicts the numbers behind it: random results, in hundreds."""
+
+import math
+import random
+import re
+
+import pytest
+
+from seqwise.stats import results
+from seqwise.stats.phrases import alike
+from seqwise.stats.results import Estimate, Interval
+from seqwise.verdict.findings import Answer, Finding, Question, failed, not_run
+from seqwise.verdict.sentence import OPENING, not_worse, sentence, worth
+from seqwise.verdict.verdict import decide
+
+
+def measured(value: float, half: float, n: int, seeds: int, unit: str = "points") -> results.Test:
+    p = 0.01 if abs(value) > half else 0.4
+    counts = {"items": n} | ({"seeds": seeds} if seeds > 1 else {})
+    effect = Estimate("tuned minus base", value, Interval(value - half, value + half), unit)
+    return results.Test("a test", "no difference", "t", 1.0, (n - 1,), p, counts, effect)
+
+
+def answered(question: Question, subject: str, generator: random.Random, margin: float | None = None) -> Finding:
+    """A finding whose answer follows from its interval, as all of them do."""
+    value, half = generator.uniform(-8, 8), generator.uniform(0.1, 6)
+    test = measured(value, half, generator.randrange(20, 5000), generator.choice([1, 3, 5]))
+    low, high = value - half, value + half
+    answer: Answer
+    if margin is not None:
+        answer = "no" if low > -margin else "yes" if high < 0 else "cannot tell"
+    else:
+        answer = "yes" if low > 0 else "no" if high < 0 else "cannot tell"
+    return Finding(question, subject, "MEASURED", "It was measured.", answer, test=test, margin=margin)
+
+
+def world(seed: int) -> list[Finding]:
+    generator = random.Random(seed)
+    findings = [answered("gain", "test", generator)]
+    for name in ["sst2", "news", "reviews"][: generator.randrange(4)]:
+        findings.append(answered("generalization", name, generator, margin=generator.choice([0.5, 1.0, 2.0])))
+    for name in ["tf-idf", "majority"][: generator.randrange(3)]:
+        findings.append(answered("rival", name, generator))
+    if generator.random() < 0.2:
+        findings.append(not_run("data", "test", "nobody asked"))
+    if generator.random() < 0.1:
+        findings.append(failed("rival", "lead", ValueError("it broke")))
+    return findings
+
+
+@pytest.mark.parametrize("hundred", range(5))
+def test_the_sentence_never_contradicts_the_numbers(hundred: int):
+    for seed in range(100 * hundred, 100 * hundred + 100):
+        holds(world(seed))
+
+
+def holds(findings: list[Finding]) -> None:
+    gain = findings[0]
+    assert gain.test is not None
+    assert gain.interval is not None
+    judged, told = worth(findings), sentence(findings)
+    low, high = gain.interval.low, gain.interval.high
+    losses = [one for one in findings if one.question == "generalization"]
+    rivals = [one for one in findings if one.question == "rival" and one.state == "MEASURED"]
+    assert told.startswith(OPENING[judged])
+    assert told.endswith(".")
+    assert "significan" not in told.lower()
+    assert ("tuned is better than base" in told) == (low > 0)
+    assert ("tuned is worse than base" in told) == (high < 0)
+    if judged in ("worth it", "at a price"):
+        assert low > 0
+    if judged == "worth it":
+        assert all(one.interval is not None and one.interval.low > -(one.margin or 0) for one in losses)
+        assert all(one.answer == "yes" for one in rivals)
+    if low > 0 and any(one.interval is not None and one.interval.high < -(one.margin or 0) for one in losses):
+        assert judged != "worth it"
+    if high < 0:
+        assert judged == "not worth it"
+    for one in (gain, *losses):  # size, interval and n stand in it
+        assert one.test is not None
+        assert one.interval is not None
+        ends = (one.interval.low, one.interval.high)
+        if one is gain and gain.answer != "cannot tell":
+            value, *ends_ = alike(abs(one.test.effect.value), *sorted(map(abs, ends)))
+            assert f"{value} points (95 % interval {ends_[0]} to {ends_[1]}" in told
+        assert f"{one.test.n['items']:,} items" in told
+    if losses:
+        assert all(one.subject in told for one in losses)
+    else:
+        assert "was not asked" in told
+    seeds = gain.test.n.get("seeds", 1)
+    assert ("one seed" in told) == (seeds == 1)
+
+
+def test_not_worse_is_claimed_only_where_every_loss_is_ruled_out():
+    for seed in range(200):
+        findings = world(seed)
+        claimed = not_worse(findings)
+        losses = [one for one in findings if one.question == "generalization"]
+        if claimed:
+            assert all(one.answer == "no" for one in losses)
+            assert findings[0].answer != "no"
+        if findings[0].answer == "no" or any(one.answer == "yes" for one in losses):
+            assert claimed is False
+
+
+def test_a_gain_that_was_not_measured_is_no_gain():
+    findings = [not_run("gain", "test", "no test set was given")]
+    assert worth(findings) == "cannot tell"
+    assert "no test set was given" in sentence(findings)
+
+
+def test_of_several_systems_the_best_is_told_of_and_luck_of_the_draw_is_allowed_for():
+    """Three systems, one of which is better at p = 0.03: by Holm 0.09, which tells nothing."""
+    findings = []
+    for name, value in (("a", 3.1), ("b", 0.2), ("c", 0.1)):
+        test = measured(value, 3.0, 200, 1)
+        p = 0.03 if name == "a" else 0.8
+        test = results.Test(**{**vars(test), "p": p})
+        answer: Answer = "yes" if name == "a" else "cannot tell"
+        findings.append(Finding("gain", "test", "MEASURED", f"{name} told.", answer, system=name, test=test))
+    made = decide(findings, "base", ("a", "b", "c"), "accuracy")
+    assert made.worth == "cannot tell"
+    assert "better than" not in made.sentence
+    assert all("by Holm" in one.notes[-1] for one in made.findings)
+    assert "is better" not in made.findings[0].told
+
+
+def test_the_best_of_several_is_told_of():
+    findings = [
+        Finding("gain", "test", "MEASURED", ".", "yes", system=name, test=measured(value, 1.0, 500, 3))
+        for name, value in (("full", 4.0), ("lora", 6.0), ("qlora", 5.0))
+    ]
+    made = decide(findings, "base", ("full", "lora", "qlora"), "accuracy")
+    assert "lora is better than base" in made.sentence
+    assert "Of 3 systems weighed it comes out best; worth it: full and qlora." in made.sentence
+    assert math.isclose(made.findings[0].test.effect.value, 4.0)  # type: ignore[union-attr]
+    assert not re.search(r"\bnan\b|None", made.sentence)
