@@ -89,18 +89,24 @@ def _losses(findings: Sequence[Finding]) -> str:
     kept = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
     told = [f"it has lost {_size(_test(one))} on {one.subject}" for one in lost]
-    told += [
-        f"nothing beyond {_margin(one)} was lost on {one.subject}, where it is {signed(_test(one))}" for one in kept
-    ]
-    told += [
-        f"whether more than {_margin(one)} was lost on {one.subject} is open, the difference is {signed(_test(one))}"
-        for one in unsure
-    ]
+    told += _by_margin(kept, "nothing beyond {} was lost on", "where it is")
+    told += _by_margin(unsure, "whether more than {} was lost is open on", "where the difference is")
     return joined(told)
 
 
+def _by_margin(findings: Sequence[Finding], opening: str, where: str) -> list[str]:
+    """Sets with one margin in one clause."""
+    of: dict[str, list[str]] = {}
+    for one in findings:
+        of.setdefault(_margin(one), []).append(f"{one.subject}, {where} {signed(_test(one))}")
+    return [f"{opening.format(margin)} {joined(sets)}" for margin, sets in of.items()]
+
+
 def _margin(one: Finding) -> str:
-    return amount(one.margin, _test(one).effect.unit) if one.margin is not None else "the margin"
+    if one.margin is None:
+        return "the margin"
+    unit = _test(one).effect.unit
+    return amount(one.margin, unit.removesuffix("s") if one.margin == 1 else unit)
 
 
 def _rivals(findings: Sequence[Finding]) -> str:
