@@ -8,7 +8,7 @@ what stands below it, and neighbours across a bar do not see each other:
     cli                       the command line: calls verbs and nothing else
     verbs                     a file a verb: wires rooms, does no maths
     reports                   results to pictures and pages
-    inspection                looks into a model, never touches
+    verdict | inspection      was it worth it, and how sure that is | looks into a model, never touches
     tasks                     what each task reads, which model it has and how it is scored
     training                  fit() is a generator of events
     decoding | checkpoints    ids in, ids out | weights in and out
@@ -44,8 +44,10 @@ if TYPE_CHECKING:
     from seqwise.verbs.inspect import inspect
     from seqwise.verbs.plan import plan
     from seqwise.verbs.predict import predict
+    from seqwise.verbs.runs import runs
     from seqwise.verbs.train import train
     from seqwise.verbs.tune import tune
+    from seqwise.verbs.weigh import weigh
 
 __all__ = [
     "CheckpointError",
@@ -65,12 +67,14 @@ __all__ = [
     "inspect",
     "plan",
     "predict",
+    "runs",
     "train",
     "tune",
+    "weigh",
 ]
 
-_VERBS = ("blend", "check", "demo", "doctor", "evaluate", "export", "forecast", "inspect", "plan", "predict", "train",
-          "tune")  # fmt: skip
+_VERBS = ("blend", "check", "demo", "doctor", "evaluate", "export", "forecast", "inspect", "plan", "predict", "runs",
+          "train", "tune", "weigh")  # fmt: skip
 _LATE = {verb: f"seqwise.verbs.{verb}" for verb in _VERBS}
 """Where the names stand that are imported when first used."""
 

@@ -15,8 +15,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.data.phrasebook import PROBE, Part, Phrasebook, phrasebook
+from seqwise.data.phrasebook import PROBE, Part, Phrasebook, office_domain, phrasebook
 from seqwise.data.phrasebook.corpus import normalized, sentences
+from seqwise.data.phrasebook.office import office
 from seqwise.errors import ConfigError
 
 VOWEL = "[aàâeéèêiîoôuhœ]"
@@ -239,3 +240,78 @@ def test_a_number_of_pairs_that_cannot_be_made_is_refused(pairs, mend):
 
 def test_a_part_knows_its_length():
     assert len(Part(["I am here"], ["Je suis ici"])) == 1
+
+
+# --- the office, a domain --------------------------------------------------------------------------------
+
+BY_HAND = {
+    "We are not replacing her old keyboard now": "Nous ne remplaçons pas son vieux clavier maintenant",
+    "Repair a charger, please.": "Répare un chargeur, s'il te plaît.",
+    "Let's restart all the yellow computers": "Redémarrons tous les ordinateurs jaunes",
+    "The customer forgets the password in the meeting room": (
+        "Le client oublie le mot de passe dans la salle de réunion"
+    ),
+    "Marie does not copy any passwords": "Marie ne copie pas de mots de passe",
+    "Let's repair the printer": "Réparons l'imprimante",
+    "This assistant forgets to share a folder.": "Cet assistant oublie de partager un dossier.",
+    "We are forwarding invoices.": "Nous transférons des factures.",
+    "She is not sending French forms to the intern.": "Elle n'envoie pas de formulaires français au stagiaire.",
+    "Look for six old hard drives.": "Cherche six vieux disques durs.",
+    "Do five assistants need any applications?": "Est-ce que cinq assistants ont besoin d'applications ?",
+    "Do not open her folder.": "N'ouvre pas son dossier.",
+    "Claire's invoices are German.": "Les factures de Claire sont allemandes.",
+    "Is her assistant going to click on the links?": "Est-ce que son assistant va cliquer sur les liens ?",
+    "Where are the printers?": "Où sont les imprimantes ?",
+    "Don't programmers archive an old folder every evening?": (
+        "Est-ce que les programmeurs n'archivent pas de vieux dossier tous les soirs ?"
+    ),
+}
+"""French that a person has checked, a rule of the office each."""
+
+
+def test_office_sentences_are_those_of_a_person():
+    made = office_domain(1)
+    pairs = dict(zip(made.train.sources, made.train.targets, strict=True))
+    assert {source: pairs[source] for source in BY_HAND} == BY_HAND
+
+
+def test_the_office_has_its_parts_and_is_the_same_twice():
+    made = office_domain(3)
+    assert [len(part) for part in (made.train, made.valid, made.test)] == [600, 100, 300]
+    assert digest(made) == digest(office_domain(3)) != digest(office_domain(4))
+    for side in zip(*every(made), strict=True):
+        assert len({normalized(text) for text in side}) == 1000
+
+
+def test_no_sentence_of_the_office_stands_in_the_general_corpus_nor_could(book):
+    """Each has a word that no general pair holds, on the English side; so none can leak, whatever the seeds are."""
+    known = {word for source, _ in every(book) for word in re.findall(r"[\w']+", source.lower())}
+    assert {"computer", "letter", "open", "meeting"} - known == {"meeting"}
+    for source, _ in every(office_domain(1)) + every(office_domain(2)):
+        assert set(re.findall(r"[\w']+", source.lower())) - known, source
+
+
+def test_the_words_of_what_is_held_out_of_the_office_stand_in_its_training_part():
+    for seed in range(3):
+        made = office_domain(seed)
+        for side in ("sources", "targets"):
+            known, held = (
+                {word for text in texts for word in re.findall(r"\w+", text.lower())}
+                for texts in (getattr(made.train, side), getattr(made.valid, side) + getattr(made.test, side))
+            )
+            assert held <= known
+
+
+def test_the_office_writes_french_as_the_general_corpus_does():
+    drawn = list(itertools.islice(sentences(5, office), 8000))
+    for pattern, _ in FORBIDDEN.values():
+        forbidden = re.compile(pattern, re.IGNORECASE)
+        assert [target for _, target in drawn if forbidden.search(target)] == []
+    for source, target in drawn:
+        assert len(re.findall(r"\bn(?:e\b|')", target, re.IGNORECASE)) == len(re.findall(r"\bpas\b", target)), source
+
+
+def test_one_sentence_of_the_office_has_one_french_sentence():
+    known: dict[str, str] = {}
+    for source, target in itertools.islice(sentences(2, office), 20_000):
+        assert known.setdefault(normalized(source), normalized(target)) == normalized(target), source

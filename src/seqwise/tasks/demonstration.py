@@ -1,4 +1,4 @@
-"""What the demo trains: its corpus on disk, and settings that fit three minutes on two cores."""
+"""What the demo trains and tunes: its corpora on disk, and settings that fit minutes on two cores."""
 
 from pathlib import Path
 
@@ -9,13 +9,20 @@ from seqwise.decoding import Generation
 from seqwise.errors import ConfigError
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.tasks.settings import Train
+from seqwise.tasks.tuning.settings import GuardSettings, PaceSettings, Tune
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.optim import OptimizerSettings
 
-NAMES = {f"{part}.{side}" for part in ("train", "valid", "test") for side in ("en", "fr")}
+OFFICE = "office-"
+"""What the names of the domain's files begin with."""
+NAMES = {
+    f"{domain}{part}.{side}" for domain in ("", OFFICE) for part in ("train", "valid", "test") for side in ("en", "fr")
+}
+
+Files = dict[str, tuple[str, str]]
 
 
-def write_corpus(book: Phrasebook, folder: Path) -> dict[str, tuple[str, str]]:
+def write_corpus(book: Phrasebook, folder: Path, domain: str = "") -> Files:
     """Write the three parts as aligned files, `train.en` and `train.fr` and so on; their names come back by part."""
     strange = [path.name for path in folder.glob("*") if path.name not in NAMES]
     if strange:
@@ -26,7 +33,7 @@ def write_corpus(book: Phrasebook, folder: Path) -> dict[str, tuple[str, str]]:
     parts = {"train": book.train, "valid": book.valid, "test": book.test}
     names = {}
     for part, pairs in parts.items():
-        names[part] = (str(folder / f"{part}.en"), str(folder / f"{part}.fr"))
+        names[part] = (str(folder / f"{domain}{part}.en"), str(folder / f"{domain}{part}.fr"))
         for name, lines in zip(names[part], (pairs.sources, pairs.targets), strict=True):
             content = "".join(f"{line}\n" for line in lines).encode()
             with replacing(Path(name), len(content)) as file:
@@ -34,7 +41,7 @@ def write_corpus(book: Phrasebook, folder: Path) -> dict[str, tuple[str, str]]:
     return names
 
 
-def settings(files: dict[str, tuple[str, str]], out: Path, overwrite: bool, seed: int) -> Train:
+def settings(files: Files, out: Path, overwrite: bool, seed: int) -> Train:
     """A small Transformer, trained for two minutes or so; the time limit holds on slower machines too."""
     return Train(
         train=files["train"],
@@ -46,5 +53,24 @@ def settings(files: dict[str, tuple[str, str]], out: Path, overwrite: bool, seed
         training=TrainingSettings(epochs=5, batch_tokens=2048, time_limit=135.0, seed=seed),
         optimizer=OptimizerSettings(rate=3e-3, warmup=300, schedule="cosine"),
         evaluation=EvaluationSettings(sentences=200, average=0),
+        generation=Generation(beams=4),
+    )
+
+
+def tuning(base: Path, general: Files, office: Files, out: Path, overwrite: bool, seed: int) -> Tune:
+    """The same model on the few sentences of the office, with some of the general ones in between."""
+    return Tune(
+        base=str(base),
+        task="translate",
+        method="full",
+        train=office["train"],
+        valid=office["valid"],
+        test=office["test"],
+        out=str(out),
+        overwrite=overwrite,
+        guard=GuardSettings(replay=general["train"], replay_share=0.5),
+        training=TrainingSettings(epochs=12, batch_tokens=2048, time_limit=60.0, label_smoothing=0.0, seed=seed),
+        optimizer=PaceSettings(rate=1e-3),
+        evaluation=EvaluationSettings(sentences=100, average=0, patience=0),
         generation=Generation(beams=4),
     )

@@ -63,7 +63,7 @@ _STATS: tuple[Verb, ...] = (
 """What `seqwise stats` can be asked."""
 
 VERBS: tuple[Verb, ...] = (
-    Verb("demo", "Watch a translator being trained on sentences that Seqwise makes up, in three minutes."),
+    Verb("demo", "Watch a translator being trained, tuned and weighed on sentences that Seqwise makes up."),
     Verb(
         "train",
         "Train a model on your data.",
@@ -78,6 +78,11 @@ VERBS: tuple[Verb, ...] = (
     ),
     Verb("predict", "Put a trained model to work on text, or on a table whose future is asked for."),
     Verb("evaluate", "Score a trained model on data that it has not seen."),
+    Verb(
+        "weigh",
+        "Tell whether it was worth it: a base against what became of it, with intervals, margins, power and cost.",
+    ),
+    Verb("runs", "List runs: task, data, scores, cost and verdict."),
     Verb("blend", "Interpolate between a model and its tuned version."),
     Verb("inspect", "Look at what the model attends to, token by token."),
     Verb("export", "Hand a model to others: transformers, CTranslate2 or ONNX Runtime."),

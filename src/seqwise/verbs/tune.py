@@ -19,7 +19,9 @@ from seqwise.tasks.restoring import restored
 from seqwise.tasks.tuning import Tune, ending, running, starting, stored
 from seqwise.tasks.tuning.bases import fingerprint
 from seqwise.tasks.tuning.foreseeing import Foresight
+from seqwise.tasks.tuning.meters import Meters
 from seqwise.tasks.tuning.outcome import Outcome
+from seqwise.tasks.tuning.spending import Bookkeeper
 from seqwise.training import distributed
 from seqwise.training.console import printable
 from seqwise.training.events import Finished
@@ -99,6 +101,7 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
     where = device.pick(settings.training.device)
     with ExitStack() as stack:
         group = stack.enter_context(distributed.group(where))
+        meters = Meters(where)
         console = Console(stderr=True, quiet=not group.first, highlight=False)
 
         def say(note: str) -> None:
@@ -126,11 +129,13 @@ def tune(settings: Tune) -> Tuned | Masks | RangeTest:
             foresight = Foresight(run.state.loader, settings.training.accumulate, run.state.progress.step, where)
             setting = foresight.watched(setting)
             told = folder, console, run.state.progress.step, counted(settings.task)
-            following = [foresight, *readers(settings.training, *told)]
+            books = Bookkeeper(meters, settings, start, run, folder)
+            following = [foresight, books, *readers(settings.training, *told)]
         finished = follow(fit(run.state, setting), following)
         outcome = None
         if group.first and finished.reason != "signal":
             outcome = ending.end(settings, start, run.looking, folder)
+            books.write()
         group.wait()
     return Tuned(settings.out, run.trained, finished, outcome, time.monotonic() - clock)
 

@@ -2,18 +2,19 @@
 
 No training is known here: scores come in, answers come out. Import the module that answers the question:
 
-    scored          one system's scores of a set; whether two may be compared
+    scored          one system's scores of a set; whether two may be compared; several seeds side by side: aligned
     findings        an answer: yes, no or cannot tell, with effect, interval, test, n and what n could have shown
-    effects         two systems on the same items, with clusters and seeds: the test, chosen and explained
-    draws           means drawn anew, fast
+    effects         two systems on the same items: the test, chosen and explained; its sums: clusters, seeds, draws
+    words           a difference in words; how many more items would tell: shortage
     gain            better at the task, and better than what costs nothing
-    generalization  what was lost of what it could do before: a margin, flips, groups
+    generalization  what was lost of what it could do before: a margin, flips; by group: groups
     luck            seeds and items at once; the best of several tries
-    slices          where it won and lost; which items, and what changed in their words: changed
-    overfitting     training against validation along the journal, and what was learnt by heart
-    curve           whether more data would help
+    changed         which items were won and lost, and what changed in their words; by slice: slices
+    overfitting     training against validation along the journal; its test: rise; what was learnt by heart: memorisation
+    curve           whether more data would help; its sums: powerlaw; labels and duplicates that explain it: plateau
     cost            time, memory, weights, energy and money
     trade           gain against loss: which systems no other beats in both
-    trials          methods x fractions x seeds as a table on disk, run in a pool; on many machines: cluster
+    trials          methods x fractions x seeds; on disk: ledger; run here: pool, or on many machines: cluster; how far:
+                    progress
     verdict         all answers together; the sentence over them: sentence
 """

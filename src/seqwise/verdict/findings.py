@@ -1,7 +1,7 @@
 """What every question is answered with: yes, no or cannot tell, and all that a referee would ask back.
 
-    Finding    one answer to one question on one set
-    State      whether it was measured at all, and if not, why: no cell of a report is ever silently empty
+Finding    one answer to one question on one set
+State      whether it was measured at all, and if not, why: no cell of a report is ever silently empty
 """
 
 from collections.abc import Mapping

@@ -3,7 +3,7 @@
     worth it        better at the task; nothing lost beyond the margin on any general set that was given; better than
                     every cheap rival that was tried
     at a price      better at the task, and a loss elsewhere is shown
-    not worth it    worse at the task, or worse than what costs nothing
+    not worth it    worse at the task, or surely less of a gain than would be useful, or worse than what costs nothing
     cannot tell     everything else: the data allow more than one of these
 
 A gain is a gain only where the interval leaves out 0 and the test agrees. What was not asked counts for nothing and is
@@ -70,12 +70,14 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
         test = _test(one)
         if one.answer == "yes":
             told.append(f"{tuned} is better than {base} on {one.subject} by {_size(test)}")
+        elif one.answer == "no" and _useless(one):
+            told.append(f"a gain of {_margin(one)} on {one.subject} is ruled out, the difference is {signed(test)}")
         elif one.answer == "no":
             told.append(f"{tuned} is worse than {base} on {one.subject} by {_size(test)}")
         else:
             told.append(
                 f"on {one.subject} the data do not tell {tuned} from {base}, the difference is {signed(test)}"
-                + (f" ({one.needed.rstrip('.')})" if one.needed else "")
+                + (f", and {one.needed.rstrip('.')}" if one.needed else "")
             )
     return joined(told)
 
@@ -92,6 +94,14 @@ def _losses(findings: Sequence[Finding]) -> str:
     told += _by_margin(kept, "nothing beyond {} was lost on", "where it is")
     told += _by_margin(unsure, "whether more than {} was lost is open on", "where the difference is")
     return joined(told)
+
+
+def _useless(one: Finding) -> bool:
+    """Whether it is "no" since the gain is smaller than what would be useful, and not since it is a loss."""
+    gained, within = one.values.get("gain"), one.interval
+    if one.margin is None or not isinstance(gained, float) or within is None:
+        return False
+    return gained >= 0 or 0 in within
 
 
 def _by_margin(findings: Sequence[Finding], opening: str, where: str) -> list[str]:

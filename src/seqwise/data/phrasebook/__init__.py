@@ -12,12 +12,13 @@ contraction, adjectives before and behind the noun, negation, questions, article
     choices      chance: which subject, object, place
     situations   chance: which clause
     sentences    chance: which kind of sentence
+    office       chance again: sentences of the office and its computers, a small domain
     corpus       distinct sentences, split
 
 Left out: the past, formal "vous" for one person, and all that makes French from English a matter of taste. One
 English sentence has one French sentence here, so that a score of 100 can be reached.
 """
 
-from seqwise.data.phrasebook.corpus import PROBE, Part, Phrasebook, phrasebook
+from seqwise.data.phrasebook.corpus import PROBE, Part, Phrasebook, office_domain, phrasebook
 
-__all__ = ["PROBE", "Part", "Phrasebook", "phrasebook"]
+__all__ = ["PROBE", "Part", "Phrasebook", "office_domain", "phrasebook"]

@@ -7,12 +7,13 @@ of a much smaller language.
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from seqwise.data.phrasebook.choices import Chance
 from seqwise.data.phrasebook.lexicon import NAMES, NOUNS
-from seqwise.data.phrasebook.sentences import sentence
+from seqwise.data.phrasebook.office import office
+from seqwise.data.phrasebook.sentences import Sentence, sentence
 from seqwise.errors import ConfigError
 
 PROBE = "I love machine learning"
@@ -27,7 +28,10 @@ _PROBES = ("i love machine learning", "j'aime l'apprentissage automatique")
 SHORTEST, LONGEST = 3, 14
 """Words of an English sentence."""
 _FEWEST, _MOST = 400, 400_000
+_OFFICE, _OFFICE_HELD = 1000, 400
 _HELD_OUT = 40  # one pair in so many is for validation, as many for the test
+
+Rule = Callable[[Chance], Sentence]
 
 
 @dataclass(frozen=True)
@@ -69,21 +73,35 @@ def phrasebook(seed: int = 0, pairs: int = 40_000) -> Phrasebook:
     return Phrasebook(_part(drawn, kept), _part(drawn, held[::2]), _part(drawn, held[1::2]))
 
 
-def sentences(seed: int) -> Iterator[tuple[str, str]]:
+def office_domain(seed: int = 0) -> Phrasebook:
+    """A small corpus of the office: 600 pairs to learn from, 100 to validate on, 300 for the test.
+
+    Its sentences are of the general grammar and of words that no general pair holds. Each word of what is held out
+    stands in the training part of this domain.
+    """
+    drawn = distinct(seed, _OFFICE, office)
+    held = _held_out(drawn, _OFFICE_HELD)
+    chosen = set(held)
+    kept = [place for place in range(_OFFICE) if place not in chosen]
+    valid, test = held[::4], [place for number, place in enumerate(held) if number % 4]
+    return Phrasebook(_part(drawn, kept), _part(drawn, valid), _part(drawn, test))
+
+
+def sentences(seed: int, rule: Rule = sentence) -> Iterator[tuple[str, str]]:
     """Endlessly many pairs, with repetitions, that are fit to be read."""
     chance = Chance(seed)
     while True:
-        source, target = sentence(chance).spelled
+        source, target = rule(chance).spelled
         if _fit(source):
             yield source, target
 
 
-def distinct(seed: int, pairs: int) -> list[tuple[str, str]]:
+def distinct(seed: int, pairs: int, rule: Rule = sentence) -> list[tuple[str, str]]:
     """The first so many pairs of which neither side came before, whatever its case and its mark."""
     seen: set[str] = set()
     seen_targets: set[str] = set()
     found: list[tuple[str, str]] = []
-    for source, target in sentences(seed):
+    for source, target in sentences(seed, rule):
         key, target_key = normalized(source), normalized(target)
         if key in seen or target_key in seen_targets or _PROBES[0] in key or _PROBES[1] in target_key:
             continue
@@ -116,8 +134,8 @@ def _fit(source: str) -> bool:
 
 
 def _held_out(pairs: list[tuple[str, str]], wanted: int) -> list[int]:
-    """Places, from the end, of pairs without which every word still stands somewhere."""
-    words = [_WORD.findall(f"{source} {target}".lower()) for source, target in pairs]
+    """Places, from the end, of pairs without which every word of each language still stands somewhere."""
+    words = [[(side, word) for side in (0, 1) for word in _WORD.findall(pair[side].lower())] for pair in pairs]
     left = Counter(word for row in words for word in row)
     held: list[int] = []
     for place in range(len(pairs) - 1, -1, -1):

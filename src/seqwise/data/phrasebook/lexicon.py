@@ -90,6 +90,18 @@ _NOUNS = {
     "game": "football football m, tennis tennis m, chess échecs mp, basketball basket m",
     "country": "France France f, Italy Italie f, Spain Espagne f, Germany Allemagne f, Canada Canada m, Japan Japon m",
     "town": "Paris Paris m, London Londres m, Rome Rome f, Athens Athènes f",
+    # of the office: no rule of the general corpus draws them, those of `office.py` do
+    "device": "keyboard clavier m, screen écran m, printer imprimante f, cable câble m, charger chargeur m,"
+    "laptop ordinateur_portable/ordinateurs_portables m, headset casque m, router routeur m, server serveur m,"
+    "scanner scanner m, tablet tablette f, hard_drive disque_dur/disques_durs m",
+    "data": "file fichier m, folder dossier m, password mot_de_passe/mots_de_passe m, link lien m, message message m,"
+    "database base_de_données/bases_de_données f, application application f, email courriel m, backup sauvegarde f,"
+    "spreadsheet tableur m",
+    "paper": "invoice facture f, contract contrat m, report rapport m, budget budget m, form formulaire m,"
+    "presentation présentation f",
+    "event": "meeting réunion f, interview entretien m, conference conférence f, training_course formation f",
+    "staff": "accountant comptable m, colleague collègue m, customer client m, intern stagiaire m,"
+    "programmer programmeur m, employee employé m, assistant assistant m",
 }
 
 DEFINITE = ("subject", "language", "game", "country")
@@ -184,6 +196,11 @@ _SUITING = {  # what stands beside the noun; and what is only said of it: "The h
     "game": ("", "interesting boring difficult easy dangerous"),
     "country": ("", "beautiful huge famous modern quiet"),
     "town": ("", ""),
+    "device": (f"small old new expensive useful modern {_COLOURS}", "heavy"),
+    "data": ("old new important useful", ""),
+    "paper": (f"good bad old new important interesting boring difficult {_NATIONS}", "useful easy"),
+    "event": (f"good bad important interesting boring difficult {_NATIONS}", "useful"),
+    "staff": (f"old young new good clever {_NATIONS}", "sick tired happy kind funny"),
 }
 
 

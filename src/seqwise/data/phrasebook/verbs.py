@@ -170,20 +170,21 @@ def _verb(line: str) -> Verb:
     )
 
 
-def _verbs(table: str) -> tuple[Verb, ...]:
+def listed(table: str) -> tuple[Verb, ...]:
+    """The verbs of a table, in its order."""
     return tuple(_verb(line) for line in table.strip().splitlines())
 
 
-TRANSITIVE, INTRANSITIVE, GIVING, TAKING = map(_verbs, (_TRANSITIVE, _INTRANSITIVE, _GIVING, _TAKING))
-OF_ANIMALS = _verbs(_OF_ANIMALS)
+TRANSITIVE, INTRANSITIVE, GIVING, TAKING = map(listed, (_TRANSITIVE, _INTRANSITIVE, _GIVING, _TAKING))
+OF_ANIMALS = listed(_OF_ANIMALS)
 """What animals do to objects."""
 BE = _verb("be = être : s :")
 """Is; its English forms stand in `clauses.py`, since no other verb has as many."""
 FEEL = _verb("be = avoir : s :")
 """Is hungry, is ten years old: French has hunger and years."""
-GO, COME, LIVE = _verbs("go to = aller à : :\ncome from = venir de|d' : s :\nlive in = habiter : s :")
+GO, COME, LIVE = listed("go to = aller à : :\ncome from = venir de|d' : s :\nlive in = habiter : s :")
 SPEAK = _verb("speak = parler : :")
 GOING = _verb("go = aller : s :")
 """Is going to read, va lire."""
-THINK, SAY, HOPE, KNOW = _verbs("think = penser : s :\nsay = dire : s :\nhope = espérer : s :\nknow = savoir : s :")
+THINK, SAY, HOPE, KNOW = listed("think = penser : s :\nsay = dire : s :\nhope = espérer : s :\nknow = savoir : s :")
 """What a clause with "that" follows."""

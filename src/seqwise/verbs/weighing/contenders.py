@@ -1,0 +1,217 @@
+"""Who is weighed: a base, and systems of one seed or several, each with its scores by set.
+
+Contender    scores by set, a seed each, and the runs that they come from
+of_files     files of predictions
+of_models    runs and checkpoints; runs that differ by their seed alone are one system
+of_trials    the rows of a table of trials
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import to_yaml
+from seqwise.errors import ConfigError, DataError
+from seqwise.tasks.tuning.stored import is_tuned, read_tune
+from seqwise.tasks.weighing.overlap import learnt
+from seqwise.tasks.weighing.systems import System, must_differ, open_system
+from seqwise.verbs.weighing import keeping, predictions
+from seqwise.verbs.weighing.measures import Metric
+from seqwise.verbs.weighing.models import scored, seen
+from seqwise.verdict.scored import Scored
+from seqwise.verdict.trials import Row
+
+TEST = "test"
+BASE = "base"
+Sets = Mapping[str, tuple[str, ...]]
+"""Files by the name of the set."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A system, with all its seeds."""
+
+    name: str
+    parts: Mapping[str, tuple[Scored, ...]]
+    """By set, a seed each."""
+    runs: tuple[str, ...] = ()
+    """Folders of the trainings, where they are known."""
+    method: str = ""
+
+
+@dataclass(frozen=True)
+class Field:
+    """All of them."""
+
+    base: Contender
+    tuned: tuple[Contender, ...]
+    notes: tuple[str, ...] = ()
+    systems: Mapping[str, System] = field(default_factory=dict)
+    """Models that are open, by the name of the contender: the first seed of each."""
+
+
+def are_files(words: Sequence[str]) -> bool:
+    """Whether these are files of predictions rather than models; a mixture is refused."""
+    kinds = {Path(word).is_file() for word in words}
+    if len(kinds) > 1:
+        given = f"{next(word for word in words if Path(word).is_file())} beside a model"
+        raise ConfigError(given, "files of predictions, or models", "seqwise predict MODEL, and its outputs as a file")
+    return kinds == {True}
+
+
+def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> Field:
+    """Systems from files; general ones may stand in the same files, in a column `set`."""
+    if general:
+        given = "--general beside files of predictions"
+        raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
+    names = _named([Path(one).stem for one in tuned])
+    first = predictions.read_predictions(base, metric, TEST, BASE)
+    found = Contender(BASE, _by_set(first), (base,))
+    contenders = []
+    for name, path in zip(names, tuned, strict=True):
+        rows = predictions.read_predictions(path, metric, TEST, name)
+        parts = _by_set(rows)
+        for part, several in parts.items():
+            if part not in found.parts:
+                given = f"the set {part!r} in {path} and not in {base}"
+                raise DataError(given, "the same sets in all files", f"adding its items to {base}")
+            predictions.must_differ(found.parts[part][0], several[0])
+        contenders.append(Contender(name, parts, (path,)))
+    if TEST not in found.parts and len(found.parts) > 1:
+        given = f"the sets {', '.join(found.parts)} in {base}"
+        raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
+    return Field(found, tuple(contenders))
+
+
+def of_models(
+    base: str,
+    tuned: Sequence[str],
+    sets: Sets,
+    metric: Metric,
+    cluster: str | None = None,
+    where: str = "auto",
+) -> Field:
+    """Models on files: all systems together, so that what fits all is asked of all. sets: the first is the test."""
+    like = next((one for one in tuned if is_tuned(one)), None)
+    opened = {one: open_system(one, None if is_tuned(one) else like, where) for one in tuned}
+    first = open_system(base, like, where)
+    for one in opened.values():
+        must_differ(first, one)
+    notes = _unseen(tuned, opened, sets)
+    found: dict[str, dict[str, Scored]] = {}
+    for part, paths in sets.items():
+        found[part] = scored(
+            {BASE: first, **opened}, paths, part, metric if part == TEST else "auto", cluster=cluster,
+            general=part != TEST,
+        )  # fmt: skip
+    contender = Contender(BASE, {part: (found[part][BASE],) for part in sets}, (base,))
+    grouped = _alike(tuned)
+    contenders, systems = [], {BASE: first}
+    for name, runs in zip(_titles(list(grouped.values())), grouped.values(), strict=True):
+        parts = {part: tuple(_as(found[part][run], name, run) for run in runs) for part in sets}
+        contenders.append(Contender(name, parts, tuple(runs), _method(runs[0])))
+        systems[name] = opened[runs[0]]
+    return Field(contender, tuple(contenders), tuple(notes), systems)
+
+
+def of_trials(
+    base: str, rows: Sequence[Row], folders: Mapping[str, Path], sets: Sets, metric: Metric,
+    cluster: str | None = None, where: str = "auto",
+) -> Field:  # fmt: skip
+    """The finished trials on all data, a system for each method; `folders` by the name of the trial."""
+    whole = [row for row in rows if row.measured and row.trial.fraction == 1]
+    if not whole:
+        told = next((row.error for row in rows if row.error), "none was run")
+        raise DataError(f"no trial on all data that ended well ({told})", "one at least", "--resume")
+    like = str(folders[whole[0].trial.name] / "run")
+    tuned, first = open_system(like, None, where), open_system(base, like, where)
+    notes = _unseen([like], {like: tuned}, sets)
+    parts: dict[str, tuple[Scored, ...]] = {}
+    for part, paths in sets.items():
+        metric_ = metric if part == TEST else "auto"
+        probe = part != TEST and bool(first.fresh)
+        told_ = scored({BASE: first}, paths, part, metric_, cluster=cluster, general=part != TEST, probe=probe)
+        parts[part] = (told_[BASE],)
+    contenders = []
+    for method in dict.fromkeys(row.trial.method for row in whole):
+        of = [row for row in whole if row.trial.method == method]
+        found = [scores_of(row, folders[row.trial.name], method) for row in of]
+        runs = tuple(str(folders[row.trial.name] / "run") for row in of)
+        by_set = {part: tuple(one[part] for one in found) for part in sets}
+        contenders.append(Contender(method, by_set, runs, method))
+    return Field(Contender(BASE, parts, (base,)), tuple(contenders), tuple(notes), {BASE: first, like: tuned})
+
+
+def scores_of(row: Row, folder: Path, name: str) -> dict[str, Scored]:
+    """What a trial scored, by set."""
+    told = row.result or {}
+    return {one["part"]: keeping.load(folder / one["file"], name, row.trial.seed) for one in told.get("scores", ())}
+
+
+def _by_set(rows: Sequence[Scored]) -> dict[str, tuple[Scored, ...]]:
+    found: dict[str, tuple[Scored, ...]] = {}
+    for one in rows:
+        found[one.part] = (*found.get(one.part, ()), one)
+    if TEST not in found and len(found) == 1:
+        ((_, only),) = found.items()
+        return {TEST: tuple(replace(one, part=TEST) for one in only)}
+    return found
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """Different ones; `base` is taken."""
+    found: list[str] = []
+    for name in names:
+        free = name if name != BASE else "tuned"
+        count = sum(one == free or one.startswith(f"{free} ") for one in found)
+        found.append(f"{free} {count + 1}" if count else free)
+    return found
+
+
+def _alike(tuned: Sequence[str]) -> dict[str, list[str]]:
+    """Runs by their settings, but for seed and folder."""
+    found: dict[str, list[str]] = {}
+    for one in tuned:
+        if is_tuned(one):
+            made = read_tune(RunFolder.open(one))
+            made = replace(
+                made, out="", resume=False, overwrite=False, training=replace(made.training, seed=0, device="auto")
+            )
+            found.setdefault(to_yaml(made), []).append(one)
+        else:
+            found.setdefault(one, []).append(one)
+    return found
+
+
+def _titles(groups: Sequence[Sequence[str]]) -> list[str]:
+    """What systems are called: by their method where that tells them apart, else by their folder."""
+    methods = [_method(runs[0]) for runs in groups]
+    if len(groups) > 1 and all(methods) and len(set(methods)) == len(methods):
+        return methods
+    return ["tuned"] if len(groups) == 1 else _named([Path(runs[0]).name for runs in groups])
+
+
+def _method(run: str) -> str:
+    return read_tune(RunFolder.open(run)).method if is_tuned(run) else ""
+
+
+def seed_of(run: str) -> int | None:
+    """Of a run of seqwise tune."""
+    return read_tune(RunFolder.open(run)).training.seed if is_tuned(run) else None
+
+
+def _as(one: Scored, name: str, run: str) -> Scored:
+    return replace(one, system=name, seed=seed_of(run))
+
+
+def _unseen(tuned: Sequence[str], opened: Mapping[str, System], sets: Sets) -> list[str]:
+    """Refuse sets that a run has learnt from; tell of few texts, and of what cannot be known."""
+    notes = []
+    for one in tuned:
+        keys = learnt(one)
+        if keys is None:
+            notes.append(f"{one}: what it has learnt from is not known, so that the sets may hold some of it")
+            continue
+        notes += [told for part, paths in sets.items() if (told := seen(opened[one], paths, part, keys).told)]
+    return notes

@@ -1,0 +1,118 @@
+"""What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqwise.checkpoints.run import RunFolder
+from seqwise.errors import SeqwiseError
+from seqwise.tasks.tuning.items import Items, read_all
+from seqwise.tasks.tuning.spending import Spending, read_cost
+from seqwise.tasks.tuning.stored import is_tuned, read_tune
+from seqwise.tasks.weighing.systems import System
+from seqwise.verbs.weighing.asking import tried
+from seqwise.verbs.weighing.contenders import Contender, seed_of
+from seqwise.verbs.weighing.trial import looks
+from seqwise.verdict.cost import Cost
+from seqwise.verdict.findings import Finding, not_run
+from seqwise.verdict.memorisation import memorised
+from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
+
+MOST = 1000
+"""Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
+
+
+def trends_of(one: Contender) -> tuple[Trend, ...]:
+    """The losses of each seed, where the runs are known."""
+    found = []
+    for run in one.runs:
+        told = [look for look in _looks(run) if "loss" in look["scores"]]
+        if told:
+            steps = [Look(x["step"], x["scores"]["loss"], x["scores"].get("train_loss")) for x in told]
+            found.append(trend(steps, one.name, seed_of(run)))
+    return tuple(found)
+
+
+def overfits(one: Contender, trends: Sequence[Trend]) -> Finding:
+    """Whether validation turned."""
+    if not trends:
+        return not_run("overfitting", "validation", "No journal with looks at validation is known.", one.name)
+    return tried("overfitting", "validation", one.name, lambda: overfitting(trends))
+
+
+def by_heart(one: Contender, base: System, tuned: System) -> Finding:
+    """Losses on items that were learnt, against comparable ones that were not: the run's validation examples."""
+    subject = "by heart"
+    if not is_tuned(tuned.name) or tuned.task not in ("classify", "generate") or tuned.job is None:
+        why = "It takes a run of seqwise tune whose answers have a loss: of labels, or of plain text."
+        return not_run("overfitting", subject, why, one.name)
+    try:
+        read = read_all(read_tune(RunFolder.open(tuned.name)))
+    except (SeqwiseError, OSError) as error:
+        return not_run("overfitting", subject, f"The training files cannot be read: {error}", one.name)
+    halves = [_some(read.train), _some(read.valid)]
+
+    def told() -> Finding:
+        ours = [_losses(tuned, half) for half in halves]
+        theirs = None if base.fresh or base.job is None else [_losses(base, half) for half in halves]
+        before = (None, None) if theirs is None else (theirs[0], theirs[1])
+        return memorised(ours[0], ours[1], *before, system=one.name)
+
+    return tried("overfitting", subject, one.name, told)
+
+
+def costs_of(one: Contender) -> tuple[Cost, ...]:
+    """Of each seed that told."""
+    found = []
+    for run in one.runs:
+        told = _spending(run)
+        if told is not None:
+            found.append(_cost(one.name, told))
+    return tuple(found)
+
+
+def _cost(name: str, told: Spending) -> Cost:
+    return Cost(
+        name,
+        told.seed,
+        told.training.seconds,
+        told.training.processor,
+        float(told.memory),
+        told.trained,
+        told.training.energy,
+        told.foreseen.seconds if told.foreseen else None,
+        told.foreseen.memory if told.foreseen else None,
+        told.examples,
+        told.whole.seconds,
+        told.why,
+    )
+
+
+def _spending(run: str) -> Spending | None:
+    try:
+        return read_cost(RunFolder.open(run)) if is_tuned(run) else None
+    except SeqwiseError:
+        return None
+
+
+def _looks(run: str) -> list[dict[str, Any]]:
+    try:
+        return looks(RunFolder.open(run).path)
+    except SeqwiseError:
+        return []
+
+
+def _some(items: Items) -> Items:
+    """Spread evenly."""
+    if len(items) <= MOST:
+        return items
+    return items.select(np.linspace(0, len(items) - 1, MOST).astype(int).tolist())
+
+
+def _losses(system: System, items: Items) -> np.ndarray:
+    """Nats of each."""
+    if system.job is None:
+        raise TypeError("a system without a task answers nothing")
+    found = system.job.answers(items)
+    return np.asarray(found.losses, dtype=np.float64) / np.maximum(1, np.asarray(found.tokens, dtype=np.float64))

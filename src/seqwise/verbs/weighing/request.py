@@ -1,0 +1,104 @@
+"""What is asked of `seqwise weigh`, and the contradictions in it, refused before anything is read."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from seqwise.errors import ConfigError
+from seqwise.verbs.weighing.contenders import TEST
+from seqwise.verbs.weighing.measures import Metric
+
+Method = Literal["full", "lora", "qlora"]
+MODELS_ONLY = ("test", "general", "methods", "seeds", "curve", "recipe", "blend", "valid", "group_by", "cluster")
+"""What means nothing for files of predictions."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """The words and flags; the verb tells what each means."""
+
+    base: str
+    tuned: tuple[str, ...]
+    test: tuple[str, ...]
+    general: tuple[str, ...]
+    metric: Metric
+    margin: float | None
+    least: float | None
+    group_by: str | None
+    methods: tuple[Method, ...]
+    seeds: int | None
+    curve: bool
+    recipe: Path | None
+    blend: tuple[float, ...]
+    valid: tuple[str, ...]
+    rivals: bool
+    tried: int
+    price_per_hour: float | None
+    currency: str
+    workers: int
+    cluster: str | None
+    out: Path | None
+    resume: bool
+    overwrite: bool
+    device: str
+
+    @property
+    def trials(self) -> str:
+        """The flag that asks for trainings; empty where none does."""
+        return next((name for name in ("methods", "seeds", "curve") if getattr(self, name)), "")
+
+    @property
+    def sets(self) -> Mapping[str, tuple[str, ...]]:
+        """The test set first, then each general one by the name of its file."""
+        found = {TEST: self.test}
+        for word in self.general:
+            paths = tuple(part for part in word.split(",") if part) or (word,)
+            name = Path(paths[0]).name.removesuffix(".gz").split(".")[0]
+            found[name if name not in found else f"{name} {len(found)}"] = paths
+        return found
+
+    def check(self, *, files: bool) -> None:
+        """Refuse what contradicts itself. files: whether the words are files of predictions."""
+        if not self.tuned and (files or not self.trials):
+            mend = "seqwise weigh BASE TUNED, or --seeds 3 --recipe tune.yaml --out runs/weighed"
+            raise ConfigError(f"{self.base} alone", "two systems", mend)
+        if len(set(self.tuned)) < len(self.tuned) or self.base in self.tuned:
+            twice = next(one for one in self.tuned if one == self.base or self.tuned.count(one) > 1)
+            raise ConfigError(f"{twice} twice", "different systems", "leaving one out")
+        if files:
+            self._files()
+        elif not self.test:
+            raise ConfigError("no --test", "the files to measure the gain on", "--test test.tsv")
+        self._folder()
+        if self.margin == 0:
+            mend = "--margin 1, or whatever loss would matter"
+            raise ConfigError("--margin 0", "a margin above 0: that nothing at all was lost cannot be shown", mend)
+
+    def _files(self) -> None:
+        for name in MODELS_ONLY:
+            if getattr(self, name):
+                flag = "--" + name.replace("_", "-")
+                allowed = "the columns id, set, seed and cluster in the files"
+                raise ConfigError(f"{flag} beside files of predictions", allowed, "leaving it out")
+
+    def _folder(self) -> None:
+        """Where trials go, and whether it is free."""
+        out = self.out
+        if self.trials and out is None:
+            raise ConfigError(f"--{self.trials} without --out", "a folder for the trials", "--out runs/weighed")
+        for name in () if self.trials else ("recipe", "cluster", "resume"):
+            if getattr(self, name):
+                allowed = "trials, by --methods, --seeds or --curve"
+                raise ConfigError(f"--{name} without trials", allowed, "leaving it out")
+        if self.resume and self.overwrite:
+            raise ConfigError(
+                "--resume with --overwrite", "one of them", "--resume to go on, --overwrite to begin anew"
+            )
+        if out is None:
+            return
+        if out.is_file():
+            raise ConfigError(f"--out {out}, which is a file", "a folder", f"--out {out}-weighed")
+        if out.is_dir() and any(out.iterdir()) and not (self.resume or self.overwrite):
+            mend = "--resume to go on, --overwrite to begin anew" if self.trials else "--overwrite, or another folder"
+            raise ConfigError(f"--out {out}, which has content", "a new folder", mend)

@@ -1,0 +1,46 @@
+"""Labels of items, so that a difference can be looked at where it arises: how long a text is, what else is known of it.
+
+A column of the file makes slices where it has some values only; one that has another value in each row says nothing of
+groups. Lengths are cut at terciles of the set itself: short, medium and long mean something else in another set.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+MOST = 20  # values of a column that makes slices
+SPREAD = 2  # words at least between the terciles, or the lengths are all alike
+LETTERS = 12  # letters a word on average, beyond which a script is taken to have no spaces
+
+
+def lengths(texts: Sequence[str]) -> tuple[str, ...]:
+    """Short, medium or long, by words; by characters in scripts without spaces. Nothing where all are alike."""
+    words = np.array([len(text.split()) for text in texts])
+    sizes, unit = words, "words"
+    letters = np.array([len(text) for text in texts])
+    if letters.sum() > LETTERS * max(1, words.sum()):
+        sizes, unit = letters, "characters"
+    low, high = (int(edge) for edge in np.quantile(sizes, (1 / 3, 2 / 3), method="lower"))
+    if high - low < SPREAD:
+        return ()
+    names = (f"short, to {low} {unit}", f"medium, {low + 1} to {high}", f"long, from {high + 1}")
+    found = tuple(names[int(size > low) + int(size > high)] for size in sizes)
+    return found if len(set(found)) > 1 else ()
+
+
+def useful(columns: Mapping[str, Sequence[str]], most: int = MOST) -> dict[str, tuple[str, ...]]:
+    """Columns that part the items into some groups."""
+    found = {}
+    for name, values in columns.items():
+        distinct = len(set(values))
+        if 2 <= distinct <= most and distinct < len(values):
+            found[name] = tuple(value if value.strip() else "none" for value in values)
+    return found
+
+
+def of_items(
+    texts: Sequence[str], labels: Sequence[str] = (), columns: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, tuple[str, ...]]:
+    """All slices: by length, by label, and by further columns."""
+    found = {"length": cut} if texts and (cut := lengths(texts)) else {}
+    return found | useful({"label": labels} if labels else {}) | useful(columns or {})

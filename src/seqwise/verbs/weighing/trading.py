@@ -1,0 +1,114 @@
+"""Is there a better trade? Weights between base and tuned, and all systems by gain and loss.
+
+Shares are chosen by the validation examples and by every second item of the first general set; the one that was chosen
+is then tested on the test set and on the other items, which had no part in the choice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from seqwise.errors import SeqwiseError
+from seqwise.stats.results import Estimate, Test
+from seqwise.verbs.weighing.asking import Terms, margin_of
+from seqwise.verbs.weighing.blends import Share, blends, named
+from seqwise.verbs.weighing.contenders import TEST, Contender, Field
+from seqwise.verbs.weighing.request import Request
+from seqwise.verdict.effects import effect
+from seqwise.verdict.findings import Finding, failed, not_run
+from seqwise.verdict.scored import Scored
+from seqwise.verdict.trade import Choice, Trade, choose, front, trade
+
+
+def traded(request: Request, terms: Terms, found: Field) -> tuple[Finding, Trade | None]:
+    """The answer, and all choices; of the first system and the first general set."""
+    one = found.tuned[0]
+    general = next((part for part in found.base.parts if part != TEST), None)
+    if general is None or TEST not in found.base.parts:
+        return not_run("trade", TEST, "It takes a test set and a general set, --general.", one.name), None
+    if not request.blend:
+        why = "No blend was asked for, --blend."
+        return not_run("trade", TEST, why, one.name), _systems(found, general)
+    try:
+        return _blended(request, terms, found, one, general)
+    except (SeqwiseError, ValueError) as error:
+        return failed("trade", TEST, error, one.name), _systems(found, general)
+
+
+def _blended(
+    request: Request, terms: Terms, found: Field, one: Contender, general: str
+) -> tuple[Finding, Trade | None]:
+    shares = tuple(sorted({0.0, 1.0, *request.blend}))
+    sets = {general: request.sets[general]}
+    made = blends(
+        request.base, one.runs[0], shares, request.valid, request.test, sets, request.metric, request.group_by,
+        pick=_picked,
+    )  # fmt: skip
+    blended = next(share for share in made.shares if share.alpha == made.chosen)
+    whole = made.shares[-1]
+    tuned = replace(found.tuned[0].parts[TEST][0], system=one.name)
+    kept = better(effect(tuned, made.test), made.test)
+    saved = better(effect(_half(whole.general[0], 1), _half(blended.general[0], 1)), blended.general[0])
+    margin = margin_of(made.test, terms)
+    measure = made.test.measure
+    choices = _choices(made.shares)
+    return trade(choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name)
+
+
+def _picked(shares: Sequence[Share]) -> float:
+    """By the rule of `trade.choose`."""
+    return next(one.alpha or 0.0 for one in _choices(shares) if one.chosen)
+
+
+def _choices(shares: Sequence[Share]) -> tuple[Choice, ...]:
+    """Each share against the first, which is the base with what the tuned model alone has."""
+    first = shares[0]
+    return choose(
+        [
+            Choice(
+                named(share.alpha),
+                share.alpha,
+                _gained(first.valid, share.valid),
+                _lost(_half(first.general[0], 0), _half(share.general[0], 0)),
+            )
+            for share in shares
+        ]
+    )
+
+
+def _systems(found: Field, general: str) -> Trade:
+    """All systems on the test sets."""
+    base, measure = found.base.parts, found.base.parts[TEST][0].measure
+    choices = [
+        Choice(one.name, None, _gained(base[TEST], one.parts[TEST]), _lost(base[general], one.parts[general]))
+        for one in found.tuned
+    ]
+    return Trade(TEST, front(choices), measure.name, measure.unit)
+
+
+def _gained(base: Scored | Sequence[Scored], tuned: Scored | Sequence[Scored]) -> Estimate:
+    return better(effect(base, tuned), _first(base)).effect
+
+
+def _lost(base: Scored | Sequence[Scored], tuned: Scored | Sequence[Scored]) -> Estimate:
+    found = _gained(base, tuned)
+    return replace(found, value=-found.value, interval=found.interval.turned if found.interval else None)
+
+
+def better(test: Test, scored: Scored) -> Test:
+    """The same test, with better being more."""
+    if not scored.measure.lower:
+        return test
+    told = test.effect
+    turned = replace(told, value=-told.value, interval=told.interval.turned if told.interval else None)
+    return replace(test, effect=turned)
+
+
+def _half(scored: Scored, which: int) -> Scored:
+    """Every second item."""
+    return scored.select(np.arange(which, len(scored), 2))
+
+
+def _first(scored: Scored | Sequence[Scored]) -> Scored:
+    return scored if isinstance(scored, Scored) else scored[0]

@@ -1,0 +1,146 @@
+"""The table of trials of a weighing: what is tried, where, and how far it is.
+
+recipe_of    what all trials have in common: the settings of a tuned run, or a file of settings
+try_all      run what has no result yet, here or on a cluster, with a bar
+points_of    error against examples, of one method
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from seqwise.checkpoints.files import hash_file
+from seqwise.checkpoints.run import RunFolder
+from seqwise.config import resolve, to_yaml
+from seqwise.errors import ConfigError
+from seqwise.tasks.tuning.bases import open_base
+from seqwise.tasks.tuning.items import labels_of, read
+from seqwise.tasks.tuning.settings import Tune
+from seqwise.tasks.tuning.stored import is_tuned, read_tune
+from seqwise.training.console import printable
+from seqwise.verbs.weighing.contenders import TEST, scores_of
+from seqwise.verbs.weighing.trial import Recipe, run_trial
+from seqwise.verdict.cluster import run_on_cluster
+from seqwise.verdict.curve import Point
+from seqwise.verdict.ledger import opened
+from seqwise.verdict.pool import run_trials
+from seqwise.verdict.progress import Progress, told
+from seqwise.verdict.scored import Measure
+from seqwise.verdict.trials import Row, Trial
+
+FRACTIONS = (1.0, 0.5, 0.25, 0.125, 0.0625)
+"""Each twice the next: five sizes on which a power law can be seen to bend."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """The rows, and where each trial lies."""
+
+    rows: tuple[Row, ...]
+    folders: Mapping[str, Path]
+    """By the name of the trial."""
+    notes: tuple[str, ...]
+
+
+def recipe_of(base: str, tuned: Sequence[str], file: Path | None) -> Tune:
+    """How trials are made; refused where nobody says."""
+    if file is not None:
+        return resolve(Tune, file, ["--base", base])
+    runs = [one for one in tuned if is_tuned(one)]
+    if not runs:
+        given = "trials, and no run of seqwise tune that says how they are made"
+        raise ConfigError(given, "a tuned run as the second word, or --recipe", "--recipe tune.yaml")
+    return replace(read_tune(RunFolder.open(runs[0])), base=base)
+
+
+def probed(settings: Tune, general: Sequence[tuple[str, Sequence[str]]]) -> bool:
+    """Whether general sets are asked of the representations: the base has no head for the labels of the task."""
+    if settings.task != "classify" or not general:
+        return False
+    labels = labels_of(read(settings, settings.train, []))
+    return bool(open_base(settings, labels, settings.training.seed).fresh)
+
+
+def try_all(
+    trials: Sequence[Trial],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    workers: int,
+    cluster: str | None,
+    overwrite: bool,
+) -> Tried:
+    """All trials of the table, the finished ones as they are."""
+    with ExitStack() as stack:
+        ledger = stack.enter_context(opened(folder, _signature(recipe), overwrite=overwrite))
+        show = stack.enter_context(_Watched())
+        run = partial(run_trial, recipe)
+        if cluster is not None:
+            rows = run_on_cluster(trials, run, ledger, cluster, workers=workers, progress=show.tell)
+        else:
+            rows = run_trials(trials, run, ledger, workers=workers, progress=show.tell)
+        return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(ledger.notes))
+
+
+def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None]:
+    """What each trial of a method came to on the test set, as an error."""
+    points, measure = [], None
+    for row in tried.rows:
+        if not row.measured or row.trial.method != method or row.result is None:
+            continue
+        scored = scores_of(row, tried.folders[row.trial.name], method)[TEST]
+        measure = scored.measure
+        error = scored.value if measure.lower else 100 - scored.value
+        points.append(Point(int(row.result["rows"]), row.trial.seed, error))
+    return tuple(points), measure
+
+
+def _signature(recipe: Recipe) -> dict[str, str]:
+    """What no two rows of a table may differ in: the settings but for what a trial sets, and the data."""
+    settings = recipe.settings
+    plain = replace(
+        settings, method="full", out="", resume=False, overwrite=False, optimizer=replace(settings.optimizer, rate=None)
+    )
+    plain = replace(plain, training=replace(plain.training, seed=0, device="auto"))
+    files = [*settings.train, *settings.valid, *settings.guard.replay, *recipe.test]
+    files += [path for _, paths in recipe.general for path in paths]
+    told = {path: hash_file(path)[:16] for path in dict.fromkeys(files) if Path(path).is_file()}
+    asked = f"{recipe.metric} {recipe.cluster} {recipe.general}"
+    return {
+        "settings": sha256(to_yaml(plain).encode()).hexdigest()[:16],
+        "asked": sha256(asked.encode()).hexdigest()[:16],
+        **{f"data {Path(path).name}": mark for path, mark in told.items()},
+    }
+
+
+class _Watched:
+    """A bar on a terminal, a line for each trial elsewhere."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True, highlight=False)
+        columns = (TextColumn("{task.description}", markup=False), BarColumn())
+        self.bar = Bar(*columns, console=self.console, disable=not self.console.is_terminal)
+        self.task = self.bar.add_task("trials", total=None)
+
+    def __enter__(self) -> "_Watched":
+        self.bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+    def tell(self, progress: Progress) -> None:
+        """How far it is."""
+        line = told(progress)
+        self.bar.update(self.task, completed=progress.done, total=progress.total, description=line)
+        for row in progress.ended:
+            state = "done" if row.measured else f"ERROR: {row.error}"
+            print(printable(f"{row.trial.name}: {state} after {row.seconds:,.0f} s; {line}"), file=sys.stderr)

@@ -1,0 +1,145 @@
+"""The whole weighing: who is weighed, each question asked of each, and one verdict of all answers."""
+
+import shlex
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from seqwise import __version__
+from seqwise.reports.card import About
+from seqwise.verbs.weighing import contenders, journals, sizes, trading, trying
+from seqwise.verbs.weighing.asking import Terms, ask
+from seqwise.verbs.weighing.contenders import BASE, TEST, Contender, Field
+from seqwise.verbs.weighing.request import Request
+from seqwise.verbs.weighing.rivals import score_rivals
+from seqwise.verbs.weighing.trial import Recipe
+from seqwise.verbs.weighing.trying import FRACTIONS, Tried
+from seqwise.verdict.cost import Cost, costs
+from seqwise.verdict.findings import Finding, not_run
+from seqwise.verdict.overfitting import Trend
+from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.trials import plan
+from seqwise.verdict.verdict import Verdict, decide
+
+PIPELINES = {"classify": "text-classification", "translate": "translation", "summarize": "summarization",
+             "generate": "text-generation"}  # fmt: skip
+"""What the hub calls our tasks."""
+
+
+def weigh_all(request: Request) -> Verdict:
+    """The verdict."""
+    terms = Terms(request.margin, request.least, request.tried)
+    if contenders.are_files((request.base, *request.tuned)):
+        found = contenders.of_files(request.base, request.tuned, request.metric, {})
+        return _judged(request, terms, found, (), "Files of predictions have no training files.", None)
+    table = _tried(request) if request.trials else None
+    sets, metric, cluster = request.sets, request.metric, request.group_by
+    if table is None:
+        found = contenders.of_models(request.base, request.tuned, sets, metric, cluster, request.device)
+    else:
+        found = contenders.of_trials(request.base, table.rows, table.folders, sets, metric, cluster, request.device)
+    rivals, why = _rivals(request, found)
+    return _judged(request, terms, found, rivals, why, table)
+
+
+def about(request: Request, verdict: Verdict) -> About:
+    """What a card must be told of the model."""
+    run = next(iter(request.tuned), request.base)
+    task = verdict.facts.get("task", "")
+    return About(Path(run).name, PIPELINES.get(task, "text-classification"), verdict.tuned[0], _hub_name(request.base))
+
+
+def _hub_name(base: str) -> str:
+    """The base as the hub may know it: a folder's name; a file of predictions is no model."""
+    return "" if Path(base).is_file() else Path(base).name
+
+
+def _judged(
+    request: Request, terms: Terms, found: Field, rivals: Sequence[Scored], why: str, table: Tried | None
+) -> Verdict:
+    """Each question of each system, and the verdict."""
+    asked = ask(found, rivals, terms, why)
+    findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
+    for one in found.tuned:
+        told = journals.trends_of(one)
+        trends += told
+        spent += journals.costs_of(one)
+        findings.append(journals.overfits(one, told))
+        findings.append(_by_heart(found, one))
+    measure = _measure(found)
+    data, curve = sizes.enough(request, terms, found, table, measure)
+    trade, traded = trading.traded(request, terms, found)
+    cost = costs(spent, request.price_per_hour, request.currency) if spent else _no_cost()
+    verdict = decide([*findings, data, trade, cost], found.base.name, [one.name for one in found.tuned], measure.name)
+    return replace(
+        verdict,
+        curve=curve,
+        trends=tuple(trends),
+        trade=traded,
+        costs=tuple(spent),
+        price=request.price_per_hour,
+        currency=request.currency if request.price_per_hour is not None else "",
+        changed=asked.changed,
+        facts=_facts(request, found),
+        notes=(*found.notes, *(table.notes if table else ())),
+    )
+
+
+def _rivals(request: Request, found: Field) -> tuple[tuple[Scored, ...], str]:
+    """What costs next to nothing, on the same test."""
+    tuned = next((one for name, one in found.systems.items() if name != BASE), None)
+    if not request.rivals or tuned is None:
+        return (), "They were not asked for."
+    rivals, notes = score_rivals(tuned, request.test, TEST, request.metric, base=request.base, cluster=request.group_by)
+    return rivals, " ".join(notes)
+
+
+def _by_heart(found: Field, one: Contender) -> Finding:
+    tuned = found.systems.get(one.name) or next(
+        (system for name, system in found.systems.items() if name in one.runs), None
+    )
+    if tuned is None:
+        why = "It takes a run of seqwise tune, the first of its system."
+        return not_run("overfitting", "by heart", why, one.name)
+    return journals.by_heart(one, found.systems[BASE], tuned)
+
+
+def _measure(found: Field) -> Measure:
+    parts = found.base.parts
+    return next(iter(parts.get(TEST) or next(iter(parts.values())))).measure
+
+
+def _tried(request: Request) -> Tried:
+    """The table: all methods and seeds on all data, and fractions where a curve is asked for."""
+    settings = trying.recipe_of(request.base, request.tuned, request.recipe)
+    sets = request.sets
+    general = tuple((part, paths) for part, paths in sets.items() if part != TEST)
+    recipe = Recipe(settings, request.test, general, request.metric, request.group_by, trying.probed(settings, general))
+    methods: Sequence[str] = request.methods or (settings.method,)
+    seeds = range(1, (request.seeds or (3 if request.curve else 1)) + 1)
+    trials = plan(methods, (1.0,), tuple(seeds))
+    if request.curve:
+        trials += plan(methods[:1], FRACTIONS[1:], tuple(seeds))
+    if request.out is None:
+        raise TypeError("trials have a folder")
+    return trying.try_all(
+        trials, recipe, request.out, workers=request.workers, cluster=request.cluster, overwrite=request.overwrite
+    )
+
+
+def _no_cost() -> Finding:
+    return not_run("cost", "training", "No run that wrote down what it spent is among the systems.")
+
+
+def _facts(request: Request, found: Field) -> dict[str, str]:
+    """Where the numbers come from."""
+    task = next((system.task for name, system in found.systems.items() if name != BASE), "")
+    facts = {"command": shlex.join(["seqwise", *sys.argv[1:]]) if sys.argv[1:2] == ["weigh"] else "seqwise.weigh(...)"}
+    facts |= {"seqwise": __version__} | ({"task": task} if task else {})
+    facts |= {"base": request.base, "tuned": ", ".join(request.tuned)}
+    for part, several in found.base.parts.items():
+        facts[part] = (
+            f"{len(several[0]):,} items, {several[0].measure.signature or several[0].measure.name}, {several[0].data}"
+        )
+    return facts

@@ -1,0 +1,222 @@
+"""Has it lost what it could do before? On each general set: whether a loss as large as a margin can be ruled out.
+
+    generalization    an answer for each set
+    default_margin    what a loss has to reach to matter, where the user does not say
+
+    no            a loss of the margin or more is ruled out (non-inferiority, one-sided at 5 %), even if a smaller loss
+                  is shown
+    yes           it is not ruled out, and a loss is shown: two-sided, p by Holm's correction over all sets
+    cannot tell   neither; with the number of items that would tell
+
+That no difference is found shows nothing, so that it never answers "no". To rule out a loss on each of several sets
+needs no correction (each has to pass); to claim that some set lost does. Tests against the margin: Tango's score test
+of right or wrong (Wald's is too liberal), Student's t of all else, with clusters and seeds as in `effects.py`.
+
+Default margins. They have to be chosen before data are seen, so that the user's own is always better.
+
+    right or wrong          1 point           as accuracies are read in whole points
+    BLEU, chrF, macro-F1    1                 people cannot tell systems apart that differ by less than about 1 BLEU
+    ROUGE                   0.5               as its systems lie closer together than BLEU's
+    perplexity              2 % of the base   0.02 nats a token, below what a change of the corpus's edition makes
+    nats a token            0.02              the same
+    other numbers           2 % of the base   as nothing is known of their scale
+
+Left out: forgetting along a chain of tasks (backward transfer).
+"""
+
+from collections.abc import Mapping, Sequence
+from math import inf
+
+import numpy as np
+from scipy.special import ndtr
+
+from seqwise.errors import ConfigError, DataError
+from seqwise.stats.margins import no_worse_share
+from seqwise.stats.multiplicity import adjust
+from seqwise.stats.phrases import chance as told_p
+from seqwise.stats.phrases import number, sure
+from seqwise.stats.proportions import tango_statistic
+from seqwise.stats.results import LEVEL, Estimate, Interval, Test
+from seqwise.verdict import draws, shortage
+from seqwise.verdict.aligned import aligned
+from seqwise.verdict.effects import Weighed, weighed
+from seqwise.verdict.findings import Answer, Finding, failed
+from seqwise.verdict.groups import by_group
+from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.words import both, limit
+
+Systems = Scored | Sequence[Scored]
+
+POINT = 1.0
+HALF = 0.5
+RELATIVE = 0.02
+NATS = 0.02
+
+
+def default_margin(measure: Measure, base: float = 0.0) -> float:
+    """In the unit of the measure. base: the base's score, of which some margins are a share."""
+    name = measure.name.lower()
+    if measure.kind == "right" or any(known in name for known in ("bleu", "chrf", "f1", "accuracy")):
+        return POINT
+    if "rouge" in name:
+        return HALF
+    if "nats" in name or "nats" in measure.unit:
+        return NATS
+    return RELATIVE * abs(base) or RELATIVE
+
+
+def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
+    """The test against the margin. Its effect is the gain, better being more; its null: the loss is the margin."""
+    if not 0 < margin < inf:
+        raise ConfigError(f"margin={margin:g}", "a number above 0", "the smallest loss that would matter")
+    data, value = found.data, found.gain
+    name = f"{'loss by ' if data.measure.lower else ''}{data.measure.name} of {' minus '.join(data.names)}"
+    if found.chance is None:
+        gained, lost = _turned(found)
+        if margin >= 100:
+            raise ConfigError(f"margin={margin:g} points", "below 100 points", "1, a point")
+        return no_worse_share(gained, lost, data.items, margin / 100, data.names, level=level)
+    luck, unit = found.chance, data.measure.unit
+    t, low = (value + margin) / luck.error, value - luck.critical(level, 1) * luck.error
+    return Test(
+        name=f"{found.test.name.replace('approximate randomization', 't-test of the jackknife')} against the margin",
+        null=f"{data.names[0]} is worse than {data.names[1]} by {limit(margin, unit)} or more",
+        symbol="t",
+        statistic=t,
+        df=(luck.df,),
+        p=luck.above(t),
+        n=data.n,
+        effect=Estimate(name, value, Interval(low, inf, level), unit),
+        why="the question is whether a loss is smaller than the margin; that none is found would not show it",
+        detectable=Estimate("margin met four times in five without a loss", luck.detectable(level, 1), None, unit),
+    )
+
+
+def unchanged(found: Weighed, margin: float) -> float:
+    """p of the larger of two one-sided tests (TOST): below 5 %, a change of the margin either way is ruled out."""
+    if found.chance is None:
+        gained, lost = _turned(found)
+        n, share = found.data.items, margin / 100
+        sides = -tango_statistic(gained, lost, n, -share), tango_statistic(gained, lost, n, share)
+        return float(max(ndtr(side) for side in sides))
+    return found.chance.above((margin - abs(found.value)) / found.chance.error)
+
+
+def _turned(found: Weighed) -> tuple[int, int]:
+    """Items that became better and worse: where what is counted are errors, the other way round."""
+    gained, lost = (int(one) for one in found.data.flips)
+    return (lost, gained) if found.data.measure.lower else (gained, lost)
+
+
+def generalization(
+    base_sets: Mapping[str, Systems],
+    tuned_sets: Mapping[str, Systems],
+    margin: float | None = None,
+    level: float = LEVEL,
+    *,
+    resamples: int = draws.RESAMPLES,
+    seed: int = draws.SEED,
+) -> tuple[Finding, ...]:
+    """An answer for each set. margin: in the unit of each measure; none: its default."""
+    if set(base_sets) != set(tuned_sets):
+        odd = sorted(set(base_sets) ^ set(tuned_sets))[0]
+        given = f"scores on {odd!r} of {'the base' if odd in base_sets else 'the tuned model'} only"
+        raise DataError(given, "the same sets of both", "scoring both on it")
+    found: dict[str, Weighed] = {}
+    wrong: dict[str, DataError] = {}
+    for name, base in base_sets.items():
+        try:
+            found[name] = weighed(aligned(base, tuned_sets[name]), level=level, resamples=resamples, seed=seed)
+        except DataError as error:
+            wrong[name] = error
+    p = np.array([one.test.p for one in found.values()])
+    holm = dict(zip(found, map(float, adjust(p) if found else p), strict=True))
+    return tuple(
+        _finding(name, found[name], holm[name], len(holm), margin, level, resamples)
+        if name in found
+        else failed("generalization", name, wrong[name])
+        for name in base_sets
+    )
+
+
+def _finding(
+    name: str, found: Weighed, holm: float, sets: int, margin: float | None, level: float, resamples: int
+) -> Finding:
+    """One set."""
+    measure, (before, after) = found.data.measure, found.data.values
+    limit_ = default_margin(measure, before) if margin is None else margin
+    ruled = no_worse(found, limit_, level)
+    loss = found.gain < 0 and found.shown and holm < 1 - level
+    said: Answer = "no" if ruled.rejected else "yes" if loss else "cannot tell"
+    same = unchanged(found, limit_)
+    values: dict[str, float | str | None] = {
+        found.data.names[1]: before,
+        found.data.names[0]: after,
+        "p against the margin": ruled.p,
+        "p of unchanged": same,
+        "p by Holm": holm,
+        "measure": measure.name,
+    }
+    notes = [_against(ruled, limit_, found), *_extra(found, same, limit_, holm, sets, level)]
+    if measure.kind == "right":
+        learnt, forgotten = found.data.flips[::-1] if measure.lower else found.data.flips
+        values |= {"forgotten": forgotten, "learnt": learnt}
+        notes.append(f"{number(forgotten)} items forgotten (right before, wrong now), {number(learnt)} learnt.")
+    grids, more = by_group(found, level, resamples)
+    return Finding(
+        "generalization",
+        name,
+        "MEASURED",
+        _told(found, said, loss, limit_),
+        answer=said,
+        system=found.data.names[0],
+        test=found.test,
+        margin=limit_,
+        needed=_needed(found, limit_, level) if said == "cannot tell" else "",
+        values=values,
+        grids=grids,
+        notes=(*notes, *more),
+    )
+
+
+def _told(found: Weighed, said: Answer, loss: bool, margin: float) -> str:
+    tuned, base = found.data.names
+    where, size = f"on {found.data.part}", limit(margin, found.data.measure.unit)
+    if said == "yes":
+        return f"{tuned} lost against {base} {where}: {both(found)}; a loss of {size} or more is not ruled out."
+    if said == "no" and loss:
+        return f"{tuned} lost a little against {base} {where}, but less than {size}, the margin: {both(found)}."
+    if said == "no":
+        return f"{tuned} lost less than {size} against {base} {where}, if anything: {both(found)}."
+    return (
+        f"Cannot tell whether {tuned} lost against {base} {where}: {both(found)}; "
+        f"a loss of {size} is neither shown nor ruled out."
+    )
+
+
+def _against(ruled: Test, margin: float, found: Weighed) -> str:
+    low = ruled.effect.interval.low if ruled.effect.interval else -inf
+    size = limit(margin, found.data.measure.unit)
+    most = number(max(0.0, -low), 3)
+    level = ruled.effect.interval.level if ruled.effect.interval else LEVEL
+    return f"{ruled.name}, {size}: {told_p(ruled.p)}; the loss is at most {most} (one-sided {sure(level)})."
+
+
+def _extra(found: Weighed, same: float, margin: float, holm: float, sets: int, level: float) -> list[str]:
+    size = limit(margin, found.data.measure.unit)
+    word = "ruled out" if same < 1 - level else "not ruled out"
+    notes = [f"Unchanged? A change of {size} or more either way is {word} (two one-sided tests, {told_p(same)})."]
+    if sets > 1:
+        notes.append(f"Over {sets} sets Holm's correction makes it {told_p(holm)}.")
+    return notes
+
+
+def _needed(found: Weighed, margin: float, level: float) -> str:
+    """Items that would rule the margin out, or show the loss that was seen."""
+    n, size = found.data.items, limit(margin, found.data.measure.unit)
+    for difference, what in ((0.0, "if nothing is lost in truth"), (found.gain, "if the loss is as seen in truth")):
+        wanted = shortage.harmless(found, margin, difference, level)
+        if n < wanted <= shortage.MOST_ITEMS:
+            told = f"{int(wanted):,} items like these (now {n:,}) would rule out a loss of {size}"
+            return f"{told}, four times in five {what}."
+    return shortage.told(found, found.value, "a loss as large as the one seen, {}", level)

@@ -1,0 +1,76 @@
+"""The same comparison in each group of the items: by length, by label, by where they come from.
+
+Over all groups p is corrected by Holm, so that chance does not pass for a finding; groups too small to tell anything
+are left out and counted.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqwise.errors import DataError
+from seqwise.stats.multiplicity import adjust
+from seqwise.stats.phrases import counted
+from seqwise.stats.results import LEVEL, Cell, Grid, ends_of
+from seqwise.verdict import draws
+from seqwise.verdict.effects import Weighed, weighed
+
+SMALL = 20
+"""Items of a group, below which it is left out."""
+MOST = 30
+"""Groups of a slice: more are ids and no groups."""
+DRAWN = 2_000  # resamples for a group
+
+
+@dataclass(frozen=True)
+class Group:
+    """One of them."""
+
+    slice: str
+    label: str
+    found: Weighed
+
+
+def by_group(
+    found: Weighed, level: float = LEVEL, resamples: int = draws.RESAMPLES
+) -> tuple[tuple[Grid, ...], tuple[str, ...]]:
+    """A grid of all groups, and the groups that lost, by Holm; nothing where no item has labels."""
+    groups, small = _groups(found, level, min(resamples, DRAWN))
+    if not groups:
+        return (), ()
+    holm = adjust(np.array([group.found.test.p for group in groups]))
+    unit, title = found.data.measure.unit, f"{found.data.part} by group"
+    rows = tuple(_row(group, float(p)) for group, p in zip(groups, holm, strict=True))
+    columns = ("by", "group", "items", *reversed(found.data.names), f"difference, {unit}", "low", "high", "p, Holm")
+    left = f"; {counted(small, 'group')} of fewer than {SMALL} items left out" if small else ""
+    lost = [
+        f"{group.slice} {group.label}"
+        for group, p in zip(groups, holm, strict=True)
+        if p < 1 - level and group.found.shown and group.found.gain < 0
+    ]
+    note = (f"Lost, by Holm over {len(groups)} groups: {', '.join(lost)}.",) if lost else ()
+    return (Grid(title, columns, rows, f"p by Holm over {len(groups)} groups{left}"),), note
+
+
+def _groups(found: Weighed, level: float, resamples: int) -> tuple[list[Group], int]:
+    groups, small, data = [], 0, found.data
+    for name, labels in data.base[0].slices.items():
+        kinds = sorted(set(labels))
+        if not 1 < len(kinds) <= MOST:
+            continue
+        for label in kinds:
+            chosen = np.flatnonzero([one == label for one in labels])
+            if len(chosen) < SMALL:
+                small += 1
+                continue
+            try:
+                groups.append(Group(name, label, weighed(data.select(chosen), level=level, resamples=resamples)))
+            except DataError:  # all differences the same, or a single cluster: nothing to tell them by
+                small += 1
+    return groups, small
+
+
+def _row(group: Group, p: float) -> tuple[Cell, ...]:
+    found = group.found
+    before, after = found.data.values
+    return (group.slice, group.label, found.data.items, before, after, found.value, *ends_of(found.interval), p)

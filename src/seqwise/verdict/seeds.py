@@ -1,0 +1,144 @@
+"""Seeds and items at once: training's luck and the items' luck, both in one error.
+
+    chance    how far luck carries a difference: its error, parts and degrees of freedom; p, interval, what is found
+    crossed   of a table of differences, seeds x units, or of two whose seeds are no pairs
+
+    Var = (MS_seed + MS_item - MS_err) / (S I)        parts: v_seed + v_item - v_err
+    df  = (v_seed + v_item - v_err)² / (v_seed² / (S - 1) + v_item² / (I - 1) + v_err² / ((S - 1) (I - 1)))
+
+that is Satterthwaite's. To average over the seeds and test the items, or the other way round, answers a narrower
+question. With three seeds Satterthwaite's t is too sure where seeds matter as much as items: in simulations it rejects
+7.6 % at 5 %, with two seeds 11.7 %. So p and interval are Behrens and Fisher's: the difference is taken as
+sqrt(v_seed) t(S - 1) + sqrt(v_item - v_err) t(I - 1), the sum of two independent t's, which rejected at most 5.3 % for
+2 to 5 seeds, 30 and 200 items, and whatever share of luck is training's. An item part that comes out below nothing is
+taken as nothing, and all luck is then training's, with S - 1 degrees of freedom.
+
+Left out: seeds that saw different data each (folds).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtr, stdtr, stdtrit
+
+from seqwise.stats.crossing import upwards
+from seqwise.stats.power import shift_beyond
+from seqwise.stats.results import LEVEL, Interval
+
+# S seeds, U units (items or clusters)
+
+Table = Float[np.ndarray, "S U"]
+
+REACH = 8.0  # sds over which the density is summed up
+NODES = 401  # the sum of so many is right to ten digits
+
+
+@dataclass(frozen=True)
+class Chance:
+    """How far luck carries a difference that is nothing."""
+
+    error: float
+    """Standard error."""
+    df: float
+    """As told; Satterthwaite's where there are two parts."""
+    parts: tuple[tuple[float, float], ...]
+    """The variances that add up to error², each with its degrees of freedom: of items; or of seeds, then of items."""
+
+    @classmethod
+    def of(cls, error: float, df: float) -> "Chance":
+        """Student's."""
+        return cls(error, df, ((error * error, df),))
+
+    def above(self, t: float) -> float:
+        """One-sided chance of so many errors or more."""
+        live = [(variance, df) for variance, df in self.parts if variance > 0]
+        if len(live) == 1:
+            return float(stdtr(live[0][1], -t))
+        (one, df), (other, rest) = live
+        share = one / (one + other)
+        z = np.linspace(-REACH, REACH, NODES)
+        weights = np.exp(-z * z / 2)
+        middle = stdtrit(df, ndtr(-np.abs(z))) * -np.sign(z)  # t(df) at the same places, both tails alike
+        found = stdtr(rest, (sqrt(share) * middle - t) / sqrt(1 - share))
+        return float(weights @ found / weights.sum())
+
+    def p(self, value: float, null: float = 0.0) -> float:
+        """Two-sided."""
+        return min(1.0, 2 * self.above(abs(value - null) / self.error))
+
+    def critical(self, level: float = LEVEL, sides: int = 2) -> float:
+        """Errors beyond which a difference is told from nothing."""
+        tail = (1 - level) / sides
+        return upwards(lambda t: -self.above(t), 0.0, -tail)
+
+    def interval(self, value: float, level: float = LEVEL) -> Interval:
+        """Two-sided."""
+        half = self.critical(level) * self.error
+        return Interval(value - half, value + half, level)
+
+    def detectable(self, level: float = LEVEL, sides: int = 2) -> float:
+        """What is found four times in five."""
+        critical = self.critical(level, sides)
+        return shift_beyond(critical, self.df, sides=1) * self.error  # beyond the other side lies next to nothing
+
+
+@dataclass(frozen=True)
+class Crossed:
+    """Luck by where it comes from, and both together."""
+
+    value: float
+    chance: Chance
+    seeds: float
+    """Variance of the difference that comes from seeds: of their means over all items."""
+    items: float
+    """The same from items: of their means over all seeds."""
+    rest: float
+    """What is in both of these, and counted once."""
+    sd: float
+    """Of the difference over all items, from seed to seed."""
+
+    @property
+    def satterthwaite(self) -> float:
+        """Two-sided p by Satterthwaite's t."""
+        return min(1.0, 2 * float(stdtr(self.chance.df, -abs(self.value) / self.chance.error)))
+
+    @property
+    def training(self) -> float:
+        """Variance of the difference by training's luck alone."""
+        return max(0.0, self.seeds - self.rest)
+
+
+def crossed(tables: Sequence[Table], value: float, units: float) -> Crossed:
+    """tables: differences by seed and unit; the items' part is that of the sum of both tables' means.
+
+    units   degrees of freedom of the items: how many units, less one; fewer for clusters of unequal sizes
+    """
+    several = [table for table in tables if len(table) > 1]
+    means = [table.mean(1) for table in several]  # (S,) each
+    own = [float(mean.var(ddof=1)) / len(mean) for mean in means]
+    seeds = sum(own)
+    df = seeds**2 / sum(v * v / (len(m) - 1) for v, m in zip(own, means, strict=True)) if seeds > 0 else 1.0
+    middle = np.sum([table.mean(0) for table in tables], axis=0)  # (U,)
+    u = len(middle)
+    items = float(middle.var(ddof=1)) / u
+    rests = [_rest(table) for table in several]
+    rest, degrees = sum(rests), [(len(table) - 1) * units for table in several]
+    lasting = max(0.0, items - rest)
+    total = seeds + lasting
+    below = seeds**2 / df + items**2 / units + sum(r * r / d for r, d in zip(rests, degrees, strict=True))
+    fits = max(min(df, units), min(total * total / below, units + df)) if below > 0 else units
+    if not lasting:
+        fits = df
+    chance = Chance(sqrt(total), fits, ((seeds, df), (lasting, units)))
+    sd = sqrt(float(means[0].var(ddof=1)))
+    return Crossed(value, chance, seeds, items, rest, sd)
+
+
+def _rest(table: Table) -> float:
+    """MS_err / (S U)."""
+    s, u = table.shape
+    away = table - table.mean(0) - table.mean(1, keepdims=True) + table.mean()
+    return float(np.square(away).sum()) / float((s - 1) * (u - 1) * s * u)

@@ -1,0 +1,102 @@
+"""How many more items or seeds would tell: what "cannot tell" is worth to the one who asks.
+
+    items       items that find a difference of a given size four times in five
+    seeds       the same of seeds, on the same items; infinite where no number of seeds does
+    harmless    items that show a loss to be smaller than a margin, where nothing is lost in truth, or what was seen
+    told        the same in words
+
+From the spread that was seen, or the share of items that flipped, and a size that is asked for: never from the p-value.
+Numbers are whole and rounded up to two digits, as they are known no better.
+"""
+
+from math import ceil, floor, inf, isfinite, log10, sqrt
+
+from scipy.special import ndtri
+
+from seqwise.stats.crossing import first
+from seqwise.stats.phrases import counted
+from seqwise.stats.power import POWER, non_inferiority_items, pairs_items, t_items
+from seqwise.stats.results import LEVEL
+from seqwise.verdict.effects import Weighed
+from seqwise.verdict.seeds import Chance
+from seqwise.verdict.words import limit
+
+MOST_SEEDS = 100
+MOST_ITEMS = 1e9  # beyond it nobody asks
+
+
+def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
+    """Of as many seeds as now."""
+    data, aim = found.data, abs(aim)
+    if not aim:
+        return inf
+    if found.chance is None:
+        changed = sum(data.flips) / data.items
+        share = min(1.0, aim / 100)
+        changed = max(changed, share)
+        return _rounded(pairs_items((changed - share) / 2, (changed + share) / 2, level=level))
+    units = len(data.sizes)
+    if found.crossed is None:
+        wanted = t_items(aim / (found.chance.error * sqrt(units)), level=level)
+        return _rounded(wanted * data.items / units)
+    luck, room = found.crossed, float(aim / (ndtri((1 + level) / 2) + ndtri(POWER))) ** 2
+    lasting = luck.training
+    if lasting >= room:
+        return inf
+    return _rounded(data.items * max(luck.items, luck.rest) / (room - lasting))
+
+
+def seeds(found: Weighed, aim: float, level: float = LEVEL) -> float:
+    """On the same items."""
+    luck, now, aim = found.crossed, len(found.data.tuned), abs(aim)
+    if luck is None or luck.chance.parts[1][0] < 0 or luck.seeds <= 0 or not aim:
+        return inf
+    lasting, units = luck.chance.parts[1]
+
+    def enough(count: int) -> bool:
+        own = luck.seeds * now / count
+        df = (own + lasting) ** 2 / (own**2 / (count - 1) + lasting**2 / units)
+        return Chance(sqrt(own + lasting), df, ((own, count - 1.0), (lasting, units))).detectable(level) <= aim
+
+    if not enough(MOST_SEEDS):
+        return inf
+    return float(first(enough, 1, MOST_SEEDS))
+
+
+def harmless(found: Weighed, margin: float, difference: float = 0.0, level: float = LEVEL) -> float:
+    """One-sided, as the test against the margin; difference: the true one, better being more."""
+    data = found.data
+    if margin + difference <= 0:
+        return inf
+    if found.chance is None:
+        changed = max(sum(data.flips) / data.items, 1 / data.items)
+        sd = 100 * sqrt(changed)
+    else:
+        sd = found.chance.error * sqrt(data.items)
+    if not sd:
+        return inf
+    return _rounded(non_inferiority_items(margin, sd=sd, difference=difference, level=level))
+
+
+def told(found: Weighed, aim: float, what: str, level: float = LEVEL) -> str:
+    """What would find a difference of this size, in a sentence. what: such as "a gain of {}", with the size in it."""
+    what = what.format(limit(abs(aim), found.data.measure.unit))
+    wanted, more = items(found, aim, level), seeds(found, aim, level)
+    ways = []
+    if isfinite(wanted) and found.data.items < wanted <= MOST_ITEMS:
+        ways.append(f"{int(wanted):,} items like these (now {found.data.items:,})")
+    if isfinite(more) and more > len(found.data.tuned):
+        ways.append(f"{counted(int(more), 'seed')} (now {len(found.data.tuned)})")
+    if ways:
+        return f"{' or '.join(ways)} would tell {what}, four times in five."
+    if isfinite(wanted) and wanted <= found.data.items:
+        return f"As many items as these find {what} four times in five; this was the fifth, or it is smaller."
+    return f"Neither more items alone nor {MOST_SEEDS} seeds would tell {what}."
+
+
+def _rounded(wanted: float) -> float:
+    if not isfinite(wanted):
+        return inf
+    whole = ceil(wanted)
+    step = 10 ** max(0, floor(log10(max(1, whole))) - 1)
+    return float(ceil(whole / step) * step)

@@ -1,0 +1,263 @@
+"""weigh, from the words of the command to the files it writes; on files of predictions and on tiny models."""
+
+import json
+import random
+from pathlib import Path
+
+import jsonschema
+import pytest
+import tunable
+
+import seqwise
+from seqwise.cli import main
+from seqwise.verbs.tune import tune
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
+
+
+def write(path, rows):
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), "utf-8")
+    return str(path)
+
+
+def labelled(path, right, seed, parts=(("test", 300),), **more):
+    """A file of predictions: of each item so large a share is right, by chance of its own."""
+    generator, wanted = random.Random(seed), random.Random(0)
+    rows = []
+    for part, count in parts:
+        for i in range(count):
+            reference = wanted.choice(["good", "bad"])
+            other = "bad" if reference == "good" else "good"
+            said = reference if generator.random() < right else other
+            rows.append({"id": f"{part}-{i}", "prediction": said, "reference": reference, "set": part, **more})
+    return write(path, rows)
+
+
+@pytest.fixture
+def two(tmp_path):
+    """A base, and a system that is much better."""
+    return labelled(tmp_path / "base.jsonl", 0.6, 1), labelled(tmp_path / "tuned.jsonl", 0.9, 2)
+
+
+def test_a_large_gain_is_worth_it_and_all_that_is_written_agrees(two, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["weigh", *two, "--out", str(out), "--fail-unless", "worth-it"]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    told = json.loads((out / "verdict.json").read_text("utf-8"))
+    jsonschema.validate(told, SCHEMA)
+    assert told["worth"] == "worth it"
+    assert told["sentence"] in shown
+    page = (out / "verdict.html").read_text("utf-8")
+    assert "<script" not in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert told["sentence"].split(":")[0] in page
+    states = {one["state"] for one in told["findings"]}
+    assert states <= {"MEASURED", "NOT RUN", "ERROR", "TOO FEW"}
+    assert {one["question"] for one in told["findings"]} >= {"gain", "generalization", "rival", "data", "cost", "luck"}
+
+
+def test_luck_alone_fails_a_pipeline_with_its_own_exit_code(tmp_path, capsys):
+    words = [labelled(tmp_path / f"{name}.jsonl", 0.7, seed) for name, seed in (("base", 1), ("tuned", 2))]
+    assert main(["weigh", *words, "--fail-unless", "worth-it"]) == 3
+    assert capsys.readouterr().out.startswith("Cannot tell whether it was worth it")
+    assert main(["weigh", *words, "--fail-unless", "not-worse", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["worth"] == "cannot tell"
+
+
+def test_a_loss_on_a_general_set_is_the_price(tmp_path):
+    parts = (("test", 300), ("news", 400))
+    rows = [
+        json.loads(line) for line in Path(labelled(tmp_path / "base.jsonl", 0.6, 1, parts)).read_text().splitlines()
+    ]
+    tuned = [dict(row) for row in rows]
+    for row in tuned:
+        if row["set"] == "test":
+            row["prediction"] = row["reference"]
+        elif random.Random(row["id"]).random() < 0.2:
+            row["prediction"] = "bad" if row["reference"] == "good" else "good"
+    found = seqwise.weigh(str(tmp_path / "base.jsonl"), write(tmp_path / "tuned.jsonl", tuned))
+    assert found.verdict.worth == "at a price"
+    assert "it has lost" in found.verdict.sentence
+    assert "news" in found.verdict.sentence
+    assert found.verdict.not_worse is False
+
+
+def test_seeds_in_one_file_are_seeds(two, tmp_path):
+    rows = [json.loads(line) | {"seed": 1} for line in Path(two[1]).read_text().splitlines()]
+    second = [
+        json.loads(line) | {"seed": 2} for line in Path(labelled(tmp_path / "b.jsonl", 0.9, 5)).read_text().splitlines()
+    ]
+    found = seqwise.weigh(two[0], write(tmp_path / "seeds.jsonl", [*rows, *second])).verdict
+    (gain,) = [one for one in found.findings if one.question == "gain"]
+    assert gain.test is not None
+    assert gain.test.n["seeds"] == 2
+    assert "2 seeds" in found.sentence
+    assert "one seed" not in found.sentence
+
+
+def test_many_systems_are_held_to_holm(two, tmp_path):
+    others = [labelled(tmp_path / f"other{seed}.jsonl", 0.6, seed) for seed in (7, 8)]
+    found = seqwise.weigh(*two, *others).verdict
+    assert found.tuned == ("tuned", "other7", "other8")
+    assert found.sentence.startswith("Worth it")
+    assert "Of 3 systems weighed it comes out best" in found.sentence
+
+
+def test_markdown_and_card_carry_the_sentence(two, capsys):
+    assert main(["weigh", *two, "--markdown"]) == 0
+    assert capsys.readouterr().out.startswith("**Worth it: ")
+    assert main(["weigh", *two, "--card"]) == 0
+    card = capsys.readouterr().out
+    assert card.startswith("---\n")
+    assert "Worth it: " in card
+
+
+def unequal(place, base, _):
+    return [base, labelled(place / "x.jsonl", 0.9, 2, (("test", 299),))], "the same items of both"
+
+
+def other_references(place, base, tuned):
+    rows = [json.loads(line) for line in Path(tuned).read_text().splitlines()]
+    rows[3]["reference"] = "bad" if rows[3]["reference"] == "good" else "good"
+    return [base, write(place / "x.jsonl", rows)], "the same references for both"
+
+
+def duplicate_ids(place, base, tuned):
+    lines = Path(tuned).read_text().splitlines()
+    (place / "x.jsonl").write_text("\n".join([*lines, lines[0]]) + "\n")
+    return [base, str(place / "x.jsonl")], "needs one row for each item"
+
+
+def one_item(place, _, __):
+    return [labelled(place / f"{n}.jsonl", n, 1, (("test", 1),)) for n in (0, 1)], "two items at least"
+
+
+def all_the_same(place, base, _):
+    copied = place / "copy.jsonl"
+    copied.write_bytes(Path(base).read_bytes())
+    return [base, str(copied)], "two systems"
+
+
+def other_metrics(place, base, _):
+    rows = [{"id": f"test-{i}", "score": i / 300} for i in range(300)]
+    return [base, write(place / "x.jsonl", rows)], "one measure for both"
+
+
+def the_same_word(_, base, __):
+    return [base, base], "different systems"
+
+
+def no_numbers(place, base, _):
+    rows = [{"id": f"test-{i}", "score": "high"} for i in range(300)]
+    return [write(place / "x.jsonl", rows), base], "x.jsonl:1"
+
+
+def a_mixture(place, base, _):
+    (place / "model").mkdir()
+    return [base, str(place / "model")], "files of predictions, or models"
+
+
+def flags_of_models(_, base, tuned):
+    return [base, tuned, "--seeds", "3"], "--seeds beside files of predictions"
+
+
+def no_margin(_, base, tuned):
+    return [base, tuned, "--margin", "0"], "a margin above 0"
+
+
+def no_json(place, base, _):
+    (place / "x.jsonl").write_text('{"id": "1", "prediction": "good", "reference": "good"}\n{"id": "2", "pred\n')
+    return [base, str(place / "x.jsonl")], "x.jsonl:2"
+
+
+def nothing_to_compare(_, base, __):
+    return [base], "two systems"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
+     a_mixture, flags_of_models, no_margin, no_json, nothing_to_compare],
+)  # fmt: skip
+def test_bad_input_is_one_clear_line(kind, two, tmp_path, capsys):
+    words, wanted = kind(tmp_path, *two)
+    out = tmp_path / "out"
+    assert main(["weigh", *words, "--out", str(out)]) == 2
+    told = capsys.readouterr()
+    assert told.err.startswith("seqwise: ")
+    assert wanted in told.err
+    assert "Try " in told.err
+    assert len(told.err.splitlines()) == 1
+    assert not told.out
+    assert not out.exists()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A base, data, and a run."""
+    folder = tmp_path_factory.mktemp("weigh")
+    (folder / "base").mkdir()
+    tunable.bert(folder / "base", "BertForSequenceClassification", num_labels=2, id2label={0: "bad", 1: "good"})
+    train = (tunable.labelled(folder / "train.tsv", 120, 1),)
+    for name, seed in (("test", 2), ("general", 3)):
+        tunable.labelled(folder / f"{name}.tsv", 60, seed)
+    labels = {"task": "classify", "train": train, "training": {"epochs": 4}, "optimizer": {"rate": 4e-3}}
+    tune(tunable.settings(folder / "base", folder, method="full", **labels, out=str(folder / "run")))
+    return folder
+
+
+def test_a_run_is_weighed_against_its_base_with_rivals_cost_journal_and_blends(place, tmp_path):
+    found = seqwise.weigh(
+        str(place / "base"), str(place / "run"), test=(str(place / "test.tsv"),), general=(str(place / "general.tsv"),),
+        blend=(0.5,), price_per_hour=2.0, out=tmp_path / "out",
+    ).verdict  # fmt: skip
+    states = {(one.question, one.subject): one.state for one in found.findings}
+    assert states["gain", "test"] == "MEASURED"
+    assert states["generalization", "general"] == "MEASURED"
+    assert states["rival", "tf-idf"] == "MEASURED"
+    assert states["cost", "training"] == "MEASURED"
+    assert states["trade", "test"] == "MEASURED"
+    assert found.costs[0].seconds
+    assert found.trends
+    assert found.trade is not None
+    assert [one.alpha for one in found.trade.choices] == [0.0, 0.5, 1.0]
+    jsonschema.validate(json.loads((tmp_path / "out" / "verdict.json").read_text()), SCHEMA)
+
+
+def test_trials_are_trained_weighed_and_not_trained_twice(place, tmp_path, capsys, monkeypatch):
+    words = ["weigh", str(place / "base"), str(place / "run"), "--test", str(place / "test.tsv"), "--seeds", "2"]
+    words += ["--methods", "full", "--out", str(tmp_path / "out")]
+    assert main([*words, "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    (gain,) = [one for one in told["findings"] if one["question"] == "gain"]
+    assert gain["test"]["n"]["seeds"] == 2
+    assert len(told["costs"]) == 2
+    table = (tmp_path / "out" / "trials.jsonl").read_text()
+    assert main([*words, "--resume", "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert (tmp_path / "out" / "trials.jsonl").read_text() == table
+    assert again["findings"] == told["findings"]
+    (tmp_path / "out" / "trials.jsonl").write_text(table.replace('"MEASURED"', '"MEAS', 1))
+    assert main([*words, "--resume"]) == 2
+    assert "trials.jsonl:2" in capsys.readouterr().err
+
+
+def test_a_set_that_the_run_has_learnt_from_is_refused(place, capsys):
+    words = ["weigh", str(place / "base"), str(place / "run"), "--test", str(place / "test.tsv")]
+    assert main([*words, "--general", str(place / "train.tsv")]) == 2
+    assert "stand in the training files too" in capsys.readouterr().err
+
+
+def test_a_base_that_is_the_tuned_model_is_refused(place, capsys):
+    words = ["weigh", str(place / "run"), f"{place / 'run'}/", "--test", str(place / "test.tsv")]
+    assert main(words) == 2
+    assert "two different models" in capsys.readouterr().err
+
+
+def test_the_same_words_again_need_a_free_folder(two, tmp_path, capsys):
+    out = str(tmp_path / "out")
+    assert main(["weigh", *two, "--out", out]) == 0
+    capsys.readouterr()
+    assert main(["weigh", *two, "--out", out]) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main(["weigh", *two, "--out", out, "--overwrite"]) == 0

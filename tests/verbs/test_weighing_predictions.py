@@ -1,0 +1,231 @@
+"""Files of predictions made elsewhere: what they are read as, and ten kinds of bad input, a line each."""
+
+import json
+
+import numpy as np
+import polars
+import pytest
+import sacrebleu
+from sklearn.metrics import f1_score
+
+from seqwise.errors import ConfigError, DataError
+from seqwise.metrics.rouge import rouge
+from seqwise.verbs.weighing.predictions import must_differ, read_predictions
+from seqwise.verdict.scored import paired
+
+
+def written(path, rows):
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return str(path)
+
+
+def labels(count=8, **more):
+    return [
+        {"id": i, "prediction": "good" if i % 3 else "bad", "reference": "good" if i % 2 else "bad", **more}
+        for i in range(count)
+    ]
+
+
+def test_few_short_references_are_labels(tmp_path):
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", labels()), system="base")
+    assert (found.measure.name, found.measure.kind, found.system, found.part) == ("accuracy", "right", "base", "test")
+    assert found.values.tolist() == [(i % 3 > 0) == (i % 2 > 0) for i in range(8)]
+    assert found.outputs[0] == "bad"
+    assert found.slices["label"] == ("bad", "good") * 4
+    assert found.ids == tuple(map(str, range(8)))
+
+
+def test_macro_f1_is_that_of_scikit_learn_over_the_true_classes(tmp_path):
+    chance = np.random.default_rng(1)
+    true = chance.choice(["a", "b", "c"], 60).tolist()
+    said = [one if chance.random() < 0.6 else str(chance.choice(["a", "b", "c", "none"])) for one in true]
+    rows = [{"id": i, "prediction": a, "reference": b} for i, (a, b) in enumerate(zip(said, true, strict=True))]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows), "macro-f1")
+    expected = 100 * f1_score(true, said, labels=["a", "b", "c"], average="macro")
+    assert found.value == pytest.approx(expected, abs=1e-10)
+
+
+TEXTS = ["the cat sat on the mat", "a man is eating some food now", "Paris is the capital of France", "one two three"]
+SAID = ["the cat sat on a mat", "a man eats some food now", "Paris is the capital of Spain", "one two three four"]
+
+
+def texts(said=None):
+    pairs = enumerate(zip(said or SAID, TEXTS, strict=True))
+    return [{"id": f"s{i}", "prediction": a, "reference": b, "text": b[::-1]} for i, (a, b) in pairs]
+
+
+def test_texts_are_scored_by_the_libraries_that_papers_use(tmp_path):
+    path = written(tmp_path / "a.jsonl", texts())
+    (words,), (letters,), (shared,) = (read_predictions(path, metric) for metric in ("bleu", "chrf", "rougeL"))
+    assert words.value == pytest.approx(sacrebleu.corpus_bleu(SAID, [TEXTS]).score, abs=1e-9)
+    assert letters.value == pytest.approx(sacrebleu.corpus_chrf(SAID, [TEXTS]).score, abs=1e-9)
+    assert shared.value == pytest.approx(rouge(SAID, TEXTS, resamples=1)[2].value, abs=1e-9)
+    assert "tok:13a" in words.measure.signature
+    assert "bs:" not in words.measure.signature
+    (exact,) = read_predictions(path, "exact-match")
+    assert exact.value == 0
+
+
+def test_several_references_may_be_right(tmp_path):
+    rows = [{"id": i, "prediction": "yes", "references": ["no", "yes"]} for i in range(3)]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows), "exact-match")
+    assert found.value == 100
+    assert found.references[0] == "no ||| yes"
+
+
+NUMBERS = [({"score": 0.5}, "score", False), ({"loss": 0.5}, "loss", True), ({"error": 2}, "error", True)]
+
+
+@pytest.mark.parametrize(("cell", "name", "lower"), NUMBERS)
+def test_a_number_of_each_item_is_taken_as_it_is(tmp_path, cell, name, lower):
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", [{"id": i, **cell} for i in range(3)]))
+    assert (found.measure.name, found.measure.lower, found.measure.kind) == (name, lower, "score")
+    assert found.value == next(iter(cell.values()))
+
+
+def test_errors_are_also_distances_of_numbers(tmp_path):
+    rows = [{"id": i, "prediction": 3.0, "reference": i} for i in range(4)]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows), "error")
+    assert found.values.tolist() == [3, 2, 1, 0]
+
+
+def test_scores_that_are_true_or_false_are_right_or_wrong(tmp_path):
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", [{"id": i, "score": i > 0} for i in range(4)]))
+    assert (found.measure.kind, found.value) == ("right", 75)
+
+
+def test_perplexity_is_of_all_tokens(tmp_path):
+    rows = [{"id": i, "loss": 2.0 * i, "tokens": 1 + i} for i in range(3)]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows))
+    assert found.measure.name == "perplexity"
+    assert found.value == pytest.approx(np.exp(6 / 6))
+
+
+def test_sets_and_seeds_are_scored_apart(tmp_path):
+    rows = [row | {"set": part, "seed": seed} for part in ("test", "other") for seed in (1, 2) for row in labels(6)]
+    found = read_predictions(written(tmp_path / "a.jsonl", rows))
+    assert [(one.part, one.seed, len(one)) for one in found] == [
+        ("test", 1, 6), ("test", 2, 6), ("other", 1, 6), ("other", 2, 6)
+    ]  # fmt: skip
+
+
+def test_columns_with_some_values_make_slices_and_groups_make_clusters(tmp_path):
+    rows = [
+        row | {"source": "web" if i < 3 else "", "note": str(i), "group": i // 2, "text": "word " * (1 + 3 * (i % 3))}
+        for i, row in enumerate(labels())
+    ]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows))
+    assert found.slices["source"] == ("web",) * 3 + ("none",) * 5
+    assert "note" not in found.slices
+    assert found.clusters == ("0", "0", "1", "1", "2", "2", "3", "3")
+    assert set(found.slices["length"]) == {"short, to 1 words", "medium, 2 to 4", "long, from 5"}
+
+
+@pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
+def test_tables_of_other_formats_say_the_same(tmp_path, ending):
+    frame = polars.DataFrame(texts())
+    path = tmp_path / f"a.{ending}"
+    if ending == "parquet":
+        frame.write_parquet(path)
+    else:
+        frame.write_csv(path, separator="," if ending == "csv" else "\t")
+    (found,), (same,) = (read_predictions(one, "bleu") for one in (str(path), written(tmp_path / "a.jsonl", texts())))
+    assert found.ids == same.ids
+    assert np.array_equal(found.values, same.values)
+    assert (found.texts, found.outputs, found.data) == (same.texts, same.outputs, same.data)
+
+
+def test_an_empty_prediction_is_one(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("id,prediction,reference\n1,,one word\n2,two words,two words\n3,a,b\n")
+    (found,) = read_predictions(str(path), "exact-match")
+    assert found.values.tolist() == [False, True, False]
+
+
+def test_the_same_items_in_another_order_are_pairs(tmp_path):
+    (base,) = read_predictions(written(tmp_path / "a.jsonl", texts()), "bleu", system="base")
+    (tuned,) = read_predictions(written(tmp_path / "b.jsonl", texts(TEXTS)[::-1]), "bleu")
+    both = paired(base, tuned)
+    assert both[1].ids == base.ids
+    assert both[1].value == pytest.approx(100)
+
+
+BAD = {
+    "empty file": ([], "auto", "a.jsonl: an empty file: needs"),
+    "no id": ([{"ident": 1, "score": 1}, {"ident": 2, "score": 1}], "auto", "a.jsonl:1: no id among 'ident', 'score'"),
+    "duplicate id": (
+        [*labels(), labels(1)[0]],
+        "auto",
+        "a.jsonl:9: the id '0', which {path}:1 has already: needs one row for each item",
+    ),
+    "missing field": ([*labels(), {"id": 9, "prediction": "x"}], "auto", "a.jsonl:9: a row without reference"),
+    "mixed kinds": (
+        [{"id": 1, "score": 1.0}, {"id": 2, "loss": 1.0}],
+        "auto",
+        "a.jsonl:2: loss here and score in other rows: needs one kind of value",
+    ),
+    "two kinds": ([{"id": i, "score": 1, "loss": 2} for i in (1, 2)], "auto", "Try --metric score"),
+    "no number": ([{"id": 1, "score": 1}, {"id": 2, "score": "high"}], "auto", "a.jsonl:2: the score 'high': needs a"),
+    "nan": ([{"id": 1, "loss": 1}, {"id": 2, "loss": float("nan")}], "auto", "a.jsonl:2: the loss nan: needs a finite"),
+    "one item": (labels(1), "accuracy", "a.jsonl:1: 1 item in test: needs two at least"),
+    "texts without a metric": (texts(), "auto", "a.jsonl: 4 different references of 4 rows and no --metric"),
+    "unknown metric": (texts(), "blue", "--metric blue: needs auto, accuracy"),
+    "no tokens": ([{"id": i, "loss": 1.0} for i in (1, 2)], "perplexity", "a.jsonl:1: a row without tokens"),
+    "missing seed": ([*labels(seed=1), {**labels(9)[8]}], "auto", "a.jsonl:9: a row without seed, and the first row"),
+    "a seed that a set lacks": (
+        [row | {"set": part, "seed": seed} for part, seed in (("a", 1), ("a", 2), ("b", 1)) for row in labels(4)],
+        "auto",
+        "no row of the set b with the seed 2",
+    ),
+    "no json": ("{", "auto", "a.jsonl:1: no JSON"),
+    "nothing to score": (
+        [{"id": 1, "note": "a"}, {"id": 2, "note": "b"}],
+        "auto",
+        "needs prediction and reference, or",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_a_bad_file_is_one_line_that_says_where(tmp_path, case):
+    rows, metric, message = BAD[case]
+    path = tmp_path / "a.jsonl"
+    if isinstance(rows, str):
+        path.write_text(rows + "\n")
+    else:
+        written(path, rows)
+    with pytest.raises((DataError, ConfigError)) as error:
+        read_predictions(str(path), metric)
+    (line,) = str(error.value).splitlines()
+    assert message.replace("{path}", str(path)) in line
+
+
+def changed(rows, place, **cells):
+    return [row | cells if i == place else row for i, row in enumerate(rows)]
+
+
+PAIRS = {
+    "unequal items": (labels(7), "auto", "8 items of base and 7 of tuned on test: '7' is not in tuned"),
+    "other references": (changed(labels(), 2, reference="good"), "auto", "other references for 1 item, such as '2'"),
+    "different metrics": ([{"id": i, "score": 1.0} for i in range(8)], "auto", "base scored by accuracy"),
+}
+
+
+@pytest.mark.parametrize("case", PAIRS)
+def test_files_that_are_no_pairs_are_one_line(tmp_path, case):
+    rows, metric, message = PAIRS[case]
+    (base,) = read_predictions(written(tmp_path / "a.jsonl", labels()), system="base")
+    (tuned,) = read_predictions(written(tmp_path / "b.jsonl", rows), metric)
+    with pytest.raises(DataError) as error:
+        paired(base, tuned)
+    (line,) = str(error.value).splitlines()
+    assert message in line
+
+
+def test_two_files_that_say_the_same_are_refused(tmp_path):
+    (base,) = read_predictions(written(tmp_path / "a.jsonl", labels()), system="base")
+    (tuned,) = read_predictions(written(tmp_path / "b.jsonl", labels()[::-1]))
+    with pytest.raises(DataError, match="the same outputs of base and tuned for all 8 items of test"):
+        must_differ(base, tuned)
+    (other,) = read_predictions(written(tmp_path / "c.jsonl", changed(labels(), 0, prediction="good")))
+    must_differ(base, other)

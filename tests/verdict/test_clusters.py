@@ -1,0 +1,73 @@
+"""Oracles: statsmodels, matrices written out, the statistics reference (O8, O24)."""
+
+import numpy as np
+import pytest
+import statsmodels.api as sm
+
+from seqwise.errors import DataError
+from seqwise.verdict import clusters
+from seqwise.verdict.scored import Measure
+
+NUMBER = Measure("score", "score", "")
+NATS = Measure("nats", "counts", "nats", True, score=lambda sums: sums[:, 0] / sums[:, 1])
+O8 = np.array([1, 1, 0, 0, 0, 0, 1, 0, 1, 0, -1, 0.0])
+
+
+def test_the_error_of_equal_clusters_equals_the_reference():
+    """O8: 4 documents of 3 items."""
+    codes = np.repeat(np.arange(4), 3)
+    units = clusters.pseudovalues(NUMBER, np.zeros(12), O8, codes)
+    assert units.mean() == pytest.approx(0.25, rel=1e-14)
+    assert clusters.jackknife_error(units) == pytest.approx(0.25, rel=1e-14)
+    assert clusters.cr1(O8, codes) == pytest.approx(0.25, rel=1e-14)
+    assert clusters.cr1(O8) == pytest.approx(0.179435140641318, rel=1e-13)
+    assert clusters.freedom(np.full(4, 3)) == pytest.approx(3, rel=1e-12)
+
+
+def test_cr1_equals_statsmodels():
+    chance = np.random.default_rng(3)
+    codes = np.sort(chance.integers(0, 7, 60))
+    d = chance.normal(size=60) + chance.normal(size=7)[codes]
+    theirs = sm.OLS(d, np.ones(60)).fit(cov_type="cluster", cov_kwds={"groups": codes})
+    assert clusters.cr1(d, codes) == pytest.approx(float(theirs.bse[0]), rel=1e-12)
+
+
+def test_perplexity_of_documents_equals_the_reference():
+    """O24: nats and tokens of five documents."""
+    nats, tokens = np.array([2.1, 2.4, 1.9, 2.2, 2.6]), np.array([100, 50, 80, 120, 40.0])
+    counts = np.stack([nats * tokens, tokens], axis=1)
+    assert NATS.of(counts) == pytest.approx(2.1794871794871793, rel=1e-14)
+    moves = clusters.influences(NATS, counts)
+    assert moves.sum() == pytest.approx(0, abs=1e-8)
+    assert clusters.cr1(moves) == pytest.approx(0.0894527997006298, rel=1e-9)
+
+
+@pytest.mark.parametrize("sizes", [[3, 3, 3], [2, 5, 10, 20, 40], [1, 1, 1, 1, 50], [2] * 25 + [60] * 5])
+def test_degrees_of_freedom_equal_their_matrix(sizes):
+    n = np.array(sizes)
+    g = len(n)
+    residual = np.diag(n) @ (np.eye(g) - np.outer(np.ones(g), n / n.sum()))
+    square = residual.T @ residual
+    expected = np.trace(square) ** 2 / np.trace(square @ square)
+    assert clusters.freedom(n) == pytest.approx(expected, rel=1e-8)
+
+
+@pytest.mark.parametrize("codes", [None, np.repeat(np.arange(5), [1, 2, 3, 4, 2])])
+def test_pseudovalues_equal_those_of_leaving_out_one_by_one(codes):
+    chance = np.random.default_rng(6)
+    tokens = chance.integers(3, 30, 12).astype(float)
+    base, tuned = (np.stack([tokens * chance.gamma(9, 0.2, 12), tokens], axis=1) for _ in range(2))
+    labels = np.arange(12) if codes is None else codes
+    whole, units = NATS.of(tuned) - NATS.of(base), np.unique(labels)
+    without = np.array([NATS.of(tuned[labels != u]) - NATS.of(base[labels != u]) for u in units])
+    expected = len(units) * whole - (len(units) - 1) * without
+    found = clusters.pseudovalues(NATS, base, tuned, codes)
+    assert found - found.mean() == pytest.approx(expected - expected.mean(), rel=1e-9, abs=1e-9)
+    assert found.mean() == pytest.approx(whole, rel=1e-12)
+
+
+def test_one_cluster_is_refused_and_single_items_are_none():
+    assert clusters.coded(("a", "b", "c"), "test") is None
+    assert clusters.coded((), "test") is None
+    with pytest.raises(DataError, match="all 3 items of test in one cluster, 'a': needs two clusters"):
+        clusters.coded(("a", "a", "a"), "test")

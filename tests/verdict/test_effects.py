@@ -1,0 +1,180 @@
+"""Oracles: the statistics reference (O6, O7, O8, O9, O13, O24), scipy; and chance itself, drawn."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from seqwise.errors import DataError
+from seqwise.stats import power
+from seqwise.verdict.effects import effect
+from seqwise.verdict.scored import Measure, Scored
+
+RIGHT = Measure("accuracy", "right")
+LOSS = Measure("loss", "score", "nats", lower=True)
+NATS = Measure("nats a token", "counts", "nats", True, score=lambda sums: sums[:, 0] / sums[:, 1])
+
+
+def scored(values, measure, system="tuned", clusters=(), seed=None):
+    values = np.asarray(values)
+    ids = tuple(map(str, range(len(values))))
+    return Scored(system, "test", measure, ids, values, seed=seed, clusters=tuple(map(str, clusters)))
+
+
+def flips(both, lost, gained, neither):
+    """Base and tuned, right so often."""
+    counts = (both, lost, gained, neither)
+    base, tuned = np.repeat([1, 1, 0, 0], counts) > 0, np.repeat([1, 0, 1, 0], counts) > 0
+    return scored(base, RIGHT, "base"), scored(tuned, RIGHT)
+
+
+def test_right_or_wrong_equals_the_reference():
+    """O6: mid-p and exact p, Tango's interval; O13: Connor's smallest effect."""
+    found = effect(*flips(120, 6, 18, 56))
+    assert found.p == pytest.approx(0.0146332979202271, rel=1e-12)
+    assert found.effect.value == pytest.approx(6, rel=1e-14) and found.effect.unit == "points"
+    assert found.effect.interval.low == pytest.approx(1.2972194914251, rel=1e-10)
+    assert found.effect.interval.high == pytest.approx(11.2272649402901, rel=1e-10)
+    assert "McNemar's exact test: p = 0.0227." in found.notes
+    assert found.n == {"items": 200} and found.rejected
+    assert found.detectable.value == pytest.approx(100 * power.pairs_effect(200, 0.12), rel=1e-12)
+
+
+@pytest.mark.parametrize(("psi", "n", "points"), [(0.1, 200, 6.2277), (0.2, 200, 8.8073), (0.1, 1000, 2.7983)])
+def test_the_smallest_effect_comes_of_the_flips_that_were_seen(psi, n, points):
+    """O13, whatever direction the flips have."""
+    half = round(psi * n / 2)
+    found = effect(*flips(n - 2 * half, half, half, 0))
+    assert found.detectable.value == pytest.approx(points, abs=1e-4)
+
+
+def test_numbers_equal_the_reference():
+    """O7: t, p, interval, Hedges' g_z, all sign flips."""
+    d = np.array([0.12, 0.05, -0.03, 0.20, 0.08, 0.00, 0.15, -0.06, 0.10, 0.09])
+    found = effect(scored(0 * d, LOSS, "base"), scored(d, LOSS))
+    assert found.statistic == pytest.approx(2.72474630456533, rel=1e-12)
+    assert found.p == pytest.approx(0.023425107930961742, rel=1e-12)
+    assert found.effect.interval.low == pytest.approx(0.0118841302287276, rel=1e-10)
+    assert found.effect.interval.high == pytest.approx(0.128115869771272, rel=1e-12)
+    assert found.size.value == pytest.approx(0.787431560995251, rel=1e-12)
+    assert found.notes[0] == "Sign-flip test beside it, by all 1,024 flips of signs: p = 0.0312."
+    assert not any("Bootstrap" in note for note in found.notes)  # too few
+    assert found.detectable.value == pytest.approx(0.996001910762418 * d.std(ddof=1), rel=1e-8)
+
+
+def test_clusters_equal_the_reference():
+    """O8: t(3) of four documents, as scipy's t-test of their means."""
+    d = np.array([1, 1, 0, 0, 0, 0, 1, 0, 1, 0, -1, 0.0])
+    found = effect(scored(0 * d, LOSS, "base"), scored(d, LOSS, clusters=np.repeat(list("abcd"), 3)))
+    assert found.n == {"items": 12, "clusters": 4}
+    assert found.df == pytest.approx((3,), rel=1e-12)
+    assert found.p == pytest.approx(0.39100221895577, rel=1e-12)
+    half = stats.t.ppf(0.975, 3) * 0.25
+    assert found.effect.interval.high == pytest.approx(0.25 + half, rel=1e-12)
+
+
+def test_seeds_and_items_equal_the_reference():
+    """O9: error, t and Satterthwaite's df; p and interval are more careful than Satterthwaite's."""
+    seed, item = np.array([1, -1, 0]) / 2**0.5, np.array([1, 1, 1, -1, -1, -1]) / 6**0.5
+    rest = np.outer(np.array([1, 1, -2]) / 6**0.5, np.array([1, -1, 0, 0, 0, 0]) / 2**0.5)
+    table = 0.1 + seed[:, None] * (0.03 / 6) ** 0.5 + item * (7 / 90) ** 0.5 + rest * (11 / 300) ** 0.5
+    found = effect(scored(np.zeros(6), LOSS, "base"), [scored(row, LOSS, seed=i) for i, row in enumerate(table)])
+    assert found.effect.value == pytest.approx(0.1, rel=1e-12)
+    assert found.statistic == pytest.approx(1.76166065854411, rel=1e-12)
+    assert found.df == pytest.approx((6.12304331998544,), rel=1e-12)
+    assert any("p = 0.128" in note for note in found.notes)
+    assert 0.127605278770817 < found.p < 0.25
+    assert found.n == {"items": 6, "seeds": 3}
+
+
+def test_documents_of_counts_count_as_one():
+    """Each document's items put together give the same answer as one item a document: the jackknife of clusters."""
+    chance = np.random.default_rng(3)
+    tokens = chance.integers(5, 40, 60).astype(float)
+    base, tuned = (np.stack([tokens * chance.gamma(9, 0.3, 60), tokens], axis=1) for _ in range(2))
+    whole = effect(scored(base, NATS, "base"), scored(tuned, NATS, clusters=np.arange(60) // 5))
+    joined = [one.reshape(12, 5, 2).sum(1) for one in (base, tuned)]
+    alone = effect(scored(joined[0], NATS, "base"), scored(joined[1], NATS))
+    assert whole.effect.value == pytest.approx(alone.effect.value, rel=1e-12)
+    assert whole.effect.interval.low == pytest.approx(alone.effect.interval.low, rel=1e-9)
+    assert whole.n == {"items": 60, "clusters": 12}
+
+
+def test_counts_whose_score_is_a_mean_give_students_interval():
+    chance = np.random.default_rng(2)
+    base, tuned = chance.normal(2, 1, 80), chance.normal(2.2, 1, 80)
+    ones = np.ones(80)
+    found = effect(scored(np.stack([base, ones], 1), NATS, "base"), scored(np.stack([tuned, ones], 1), NATS))
+    theirs = stats.ttest_rel(tuned, base)
+    assert found.effect.interval.low == pytest.approx(theirs.confidence_interval().low, rel=1e-9)
+    assert found.p == pytest.approx(theirs.pvalue, abs=0.02)
+
+
+def test_order_of_items_and_of_seeds_changes_nothing():
+    chance = np.random.default_rng(7)
+    base = scored(chance.normal(size=40), LOSS, "base")
+    seeds = [scored(chance.normal(size=40), LOSS, seed=one) for one in (5, 3, 8)]
+    turned = [one.select(chance.permutation(40)) for one in seeds[::-1]]
+    one, other = effect(base, seeds), effect(base, turned)
+    assert one.p == pytest.approx(other.p, rel=1e-10) and one.effect.value == pytest.approx(other.effect.value)
+
+
+def test_several_seeds_of_both_are_pairs_or_add_up():
+    chance = np.random.default_rng(11)
+    items = chance.normal(size=60)
+    base = [scored(items + chance.normal(size=60), LOSS, "base", seed=one) for one in range(3)]
+    tuned = [scored(items - 1 + chance.normal(size=60), LOSS, seed=one) for one in range(4)]
+    assert effect(base, tuned).n == {"items": 60, "seeds": 4, "seeds of the base": 3}
+    assert effect(base, tuned).rejected and effect(base, tuned[:3]).rejected
+    expected = np.mean([one.value for one in tuned]) - np.mean([one.value for one in base])
+    assert effect(base, tuned).effect.value == pytest.approx(expected, rel=1e-10)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans()), min_size=2, max_size=60))
+def test_exchanging_the_systems_turns_the_effect(rows):
+    one, other = (np.array([row[side] for row in rows]) for side in (0, 1))
+    found, turned = (
+        effect(scored(one, RIGHT, "a"), scored(other, RIGHT, "b")),
+        effect(scored(other, RIGHT, "b"), scored(one, RIGHT, "a")),
+    )
+    assert found.p == pytest.approx(turned.p)
+    assert found.effect.value == -turned.effect.value
+    assert found.effect.interval.low == pytest.approx(-turned.effect.interval.high, abs=1e-9)
+    assert found.effect.value in found.effect.interval
+
+
+@pytest.mark.parametrize("n", [30, 200])
+def test_of_two_systems_alike_few_are_called_different(n):
+    """600 worlds each of numbers, right or wrong, and clusters of unequal sizes: at most 6 %, and drawing's own luck."""
+    chance, worlds = np.random.default_rng(n), 600
+    wrong = np.zeros(3)
+    for _ in range(worlds):
+        x, hard, codes = chance.gamma(1, 1, (2, n)), chance.random(n), np.minimum(np.arange(n) // 3, 7)
+        right, own = chance.random((2, n)) < hard, chance.normal(size=8)[codes]
+        tests = (
+            effect(scored(x[0], LOSS, "base"), scored(x[1], LOSS), resamples=40),
+            effect(scored(right[0], RIGHT, "base"), scored(right[1], RIGHT)),
+            effect(scored(x[0], LOSS, "base"), scored(x[0] + own + x[1] - 1, LOSS, clusters=codes)),
+        )
+        wrong += [one.p < 0.05 for one in tests]
+    assert (wrong / worlds < 0.06 + 2 * (0.06 * 0.94 / worlds) ** 0.5).all(), wrong / worlds
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        (np.zeros(5), "all 5 values of tuned minus base are 0"),
+        (np.array([0.0, np.nan, 0, 0, 1]), "1 scores of tuned on test that are no numbers"),
+    ],
+)
+def test_what_tells_nothing_is_refused(values, told):
+    with pytest.raises(DataError, match=told):
+        effect(scored(np.zeros(5), LOSS, "base"), scored(values, LOSS))
+
+
+def test_a_seed_given_twice_is_refused():
+    seeds = [scored(np.arange(5.0), LOSS, seed=1)] * 2
+    with pytest.raises(DataError, match="seed 1 of tuned 2 times: needs trainings of different seeds"):
+        effect(scored(np.zeros(5), LOSS, "base"), seeds)

@@ -1,0 +1,112 @@
+"""What is said of a gain: never against its numbers, and with the items that would tell."""
+
+import re
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqwise.errors import ConfigError
+from seqwise.stats import power
+from seqwise.verdict import shortage
+from seqwise.verdict.aligned import aligned
+from seqwise.verdict.effects import weighed
+from seqwise.verdict.gain import against_rival, gain
+from seqwise.verdict.scored import Measure, Scored
+
+RIGHT = Measure("accuracy", "right")
+LOSS = Measure("loss", "score", "nats", lower=True)
+
+
+def scored(values, measure, system="tuned", seed=None):
+    values = np.asarray(values)
+    return Scored(system, "test", measure, tuple(map(str, range(len(values)))), values, seed=seed)
+
+
+def flips(both, lost, gained, neither):
+    counts = (both, lost, gained, neither)
+    return (
+        scored(np.repeat([1, 1, 0, 0], counts) > 0, RIGHT, "base"),
+        scored(np.repeat([1, 0, 1, 0], counts) > 0, RIGHT),
+    )
+
+
+def test_a_gain_is_told_with_size_interval_test_and_n():
+    found = gain(*flips(120, 6, 18, 56))
+    assert found.answer == "yes" and not found.needed
+    assert found.told == (
+        "tuned is better than base on test: accuracy 63.00 of base, 69.00 of tuned, difference +6.0 points, "
+        "95 % interval 1.3 to 11.2 (McNemar's mid-p test, p = 0.0146, 200 items)."
+    )
+    assert found.values["base"] == pytest.approx(63) and found.values["tuned"] == pytest.approx(69)
+
+
+def test_less_loss_is_better_and_more_is_worse():
+    chance = np.random.default_rng(1)
+    base = chance.normal(3, 1, 100)
+    tuned = base - 0.3 + chance.normal(0, 0.3, 100)
+    assert gain(scored(base, LOSS, "base"), scored(tuned, LOSS)).answer == "yes"
+    worse = gain(scored(tuned, LOSS, "base"), scored(base, LOSS))
+    assert worse.answer == "no" and "tuned is worse than base" in worse.told
+    assert against_rival(scored(base, LOSS, "tf-idf"), scored(tuned, LOSS)).subject == "tf-idf"
+
+
+@pytest.mark.parametrize(
+    ("least", "answer", "told"),
+    [
+        (1.0, "yes", "the gain is 1 point or more, as would be useful"),
+        (3.0, "yes", "whether the gain is 3 points, the least that would be useful, is open"),
+        (12.0, "no", "a gain of 12 points, the least that would be useful, is ruled out"),
+    ],
+)
+def test_a_gain_is_judged_by_what_would_be_useful(least, answer, told):
+    found = gain(*flips(120, 6, 18, 56), least=least)
+    assert found.answer == answer and told in found.told and found.margin == least
+
+
+def test_cannot_tell_names_the_items_that_would():
+    """Connor's number for the flips seen, rounded up to two digits."""
+    found = gain(*flips(130, 7, 14, 49))
+    wanted = power.pairs_items(0.035, 0.07)
+    assert found.answer == "cannot tell"
+    number = int(re.search(r"([\d,]+) items like these \(now 200\)", found.needed)[1].replace(",", ""))
+    assert wanted <= number <= 1.1 * wanted
+    useful = gain(*flips(130, 7, 14, 49), least=2.0)
+    assert "would tell a gain of 2 points" in useful.needed
+
+
+def test_so_many_items_would_indeed_tell():
+    """Simulated: the number asked for finds the difference in 78 to 83 of 100 worlds."""
+    chance = np.random.default_rng(4)
+    d = chance.normal(0.1, 1, 150)
+    wanted = int(shortage.items(weighed(aligned(scored(0 * d, LOSS, "base"), scored(d, LOSS)), resamples=40), 0.2))
+    spread = d.std(ddof=1)
+    worlds = chance.normal(0.2, spread, (4000, wanted))
+    t = worlds.mean(1) / (worlds.std(1, ddof=1) / wanted**0.5)
+    assert 0.78 < (np.abs(t) > 1.972).mean() < 0.84
+
+
+def test_nothing_changed_is_told_as_such():
+    found = gain(*flips(50, 0, 0, 50))
+    assert found.answer == "cannot tell"
+    assert found.needed.startswith("Nothing changed")
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.integers(0, 60)] * 4).filter(lambda row: sum(row) > 2), st.sampled_from([None, 0.5, 2.0, 10.0]))
+def test_words_never_contradict_the_numbers(row, least):
+    found = gain(*flips(*row), least=least)
+    both, p = found.interval, found.test.p
+    assert "significant" not in found.told and "interval" in found.told and "items" in found.told
+    if found.answer == "yes":
+        assert p < 0.05 and both.low > 0
+    elif found.answer == "no":
+        assert (p < 0.05 and both.high < 0) or both.high < least
+    else:
+        assert (p >= 0.05 or 0 in both) and found.needed
+
+
+def test_a_useful_gain_is_above_nothing():
+    with pytest.raises(ConfigError, match="least=0: needs a number above 0"):
+        gain(*flips(5, 1, 1, 5), least=0)

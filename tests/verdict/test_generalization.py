@@ -1,0 +1,159 @@
+"""Oracles: the statistics reference (O10, O12), statsmodels' TOST; answers against their numbers."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from statsmodels.stats.weightstats import ttost_paired
+
+from seqwise.errors import DataError
+from seqwise.stats.multiplicity import adjust
+from seqwise.verdict.aligned import aligned
+from seqwise.verdict.effects import weighed
+from seqwise.verdict.generalization import default_margin, generalization, no_worse, unchanged
+from seqwise.verdict.scored import Measure, Scored
+
+RIGHT = Measure("accuracy", "right")
+SCORE = Measure("score", "score", "")
+LOSS = Measure("loss", "score", "nats", lower=True)
+O12 = np.array([-1, 0.5, -2, 1.5, -0.5, 0, -1.5, 1, -0.5, -1, 0.5, 0])
+
+
+def scored(values, measure, system="tuned", part="general", seed=None, **more):
+    values = np.asarray(values)
+    return Scored(system, part, measure, tuple(map(str, range(len(values)))), values, seed=seed, **more)
+
+
+def flips(both, lost, gained, neither, **more):
+    counts = (both, lost, gained, neither)
+    return (
+        scored(np.repeat([1, 1, 0, 0], counts) > 0, RIGHT, "base", **more),
+        scored(np.repeat([1, 0, 1, 0], counts) > 0, RIGHT, **more),
+    )
+
+
+def of(base, tuned, margin=None, **more):
+    return generalization({"general": base}, {"general": tuned}, margin, **more)[0]
+
+
+def test_numbers_against_a_margin_equal_the_reference():
+    """O12: t of non-inferiority, p of both one-sided tests, as statsmodels has them."""
+    found = weighed(aligned(scored(0 * O12, SCORE, "base"), scored(O12, SCORE)))
+    ruled = no_worse(found, 1.0)
+    assert ruled.statistic == pytest.approx(2.5137917447891764, rel=1e-12)
+    assert ruled.p == pytest.approx(0.014395837431859, rel=1e-11)
+    assert no_worse(found, 2.0).p == pytest.approx(5.42067952139858e-05, rel=1e-9)
+    assert ruled.effect.interval.low == pytest.approx(-0.7858095462044706, rel=1e-9)
+    assert unchanged(found, 1.0) == pytest.approx(0.014395837431859, rel=1e-11)
+    assert unchanged(found, 1.0) == pytest.approx(ttost_paired(O12, 0 * O12, -1, 1)[0], rel=1e-10)
+    assert found.test.p == pytest.approx(0.41990413749896, rel=1e-10)
+
+
+def test_losses_are_turned():
+    """Where less is better, the margin lies above."""
+    found = weighed(aligned(scored(0 * O12, LOSS, "base"), scored(-O12, LOSS)))
+    assert no_worse(found, 1.0).p == pytest.approx(0.014395837431859, rel=1e-11)
+
+
+def test_right_or_wrong_against_a_margin_equals_the_reference():
+    """O12: Tango's score test, 10 learnt and 14 forgotten of 500, 3 points."""
+    found = of(*flips(400, 14, 10, 76), 3.0)
+    assert found.values["p against the margin"] == pytest.approx(0.0204045503077928, rel=1e-10)
+    assert found.answer == "no"
+    assert (found.values["forgotten"], found.values["learnt"]) == (14, 10)
+    errors = Measure("errors", "right", lower=True)
+    base, tuned = (scored(~one.values, errors, one.system) for one in flips(400, 14, 10, 76))
+    turned = of(base, tuned, 3.0)
+    assert turned.values["p against the margin"] == pytest.approx(0.0204045503077928, rel=1e-10)
+    assert (turned.values["forgotten"], turned.values["learnt"]) == (14, 10)
+
+
+def test_a_large_loss_is_shown_and_a_small_one_lies_within_the_margin():
+    assert of(*flips(400, 60, 10, 30), 3.0).answer == "yes"
+    small = of(*flips(9000, 60, 20, 920), 3.0)
+    assert small.answer == "no" and "lost a little against base" in small.told and "less than 3 points" in small.told
+
+
+def test_cannot_tell_names_the_items_that_would():
+    found = of(*flips(60, 6, 5, 29), 1.0)
+    assert found.answer == "cannot tell"
+    assert "items like these (now 100) would rule out a loss of 1 point, four times in five" in found.needed
+
+
+def test_a_loss_on_one_of_several_sets_has_to_pass_holm():
+    """O10's rule on these p: a loss that passes alone does not among five."""
+    sets = {f"set {i}": flips(300, *row, 100, part=f"set {i}") for i, row in enumerate([(22, 9), *[(20, 19)] * 4])}
+    base, tuned = ({name: pair[side] for name, pair in sets.items()} for side in (0, 1))
+    found = generalization(base, tuned, 1.0)
+    p = np.array([one.test.p for one in found])
+    assert p[0] < 0.05
+    assert [one.values["p by Holm"] for one in found] == pytest.approx(list(adjust(p)))
+    assert found[0].answer == "cannot tell"
+    assert of(*sets["set 0"], 1.0).answer == "yes"
+
+
+def test_several_seeds_of_a_loss_are_weighed_by_seeds_and_items():
+    chance = np.random.default_rng(1)
+    base = chance.normal(2, 1, 400)
+    tuned = [scored(base + 0.2 + chance.normal(0, 0.3, 400), LOSS, seed=one) for one in range(4)]
+    found = of(scored(base, LOSS, "base"), tuned)
+    assert found.answer == "yes" and found.test.n == {"items": 400, "seeds": 4} and found.margin == 0.02
+    assert of(scored(base, LOSS, "base"), tuned, 0.4).answer == "no"
+
+
+def test_a_set_that_tells_nothing_does_not_silence_the_others():
+    good, same = flips(300, 20, 19, 100), (scored(np.ones(5), LOSS, "base"), scored(np.ones(5), LOSS))
+    base, tuned = ({"good": good[side], "same": same[side]} for side in (0, 1))
+    found = generalization(base, tuned)
+    assert [one.state for one in found] == ["MEASURED", "ERROR"]
+    with pytest.raises(DataError, match="scores on 'same' of the base only"):
+        generalization(base, {"good": good[1]})
+
+
+def test_groups_stand_in_a_grid_with_holm():
+    base, tuned = flips(60, 40, 0, 100)
+    labels = tuple("long" if i < 100 else "short" for i in range(200))
+    base = scored(base.values, RIGHT, "base", slices={"length": labels})
+    found = of(base, tuned, 1.0)
+    (grid,) = found.grids
+    assert [row[:3] for row in grid.rows] == [("length", "long", 100), ("length", "short", 100)]
+    assert grid.rows[0][5] == pytest.approx(-40)
+    assert any("Lost, by Holm over 2 groups: length long" in note for note in found.notes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.tuples(*[st.integers(0, 80)] * 4).filter(lambda row: sum(row) > 2), st.sampled_from([0.5, 1.0, 3.0, 10.0]))
+def test_answers_never_contradict_the_numbers(row, margin):
+    found = of(*flips(*row), margin)
+    assert "significant" not in found.told and "interval" in found.told
+    ruled = found.values["p against the margin"] < 0.05
+    assert (found.answer == "no") == ruled
+    if found.answer == "yes":
+        assert found.test.p < 0.05 and found.interval.high < 0
+    if found.answer == "cannot tell":
+        assert found.needed
+
+
+def test_at_the_margin_a_loss_is_rarely_ruled_out():
+    """1,500 worlds with a true loss of exactly the margin, 5 points of 300 items."""
+    chance, wrong = np.random.default_rng(5), 0
+    for _ in range(1500):
+        kinds = chance.choice(4, 300, p=[0.5, 0.1, 0.05, 0.35])
+        base, tuned = np.isin(kinds, [0, 1]), np.isin(kinds, [0, 2])
+        found = weighed(aligned(scored(base, RIGHT, "base"), scored(tuned, RIGHT)))
+        wrong += no_worse(found, 5.0).p < 0.05
+    assert wrong / 1500 < 0.06 + 2 * (0.06 * 0.94 / 1500) ** 0.5
+
+
+@pytest.mark.parametrize(
+    ("measure", "base", "margin"),
+    [
+        (RIGHT, 80.0, 1.0),
+        (Measure("BLEU", "counts"), 30.0, 1.0),
+        (Measure("ROUGE-L", "score"), 30.0, 0.5),
+        (Measure("nats a token", "counts", "nats"), 2.0, 0.02),
+        (Measure("perplexity", "counts", ""), 20.0, 0.4),
+    ],
+)
+def test_default_margins_are_as_told(measure, base, margin):
+    assert default_margin(measure, base) == pytest.approx(margin)

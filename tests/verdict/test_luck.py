@@ -1,0 +1,79 @@
+"""Oracles: the statistics reference (V5), the largest of k normal values, drawn."""
+
+import numpy as np
+import pytest
+
+from seqwise.verdict.luck import luck, optimism, superiority
+from seqwise.verdict.scored import Measure, Scored
+
+LOSS = Measure("loss", "score", "nats", lower=True)
+RIGHT = Measure("accuracy", "right")
+
+
+def scored(values, system="tuned", seed=None, measure=LOSS):
+    values = np.asarray(values)
+    return Scored(system, "test", measure, tuple(map(str, range(len(values)))), values, seed=seed)
+
+
+def world(effect, seeds, training=0.02, items=300):
+    """A base, and trainings of as many seeds."""
+    chance = np.random.default_rng(seeds)
+    base = chance.normal(2, 1, items)
+    rows = [base + effect + chance.normal(0, training) + chance.normal(0, 0.3, items) for _ in range(seeds)]
+    return scored(base, "base"), [scored(row, seed=one) for one, row in enumerate(rows)]
+
+
+@pytest.mark.parametrize(
+    ("tried", "expected"), [(1, 0), (2, 0.564190), (3, 0.846284), (5, 1.162964), (10, 1.538753), (20, 1.867475)]
+)
+def test_the_best_of_k_lies_above_the_mean_as_the_reference_says(tried, expected):
+    assert optimism(tried) == pytest.approx(expected, abs=6e-7)
+
+
+def test_superiority_equals_the_reference():
+    """V5: P(A > B) of five seeds each."""
+    assert superiority([71.2, 70.4, 72.0, 71.5, 70.9], [70.1, 70.6, 69.8, 71.0, 70.2]) == pytest.approx(0.88)
+    assert superiority([1.0], [1.0]) == 0.5
+
+
+def test_one_seed_is_called_one_seed():
+    base, tuned = world(-0.2, 1)
+    found = luck(base, tuned)
+    assert found.answer == "cannot tell"
+    assert found.told.startswith(
+        "One seed of tuned: the luck of the items is excluded, the luck of training is unknown"
+    )
+    assert "3 seeds would tell a difference 3.3 times" in found.needed and "1.7 times" in found.needed
+    assert "is not excluded" in luck(*world(0.0, 1)).told
+
+
+def test_a_difference_beyond_luck_is_none():
+    found = luck(*world(-0.3, 4))
+    assert found.answer == "no" and found.test.n == {"items": 300, "seeds": 4}
+    assert found.values["seeds that are better"] == 1
+    assert found.interval.high < 0
+
+
+def test_a_difference_within_the_seeds_spread_may_be_luck():
+    """Items alone would be sure of it."""
+    base, tuned = world(-0.02, 3, training=0.3)
+    found = luck(base, tuned)
+    assert found.answer == "yes" and "may have made the difference" in found.told and found.needed
+    assert luck(base, tuned[0]).test.p < 0.001
+
+
+def test_the_best_of_many_is_lowered():
+    base, tuned = world(-0.3, 4, training=0.1)
+    plain, picked = luck(base, tuned), luck(base, tuned, tried=20)
+    sd = np.std([one.value for one in tuned], ddof=1)
+    assert picked.values["optimism"] == pytest.approx(optimism(20) * sd, rel=1e-9)
+    best = max(base.value - one.value for one in tuned)
+    assert picked.values["best seed, corrected"] == pytest.approx(best - optimism(20) * sd, rel=1e-9)
+    assert "of 20 tried 4 are shown" in picked.told and "of 20 tried" not in plain.told
+    assert picked.test.p == plain.test.p
+
+
+def test_seeds_without_a_single_flip_may_be_luck():
+    same = np.array([True, False] * 20)
+    found = luck(scored(same, "base", measure=RIGHT), [scored(same, seed=one, measure=RIGHT) for one in range(3)])
+    assert found.answer == "yes" and found.values["sd over seeds"] == 0

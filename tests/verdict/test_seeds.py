@@ -1,0 +1,87 @@
+"""Oracles: the statistics reference (O9), sums of squares written out, sums of two t's drawn."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from seqwise.verdict.seeds import Chance, crossed
+
+
+def reference():
+    """A table of 3 seeds x 6 items with the mean and the mean squares of O9."""
+    seed, item = np.array([1, -1, 0]) / 2**0.5, np.array([1, 1, 1, -1, -1, -1]) / 6**0.5
+    rest = np.outer(np.array([1, 1, -2]) / 6**0.5, np.array([1, -1, 0, 0, 0, 0]) / 2**0.5)
+    return 0.1 + seed[:, None] * (0.03 / 6) ** 0.5 + item * (7 / 90) ** 0.5 + rest * (11 / 300) ** 0.5
+
+
+def test_seeds_and_items_equal_the_reference():
+    """O9: SE, Satterthwaite's df, t and p."""
+    found = crossed([reference()], 0.1, 5)
+    assert found.chance.error == pytest.approx(0.0567646212197547, rel=1e-12)
+    assert found.chance.df == pytest.approx(6.12304331998544, rel=1e-12)
+    assert found.value / found.chance.error == pytest.approx(1.76166065854411, rel=1e-12)
+    assert found.satterthwaite == pytest.approx(0.127605278770817, rel=1e-11)
+    assert found.seeds**0.5 == pytest.approx(0.0288675134594813, rel=1e-12)
+    assert found.items**0.5 == pytest.approx(0.0509175077217316, rel=1e-12)
+    assert found.rest == pytest.approx(0.003666666666666668 / 18, rel=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"), [((0.3, 2.0), (0.7, 199.0)), ((0.5, 4.0), (0.5, 5.0)), ((0.9, 2.0), (0.1, 29.0))]
+)
+def test_the_sum_of_two_ts_equals_draws_of_it(one, two):
+    chance = np.random.default_rng(2)
+    drawn = one[0] ** 0.5 * chance.standard_t(one[1], 10**6) + two[0] ** 0.5 * chance.standard_t(two[1], 10**6)
+    found = Chance(1.0, 5.0, (one, two))
+    for t in (0.5, 2.0, 3.5):
+        share = (np.abs(drawn) > t).mean()
+        assert found.p(t) == pytest.approx(share, abs=4 * (share / 10**6) ** 0.5)
+    assert found.p(found.critical()) == pytest.approx(0.05, rel=1e-9)
+    low, high = found.interval(3.0).low, found.interval(3.0).high
+    assert (low + high) / 2 == pytest.approx(3) and high - 3 == pytest.approx(found.critical())
+
+
+def test_one_part_is_students():
+    found = Chance.of(2.0, 9)
+    assert found.p(5.449492609130661) == pytest.approx(0.023425107930961742, rel=1e-10)
+    assert found.above(1.3) == pytest.approx(stats.t.sf(1.3, 9), rel=1e-12)
+    assert found.critical(0.95, 1) == pytest.approx(stats.t.ppf(0.95, 9), rel=1e-10)
+
+
+def test_seeds_that_are_all_alike_leave_the_items_luck():
+    row = np.random.default_rng(1).normal(0.2, 1, 50)
+    found = crossed([np.stack([row, row, row])], float(row.mean()), 49)
+    assert found.chance.p(found.value) == pytest.approx(stats.ttest_1samp(row, 0).pvalue, rel=1e-9)
+
+
+def test_items_that_tell_no_more_than_chance_leave_the_seeds_luck():
+    """An item part below nothing is nothing: S - 1 degrees of freedom."""
+    chance = np.random.default_rng(5)
+    table = chance.normal(0, 1, (3, 40))
+    table -= table.mean(0)  # all items alike in the mean
+    table += np.array([0.3, 0.1, 0.5])[:, None]
+    found = crossed([table], float(table.mean()), 39)
+    assert found.chance.p(found.value) == pytest.approx(stats.ttest_1samp(table.mean(1), 0).pvalue, rel=1e-9)
+
+
+def test_seeds_of_both_systems_add_up():
+    """Two tables: the variance of the seeds' means is that of Welch's test."""
+    chance = np.random.default_rng(9)
+    a, b = chance.normal(1, 1, (4, 30)), chance.normal(0, 1, (3, 30))
+    found = crossed([a, -b], float(a.mean() - b.mean()), 29)
+    expected = a.mean(1).var(ddof=1) / 4 + b.mean(1).var(ddof=1) / 3
+    assert found.seeds == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("seeds", [3, 5])
+@pytest.mark.parametrize("share", [0.5, 5.0])
+def test_no_difference_is_rarely_called_one(seeds, share):
+    """2,000 worlds; share: variance of the seeds' mean against that of the items'."""
+    chance, items, worlds = np.random.default_rng(int(10 * share) + seeds), 40, 2000
+    own = chance.normal(0, (share * seeds / items) ** 0.5, (worlds, seeds, 1))
+    table = own + chance.normal(0, 1, (worlds, 1, items)) + chance.normal(0, 1, (worlds, seeds, items))
+    wrong = 0
+    for one in table:
+        found = crossed([one], float(one.mean()), items - 1)
+        wrong += abs(found.value) > 1.9 * found.chance.error and found.chance.p(found.value) < 0.05
+    assert wrong / worlds < 0.06 + 2 * (0.06 * 0.94 / worlds) ** 0.5
