@@ -277,10 +277,10 @@ def test_office_sentences_are_those_of_a_person():
 
 def test_the_office_has_its_parts_and_is_the_same_twice():
     made = office_domain(3)
-    assert [len(part) for part in (made.train, made.valid, made.test)] == [600, 100, 300]
+    assert [len(part) for part in (made.train, made.valid, made.test)] == [800, 100, 300]
     assert digest(made) == digest(office_domain(3)) != digest(office_domain(4))
     for side in zip(*every(made), strict=True):
-        assert len({normalized(text) for text in side}) == 1000
+        assert len({normalized(text) for text in side}) == 1200
 
 
 def test_no_sentence_of_the_office_stands_in_the_general_corpus_nor_could(book):

@@ -155,3 +155,14 @@ def test_what_has_no_answer_is_refused(ask):
 def test_power_grows_with_items():
     found = [power.t_power(0.4, n) for n in (5, 10, 50, 200)]
     assert np.all(np.diff(found) > 0)
+
+
+@pytest.mark.parametrize(
+    ("df", "level"), [(1.5, 0.95), (2.3, 0.95), (3.1, 0.95), (8, 1 - 0.05 / 4), (20, 1 - 0.05 / 11)]
+)
+def test_power_is_told_where_scipy_has_no_number(df, level):
+    """scipy's nctdtr is no number there; drawn t values are the oracle."""
+    shift = power.t_noncentrality(df, level=level)
+    generator = np.random.default_rng(0)
+    drawn = (generator.normal(size=200_000) + shift) / np.sqrt(generator.chisquare(df, 200_000) / df)
+    assert (np.abs(drawn) > stats.t.ppf((1 + level) / 2, df)).mean() == pytest.approx(0.8, abs=0.004)

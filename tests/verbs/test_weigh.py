@@ -2,6 +2,8 @@
 
 import json
 import random
+import shutil
+import weakref
 from pathlib import Path
 
 import jsonschema
@@ -11,6 +13,7 @@ import tunable
 import seqwise
 from seqwise.cli import main
 from seqwise.verbs.tune import tune
+from seqwise.verbs.weighing import held as held_
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
 
@@ -80,6 +83,16 @@ def test_a_loss_on_a_general_set_is_the_price(tmp_path):
     assert "it has lost" in found.verdict.sentence
     assert "news" in found.verdict.sentence
     assert found.verdict.not_worse is False
+
+
+def test_a_general_set_that_both_answer_alike_is_no_reason_to_refuse(two, tmp_path):
+    more = [{"id": f"n{i}", "prediction": "good", "reference": "good", "set": "news"} for i in range(40)]
+    words = []
+    for path in two:
+        rows = [json.loads(line) for line in Path(path).read_text().splitlines()]
+        words.append(write(Path(path).with_suffix(".more.jsonl"), [*rows, *more]))
+    (kept,) = [one for one in seqwise.weigh(*words).verdict.findings if one.question == "generalization"]
+    assert kept.state == "MEASURED"
 
 
 def test_seeds_in_one_file_are_seeds(two, tmp_path):
@@ -157,6 +170,12 @@ def a_mixture(place, base, _):
     return [base, str(place / "model")], "files of predictions, or models"
 
 
+def a_set_that_one_lacks(place, base, tuned):
+    rows = [json.loads(line) for line in Path(base).read_text().splitlines()]
+    more = [{"id": f"n{i}", "prediction": "good", "reference": "good", "set": "news"} for i in range(30)]
+    return [write(place / "x.jsonl", [*rows, *more]), tuned], "the same sets in all files"
+
+
 def flags_of_models(_, base, tuned):
     return [base, tuned, "--seeds", "3"], "--seeds beside files of predictions"
 
@@ -177,7 +196,7 @@ def nothing_to_compare(_, base, __):
 @pytest.mark.parametrize(
     "kind",
     [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
-     a_mixture, flags_of_models, no_margin, no_json, nothing_to_compare],
+     a_mixture, a_set_that_one_lacks, flags_of_models, no_margin, no_json, nothing_to_compare],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(kind, two, tmp_path, capsys):
     words, wanted = kind(tmp_path, *two)
@@ -224,6 +243,37 @@ def test_a_run_is_weighed_against_its_base_with_rivals_cost_journal_and_blends(p
     jsonschema.validate(json.loads((tmp_path / "out" / "verdict.json").read_text()), SCHEMA)
 
 
+def test_blends_of_a_measure_of_sums_have_the_base_among_them(place, monkeypatch):
+    """Its gain over itself is 0, where a test would have nothing to tell chance by."""
+    monkeypatch.chdir(place)
+    found = seqwise.weigh("base", "run", test=("test.tsv",), general=("general.tsv",), blend=(0.5,), metric="macro-f1")
+    (told,) = [one for one in found.verdict.findings if one.question == "trade"]
+    assert told.state in ("MEASURED", "NOT RUN")
+    assert found.verdict.trade is not None
+    first, *_ = found.verdict.trade.choices
+    assert (first.alpha, first.gain.value, first.loss.value) == (0.0, 0.0, 0.0)
+
+
+def test_many_models_are_held_one_at_a_time(place, monkeypatch):
+    monkeypatch.chdir(place)
+    shutil.copytree("run", "second", dirs_exist_ok=True)
+    held, alive = [], []
+    real = held_.open_system
+
+    def opening(*words):
+        alive.append(sum(one() is not None for one in held))
+        made = real(*words)
+        held.append(weakref.ref(made.model))
+        return made
+
+    monkeypatch.setattr(held_, "open_system", opening)
+    settings = Path("second/config.yaml")
+    settings.write_text(settings.read_text().replace("rate: 0.004", "rate: 0.005"))
+    found = seqwise.weigh("base", "run", "second", test=("test.tsv",), rivals=False).verdict
+    assert found.tuned == ("run", "second")
+    assert max(alive) == 1  # the base, when another one is opened
+
+
 def test_trials_are_trained_weighed_and_not_trained_twice(place, tmp_path, capsys, monkeypatch):
     words = ["weigh", str(place / "base"), str(place / "run"), "--test", str(place / "test.tsv"), "--seeds", "2"]
     words += ["--methods", "full", "--out", str(tmp_path / "out")]
@@ -237,6 +287,12 @@ def test_trials_are_trained_weighed_and_not_trained_twice(place, tmp_path, capsy
     again = json.loads(capsys.readouterr().out)
     assert (tmp_path / "out" / "trials.jsonl").read_text() == table
     assert again["findings"] == told["findings"]
+    gone = tmp_path / "out" / "trials" / "full-1-seed1" / "run" / "outcome.json"
+    gone.write_text("{}")
+    assert main([*words, "--overwrite", "--json"]) == 0
+    capsys.readouterr()
+    assert gone.read_text() != "{}"  # trained anew, not taken from the folder
+    table = (tmp_path / "out" / "trials.jsonl").read_text()
     (tmp_path / "out" / "trials.jsonl").write_text(table.replace('"MEASURED"', '"MEAS', 1))
     assert main([*words, "--resume"]) == 2
     assert "trials.jsonl:2" in capsys.readouterr().err

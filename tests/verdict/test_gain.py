@@ -34,12 +34,14 @@ def flips(both, lost, gained, neither):
 
 def test_a_gain_is_told_with_size_interval_test_and_n():
     found = gain(*flips(120, 6, 18, 56))
-    assert found.answer == "yes" and not found.needed
+    assert found.answer == "yes"
+    assert not found.needed
     assert found.told == (
         "tuned is better than base on test: accuracy 63.00 of base, 69.00 of tuned, difference +6.0 points, "
         "95 % interval 1.3 to 11.2 (McNemar's mid-p test, p = 0.0146, 200 items)."
     )
-    assert found.values["base"] == pytest.approx(63) and found.values["tuned"] == pytest.approx(69)
+    assert found.values["base"] == pytest.approx(63)
+    assert found.values["tuned"] == pytest.approx(69)
 
 
 def test_less_loss_is_better_and_more_is_worse():
@@ -48,7 +50,8 @@ def test_less_loss_is_better_and_more_is_worse():
     tuned = base - 0.3 + chance.normal(0, 0.3, 100)
     assert gain(scored(base, LOSS, "base"), scored(tuned, LOSS)).answer == "yes"
     worse = gain(scored(tuned, LOSS, "base"), scored(base, LOSS))
-    assert worse.answer == "no" and "tuned is worse than base" in worse.told
+    assert worse.answer == "no"
+    assert "tuned is worse than base" in worse.told
     assert against_rival(scored(base, LOSS, "tf-idf"), scored(tuned, LOSS)).subject == "tf-idf"
 
 
@@ -62,7 +65,9 @@ def test_less_loss_is_better_and_more_is_worse():
 )
 def test_a_gain_is_judged_by_what_would_be_useful(least, answer, told):
     found = gain(*flips(120, 6, 18, 56), least=least)
-    assert found.answer == answer and told in found.told and found.margin == least
+    assert found.answer == answer
+    assert told in found.told
+    assert found.margin == least
 
 
 def test_cannot_tell_names_the_items_that_would():
@@ -93,18 +98,22 @@ def test_nothing_changed_is_told_as_such():
     assert found.needed.startswith("Nothing changed")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.tuples(*[st.integers(0, 60)] * 4).filter(lambda row: sum(row) > 2), st.sampled_from([None, 0.5, 2.0, 10.0]))
 def test_words_never_contradict_the_numbers(row, least):
     found = gain(*flips(*row), least=least)
     both, p = found.interval, found.test.p
-    assert "significant" not in found.told and "interval" in found.told and "items" in found.told
+    assert "significant" not in found.told
+    assert "interval" in found.told
+    assert "items" in found.told
     if found.answer == "yes":
-        assert p < 0.05 and both.low > 0
+        assert p < 0.05
+        assert both.low > 0
     elif found.answer == "no":
         assert (p < 0.05 and both.high < 0) or both.high < least
     else:
-        assert (p >= 0.05 or 0 in both) and found.needed
+        assert p >= 0.05 or 0 in both
+        assert found.needed
 
 
 def test_a_useful_gain_is_above_nothing():

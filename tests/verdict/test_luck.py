@@ -43,13 +43,15 @@ def test_one_seed_is_called_one_seed():
     assert found.told.startswith(
         "One seed of tuned: the luck of the items is excluded, the luck of training is unknown"
     )
-    assert "3 seeds would tell a difference 3.3 times" in found.needed and "1.7 times" in found.needed
+    assert "3 seeds would tell a difference 3.3 times" in found.needed
+    assert "1.7 times" in found.needed
     assert "is not excluded" in luck(*world(0.0, 1)).told
 
 
 def test_a_difference_beyond_luck_is_none():
     found = luck(*world(-0.3, 4))
-    assert found.answer == "no" and found.test.n == {"items": 300, "seeds": 4}
+    assert found.answer == "no"
+    assert found.test.n == {"items": 300, "seeds": 4}
     assert found.values["seeds that are better"] == 1
     assert found.interval.high < 0
 
@@ -58,7 +60,9 @@ def test_a_difference_within_the_seeds_spread_may_be_luck():
     """Items alone would be sure of it."""
     base, tuned = world(-0.02, 3, training=0.3)
     found = luck(base, tuned)
-    assert found.answer == "yes" and "may have made the difference" in found.told and found.needed
+    assert found.answer == "yes"
+    assert "may have made the difference" in found.told
+    assert found.needed
     assert luck(base, tuned[0]).test.p < 0.001
 
 
@@ -69,11 +73,13 @@ def test_the_best_of_many_is_lowered():
     assert picked.values["optimism"] == pytest.approx(optimism(20) * sd, rel=1e-9)
     best = max(base.value - one.value for one in tuned)
     assert picked.values["best seed, corrected"] == pytest.approx(best - optimism(20) * sd, rel=1e-9)
-    assert "of 20 tried 4 are shown" in picked.told and "of 20 tried" not in plain.told
+    assert "of 20 tried 4 are shown" in picked.told
+    assert "of 20 tried" not in plain.told
     assert picked.test.p == plain.test.p
 
 
 def test_seeds_without_a_single_flip_may_be_luck():
     same = np.array([True, False] * 20)
     found = luck(scored(same, "base", measure=RIGHT), [scored(same, seed=one, measure=RIGHT) for one in range(3)])
-    assert found.answer == "yes" and found.values["sd over seeds"] == 0
+    assert found.answer == "yes"
+    assert found.values["sd over seeds"] == 0

@@ -10,7 +10,7 @@ from seqwise.stats import results
 from seqwise.stats.phrases import alike
 from seqwise.stats.results import Estimate, Interval
 from seqwise.verdict.findings import Answer, Finding, Question, failed, not_run
-from seqwise.verdict.sentence import OPENING, not_worse, sentence, worth
+from seqwise.verdict.sentence import AT_MOST, MATTERS, OPENING, not_worse, sentence, worth
 from seqwise.verdict.verdict import decide
 
 
@@ -102,6 +102,38 @@ def test_not_worse_is_claimed_only_where_every_loss_is_ruled_out():
             assert findings[0].answer != "no"
         if findings[0].answer == "no" or any(one.answer == "yes" for one in losses):
             assert claimed is False
+
+
+def test_a_general_set_that_could_not_be_measured_leaves_it_open():
+    gain = Finding("gain", "test", "MEASURED", ".", "yes", test=measured(4.0, 1.0, 500, 3))
+    findings = [gain, failed("generalization", "news", ValueError("it broke"))]
+    assert worth(findings) == "cannot tell"
+    assert not_worse(findings) is None
+    assert "what was lost on news could not be measured" in sentence(findings)
+
+
+@pytest.mark.parametrize(("value", "half", "expected"), [(0.2, 0.5, True), (0.2, 3.0, None), (-4.0, 1.0, False)])
+def test_not_worse_takes_a_loss_at_the_task_to_be_ruled_out_too(value, half, expected):
+    """The general set lost nothing; whether the task did is for its own interval to say, against a margin of 1."""
+    answer: Answer = "no" if value + half < 0 else "cannot tell"
+    values = {"gain": value, AT_MOST: max(0.0, half - value), MATTERS: 1.0}
+    gain = Finding("gain", "test", "MEASURED", ".", answer, test=measured(value, half, 500, 1), values=values)
+    kept = Finding("generalization", "news", "MEASURED", ".", "no", test=measured(0.1, 0.4, 500, 1), margin=1.0)
+    assert not_worse([gain, kept]) is expected
+
+
+def test_a_gain_below_what_is_useful_is_no_loss_and_stays_ruled_out_among_many():
+    """+0.3 points, 95 % interval -0.2 to 0.8, where 2 would be useful: no, whatever p of no difference is."""
+    of = {"gain": 0.3, AT_MOST: 0.2, MATTERS: 1.0}
+    findings = [
+        Finding("gain", "test", "MEASURED", ".", "no", name, measured(0.3, 0.5, 500, 1), margin=2.0, values=of)
+        for name in ("a", "b")
+    ]
+    assert not_worse(findings[:1]) is True
+    made = decide(findings, "base", ("a", "b"), "accuracy")
+    assert [one.answer for one in made.findings] == ["no", "no"]
+    assert made.worth == "not worth it"
+    assert any("McNemar" in one or "Holm" in one for one in made.methods)
 
 
 def test_a_gain_that_was_not_measured_is_no_gain():

@@ -1,5 +1,7 @@
 """Slices: effects as of the slice alone, p-values as statsmodels corrects them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from statsmodels.stats.multitest import multipletests
@@ -39,6 +41,13 @@ def test_the_effect_is_that_of_the_slice_alone(found):
     short = next(one for one in found if one.values["label"] == "short")
     assert short.test == alone
     assert (short.values["slice"], short.values["items"], short.subject) == ("length", 100, "test, length short")
+
+
+def test_all_seeds_count_in_a_slice():
+    base, tuned = both(LABELS)
+    other = replace(tuned, values=np.roll(tuned.values, 3), seed=2)
+    told = slices(base, [replace(tuned, seed=1), other])
+    assert {one.test.n["seeds"] for one in told if one.test} == {2}
 
 
 def test_p_is_corrected_for_all_slices_together(found):

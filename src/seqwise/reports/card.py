@@ -27,8 +27,9 @@ class About:
     """What the card must be told of the model."""
 
     name: str
-    task: str
-    """As the Hub calls it: translation, text-classification, fill-mask, ..."""
+    task: str = ""
+    """As the Hub calls it: translation, text-classification, fill-mask, ...; empty: not known, and then no scores stand
+    in the front matter, where each needs one."""
     system: str = ""
     """Which of the systems that were weighed the card is of; empty: the first."""
     base: str = ""
@@ -54,11 +55,12 @@ def card(verdict: Verdict, about: About) -> str:
         front["license"] = about.license
     if about.base:
         front["base_model"] = about.base
-    front["pipeline_tag"] = about.task
+    if about.task:
+        front["pipeline_tag"] = about.task
     front["tags"] = list(dict.fromkeys((*TAGS, *about.tags)))
     if named := list(dict.fromkeys(about.datasets.values())):
         front["datasets"] = named
-    if results := _results(verdict, about, system):
+    if about.task and (results := _results(verdict, about, system)):
         front["model-index"] = [{"name": about.name, "results": results}]
     told = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
     opening = f"{system}, tuned from {about.base or verdict.base} and weighed against it by Seqwise."

@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from math import inf, sqrt
 
 import numpy as np
-from scipy.special import bdtr, chdtri, chndtr, fdtri, ncfdtr, nctdtr, ndtri, stdtrit
+from scipy.special import bdtr, chdtri, chndtr, fdtri, gammaincinv, ncfdtr, nctdtr, ndtr, ndtri, stdtrit
 
 from seqwise.errors import ConfigError
 from seqwise.stats.crossing import crossing, upwards
@@ -28,6 +28,8 @@ POWER = 0.8
 """Four times in five, where nothing else is asked for."""
 MOST = 100_000
 """Pairs for which the exact power of McNemar's test is summed up."""
+STRIPS = 4000
+"""Of a sum in place of an integral: five digits."""
 
 
 def t_noncentrality(df: float, *, power: float = POWER, level: float = LEVEL, sides: int = 2) -> float:
@@ -43,8 +45,18 @@ def shift_beyond(critical: float, df: float, *, power: float = POWER, sides: int
 
 def _beyond(critical: float, df: float, shift: float, sides: int = 2) -> float:
     """Chance that t with this noncentrality lies beyond the critical value."""
-    above = float(nctdtr(df, -shift, -critical))  # the same as 1 - nctdtr(df, shift, critical), without cancellation
-    return above + (float(nctdtr(df, shift, -critical)) if sides == 2 else 0.0)
+    above = _above(critical, df, shift)
+    return above + (_above(critical, df, -shift) if sides == 2 else 0.0)
+
+
+def _above(critical: float, df: float, shift: float) -> float:
+    """Chance that it lies above; from the nearer tail, as 1 - nctdtr(df, shift, critical) loses its digits."""
+    found = float(nctdtr(df, -shift, -critical))
+    if np.isfinite(found):
+        return found
+    # scipy has no number for some large critical values: then over the distribution of the estimated sd
+    spreads = np.sqrt(2 * gammaincinv(df / 2, (np.arange(STRIPS) + 0.5) / STRIPS) / df)  # (STRIPS,) over the true one
+    return float(ndtr(shift - critical * spreads).mean())
 
 
 def t_power(effect: float, n: float, *, groups: int = 1, level: float = LEVEL, sides: int = 2) -> float:

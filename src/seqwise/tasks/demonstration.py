@@ -68,9 +68,9 @@ def tuning(base: Path, general: Files, office: Files, out: Path, overwrite: bool
         test=office["test"],
         out=str(out),
         overwrite=overwrite,
-        guard=GuardSettings(replay=general["train"], replay_share=0.5),
-        training=TrainingSettings(epochs=12, batch_tokens=2048, time_limit=60.0, label_smoothing=0.0, seed=seed),
-        optimizer=PaceSettings(rate=1e-3),
-        evaluation=EvaluationSettings(sentences=100, average=0, patience=0),
+        guard=GuardSettings(replay=general["train"], replay_share=0.33),
+        training=TrainingSettings(epochs=12, batch_tokens=2048, time_limit=75.0, label_smoothing=0.0, seed=seed),
+        optimizer=PaceSettings(rate=2e-3),
+        evaluation=EvaluationSettings(sentences=100, average=0, patience=0, first=True),
         generation=Generation(beams=4),
     )

@@ -24,6 +24,7 @@ from seqwise.tasks.tuning.stored import open_tuned
 from seqwise.verbs.inspect import Inspected, attended
 from seqwise.verbs.train import train
 from seqwise.verbs.tune import tune
+from seqwise.verbs.weighing.asking import tried
 from seqwise.verbs.weighing.measures import texts
 from seqwise.verdict.gain import gain
 from seqwise.verdict.generalization import generalization
@@ -75,7 +76,7 @@ def demo(*, out: Path = Path("runs/demo"), overwrite: bool = True, seed: int = 1
     """Watch a translator being trained, tuned and weighed on sentences that Seqwise makes up.
 
     Makes 40,000 English-French pairs from a grammar, learns a vocabulary, trains a small Transformer, scores it on
-    sentences it has not seen, and translates one of them step by step. Then it tunes the model on 600 sentences of the
+    sentences it has not seen, and translates one of them step by step. Then it tunes the model on 800 sentences of the
     office, whose words it does not know, and weighs what that gained there against what it lost elsewhere. All of it
     takes four minutes on two cores.
 
@@ -178,7 +179,8 @@ def _scored(system: str, part: str, outputs: Sequence[str], pairs: Part, seed: i
 def _weighed(base: _Translated, tuned: _Translated, base_run: Path, tuned_run: Path) -> Verdict:
     """What was gained at the office, and what was lost of the rest."""
     lost = generalization({GENERAL: base.general}, {GENERAL: tuned.general}, MARGIN)
-    findings = (gain(base.office, tuned.office), *lost)
+    gained = tried("gain", DOMAIN, tuned.office.system, lambda: gain(base.office, tuned.office))
+    findings = (gained, *lost)
     return Verdict(
         worth(findings),
         sentence(findings),

@@ -10,11 +10,12 @@ No training is known here: scores come in, answers come out. Import the module t
     generalization  what was lost of what it could do before: a margin, flips; by group: groups
     luck            seeds and items at once; the best of several tries
     changed         which items were won and lost, and what changed in their words; by slice: slices
-    overfitting     training against validation along the journal; its test: rise; what was learnt by heart: memorisation
+    overfitting     training against validation along the journal; its test: rise
+    memorisation    what was learnt by heart
     curve           whether more data would help; its sums: powerlaw; labels and duplicates that explain it: plateau
     cost            time, memory, weights, energy and money
     trade           gain against loss: which systems no other beats in both
     trials          methods x fractions x seeds; on disk: ledger; run here: pool, or on many machines: cluster; how far:
                     progress
-    verdict         all answers together; the sentence over them: sentence
+    verdict         all answers together; the sentence over them: sentence; how it was computed: methods
 """

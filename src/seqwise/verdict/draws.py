@@ -16,7 +16,7 @@ Nothing here is approximate: each draw has the distribution that N single draws 
 Resamples are made in runs of `RUN`, each with a generator of its own, spawned from the seed: the same numbers by any
 number of threads. Left out: medians and what else is no function of sums, which `stats.resample` draws; whole clusters.
 
-Tried and lost: an index for each item and a gather, four times slower and bound by memory; blocks of 32 with three
+Tried and lost: an index for each item and a gather, four times slower; blocks of 32 with three
 items at once, where dealing the draws to blocks takes longer than it saves.
 """
 
@@ -155,14 +155,16 @@ def _two_by_two(x: Float[np.ndarray, "N"], generator: np.random.Generator, rows:
     sizes = np.full(-(-n // BLOCK), BLOCK)
     sizes[-1] = n - BLOCK * (len(sizes) - 1)
     drawn = np.ascontiguousarray(generator.multinomial(n, sizes / n, size=rows).T)  # (blocks, rows)
-    found, room = np.zeros(rows), _Room.of(STRETCH * BLOCK)
-    for begin, times in zip(range(0, n, BLOCK), drawn, strict=True):
-        block = x[begin : begin + BLOCK]
-        table = (block[:, None] + block).reshape(-1)  # (B * B,)
-        for first in range(0, rows, STRETCH):
-            found[first : first + STRETCH] += _pairs(table, times[first : first + STRETCH] // 2, generator, room)
-        odd = np.flatnonzero(times % 2)
-        found[odd] += block[generator.integers(0, len(block), size=len(odd))]
+    firsts = np.arange(0, n, BLOCK)
+    alone = x[generator.integers(0, sizes[:, None], size=drawn.shape) + firsts[:, None]]  # (blocks, rows)
+    found: Row = np.where(drawn % 2, alone, 0.0).sum(0)
+    room = _Room.of(STRETCH * BLOCK)
+    square = np.empty((BLOCK, BLOCK))
+    for first, size, times in zip(firsts, sizes, drawn // 2, strict=True):
+        block = x[first : first + size]
+        table = np.add(block[:, None], block, out=square if size == BLOCK else None).reshape(-1)  # (B * B,)
+        for begin in range(0, rows, STRETCH):
+            found[begin : begin + STRETCH] += _pairs(table, times[begin : begin + STRETCH], generator, room)
     return found
 
 
@@ -190,7 +192,7 @@ def _pairs(
         room = _Room.of(count)
     places, values = room.places[:count], room.values[:count]
     if len(table) == 1 << 16:
-        np.copyto(places, generator.integers(0, 2**64, size=-(-count // 4), dtype=np.uint64).view(np.uint16)[:count])
+        np.copyto(places, generator.bit_generator.random_raw(-(-count // 4)).view(np.uint16)[:count])
     else:
         np.copyto(places, generator.integers(0, len(table), size=count))
     table.take(places, out=values, mode="wrap")  # nothing to wrap: only the check is left out

@@ -130,7 +130,7 @@ def generalization(
         except DataError as error:
             wrong[name] = error
     p = np.array([one.test.p for one in found.values()])
-    holm = dict(zip(found, map(float, adjust(p) if found else p), strict=True))
+    holm = dict(zip(found, map(float, adjust(p) if len(p) > 1 else p), strict=True))
     return tuple(
         _finding(name, found[name], holm[name], len(holm), margin, level, resamples)
         if name in found

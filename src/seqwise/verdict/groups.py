@@ -38,7 +38,8 @@ def by_group(
     groups, small = _groups(found, level, min(resamples, DRAWN))
     if not groups:
         return (), ()
-    holm = adjust(np.array([group.found.test.p for group in groups]))
+    alone = np.array([group.found.test.p for group in groups])
+    holm = adjust(alone) if len(alone) > 1 else alone
     unit, title = found.data.measure.unit, f"{found.data.part} by group"
     rows = tuple(_row(group, float(p)) for group, p in zip(groups, holm, strict=True))
     columns = ("by", "group", "items", *reversed(found.data.names), f"difference, {unit}", "low", "high", "p, Holm")

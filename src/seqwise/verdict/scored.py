@@ -128,9 +128,10 @@ def paired(base: Scored, tuned: Scored) -> tuple[Scored, Scored]:
         _unique(one)
     _alike(base, tuned)
     places = {name: place for place, name in enumerate(tuned.ids)}
-    if set(places) != set(base.ids):
+    theirs = set(base.ids)
+    if set(places) != theirs:
         lacking = [name for name in base.ids if name not in places]
-        more = [name for name in tuned.ids if name not in set(base.ids)]
+        more = [name for name in tuned.ids if name not in theirs]
         where = f"{lacking[0]!r} is not in {tuned.system}" if lacking else f"{more[0]!r} is not in {base.system}"
         given = f"{len(base):,} items of {base.system} and {len(tuned):,} of {tuned.system} on {base.part}: {where}"
         raise DataError(given, "the same items of both", "scoring both on the same file")

@@ -1,7 +1,7 @@
 """The one sentence: whether it was worth it, made from the answers by rules.
 
-    worth it        better at the task; nothing lost beyond the margin on any general set that was given; better than
-                    every cheap rival that was tried
+    worth it        better at the task; nothing lost beyond the margin on any general set that was given, all of which
+                    could be measured; better than every cheap rival that was tried
     at a price      better at the task, and a loss elsewhere is shown
     not worth it    worse at the task, or surely less of a gain than would be useful, or worse than what costs nothing
     cannot tell     everything else: the data allow more than one of these
@@ -19,6 +19,8 @@ from seqwise.stats.results import Interval, Test
 from seqwise.verdict.findings import Finding, Question
 
 Worth = Literal["worth it", "at a price", "not worth it", "cannot tell"]
+AT_MOST, MATTERS = "loss at most", "loss that would matter"
+"""Values of a gain that tell whether a loss is ruled out: by its interval, and the margin."""
 OPENING: Mapping[Worth, str] = {
     "worth it": "Worth it",
     "at a price": "Better, at a price",
@@ -37,19 +39,23 @@ def worth(findings: Sequence[Finding]) -> Worth:
         return "cannot tell"
     if any(one.answer == "yes" for one in losses):
         return "at a price"
-    return "cannot tell" if _open(losses, "no") or _open(rivals, "yes") else "worth it"
+    return "cannot tell" if _open(losses, "no") or _open(rivals, "yes") or _broken(findings) else "worth it"
 
 
 def not_worse(findings: Sequence[Finding]) -> bool | None:
-    """Whether nothing was lost: no loss at the task, none beyond the margin on general sets; None: cannot tell."""
+    """Whether nothing was lost beyond the margin, at the task or on general sets; None: cannot tell."""
     gains, losses = _measured(findings, "gain"), _measured(findings, "generalization")
-    if any(one.answer == "no" for one in gains) or any(one.answer == "yes" for one in losses):
+    if any(one.answer == "no" and not useless(one) for one in gains) or any(one.answer == "yes" for one in losses):
         return False
-    if _open(losses, "no") or not (gains or losses):
+    if _open(losses, "no") or _broken(findings) or not (gains or losses):
         return None
-    if losses:  # the task's own set stands among them, with the margin, where it was asked
-        return True
-    return True if all(one.answer == "yes" for one in gains) else None
+    return True if all(one.answer == "yes" or _kept(one) for one in gains) else None
+
+
+def _kept(one: Finding) -> bool:
+    """Whether the gain, even if none is shown, leaves no room for a loss that would matter."""
+    most, margin = one.values.get(AT_MOST), one.values.get(MATTERS)
+    return isinstance(most, float) and isinstance(margin, float) and most < margin
 
 
 def sentence(findings: Sequence[Finding], base: str = "base", tuned: str = "tuned") -> str:
@@ -70,7 +76,7 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
         test = _test(one)
         if one.answer == "yes":
             told.append(f"{tuned} is better than {base} on {one.subject} by {_size(test)}")
-        elif one.answer == "no" and _useless(one):
+        elif one.answer == "no" and useless(one):
             told.append(f"a gain of {_margin(one)} on {one.subject} is ruled out, the difference is {signed(test)}")
         elif one.answer == "no":
             told.append(f"{tuned} is worse than {base} on {one.subject} by {_size(test)}")
@@ -84,8 +90,8 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
 
 def _losses(findings: Sequence[Finding]) -> str:
     asked = [one for one in findings if one.question == "generalization"]
-    measured = _measured(findings, "generalization")
-    if not measured:
+    measured, broken = _measured(findings, "generalization"), _broken(findings)
+    if not measured and not broken:
         return "what it may have lost elsewhere was not " + ("measured" if asked else "asked")
     lost = [one for one in measured if one.answer == "yes"]
     kept = [one for one in measured if one.answer == "no"]
@@ -93,10 +99,11 @@ def _losses(findings: Sequence[Finding]) -> str:
     told = [f"it has lost {_size(_test(one))} on {one.subject}" for one in lost]
     told += _by_margin(kept, "nothing beyond {} was lost on", "where it is")
     told += _by_margin(unsure, "whether more than {} was lost is open on", "where the difference is")
+    told += [f"what was lost on {one.subject} could not be measured" for one in broken]
     return joined(told)
 
 
-def _useless(one: Finding) -> bool:
+def useless(one: Finding) -> bool:
     """Whether it is "no" since the gain is smaller than what would be useful, and not since it is a loss."""
     gained, within = one.values.get("gain"), one.interval
     if one.margin is None or not isinstance(gained, float) or within is None:
@@ -143,6 +150,11 @@ def _luck(findings: Sequence[Finding]) -> str:
 
 def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:
     return [one for one in findings if one.question == question and one.state == "MEASURED"]
+
+
+def _broken(findings: Sequence[Finding]) -> list[Finding]:
+    """General sets that were given and tell nothing."""
+    return [one for one in findings if one.question == "generalization" and one.state in ("ERROR", "TOO FEW")]
 
 
 def _open(findings: Sequence[Finding], wanted: str) -> bool:

@@ -18,43 +18,47 @@ from seqwise.errors import SeqwiseError
 from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import alike, chance, counted, ends
 from seqwise.stats.results import LEVEL, Test
-from seqwise.verdict.effects import effect
+from seqwise.verdict.aligned import Aligned, aligned
+from seqwise.verdict.effects import weighed
 from seqwise.verdict.findings import Finding
-from seqwise.verdict.scored import Scored, paired
+from seqwise.verdict.scored import Scored
+
+Systems = Scored | Sequence[Scored]
 
 LABELS = 50
 """Of a slice: one with more is a name of each item rather than a kind of it."""
 CORRECTED = "p, Holm"
 
 
-def slices(base: Scored, tuned: Scored, least_items: int = 20) -> tuple[Finding, ...]:
-    """The effect in each slice, by slice and label in the order of the set; none where the set has no slices."""
-    base, tuned = paired(base, tuned)
+def slices(base: Systems, tuned: Systems, least_items: int = 20) -> tuple[Finding, ...]:
+    """The effect in each slice over all seeds, by slice and label in the order of the set; none of a set without."""
+    data = aligned(base, tuned)
+    first, other = data.base[0], data.tuned[0]
     found: list[Finding] = []
-    for name, labels in ({**tuned.slices, **base.slices}).items():
+    for name, labels in ({**other.slices, **first.slices}).items():
         places: dict[str, list[int]] = {}
         for place, label in enumerate(labels):
             places.setdefault(label, []).append(place)
         if len(places) > LABELS:
-            told = f"{name} has {len(places):,} labels in {base.part}, too many to look at each: up to {LABELS}."
-            found.append(_untested(tuned.system, base.part, name, "", len(base), told))
+            told = f"{name} has {len(places):,} labels in {data.part}, too many to look at each: up to {LABELS}."
+            found.append(_untested(other.system, data.part, name, "", data.items, told))
             continue
         for label, members in places.items():
-            found.append(_slice(base, tuned, name, label, members, least_items))
+            found.append(_slice(data, name, label, members, least_items))
     return _corrected(found)
 
 
-def _slice(base: Scored, tuned: Scored, name: str, label: str, members: Sequence[int], least: int) -> Finding:
-    n = len(members)
+def _slice(data: Aligned, name: str, label: str, members: Sequence[int], least: int) -> Finding:
+    n, system = len(members), data.tuned[0].system
     if n < max(2, least):
-        told = f"{_where(base.part, name, label)} has {counted(n, 'item')}, too few to tell anything: {least} or more."
-        return _untested(tuned.system, base.part, name, label, n, told)
-    subject, values = _where(base.part, name, label), _values(name, label, n)
+        told = f"{_where(data.part, name, label)} has {counted(n, 'item')}, too few to tell anything: {least} or more."
+        return _untested(system, data.part, name, label, n, told)
+    subject, values = _where(data.part, name, label), _values(name, label, n)
     try:
-        test = effect(base.select(members), tuned.select(members))
+        test = weighed(data.select(np.array(members))).test
     except SeqwiseError as error:
-        return Finding("changed", subject, "ERROR", str(error), system=tuned.system, values=values)
-    return Finding("changed", subject, "MEASURED", "", system=tuned.system, test=test, values=values)
+        return Finding("changed", subject, "ERROR", str(error), system=system, values=values)
+    return Finding("changed", subject, "MEASURED", "", system=system, test=test, values=values)
 
 
 def _untested(system: str, part: str, name: str, label: str, n: int, told: str) -> Finding:

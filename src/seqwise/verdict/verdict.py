@@ -11,12 +11,14 @@ import numpy as np
 
 from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import chance, joined
+from seqwise.stats.results import LEVEL
 from seqwise.verdict.changed import Changed
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import ASKED, Finding
+from seqwise.verdict.methods import methods
 from seqwise.verdict.overfitting import Trend
-from seqwise.verdict.sentence import Worth, not_worse, sentence, signed, worth
+from seqwise.verdict.sentence import Worth, not_worse, sentence, signed, useless, worth
 from seqwise.verdict.trade import Trade
 
 VERSION = 1
@@ -67,7 +69,8 @@ def decide(findings: Sequence[Finding], base: str, tuned: Sequence[str], measure
         told = told.rstrip(".") + f". Of {len(tuned)} systems weighed it comes out best; {_others(of, best)}."
     places = {question: place for place, question in enumerate(ASKED)}
     ordered = sorted(held, key=lambda one: (places[one.question], tuned.index(one.system) if one.system in of else -1))
-    return Verdict(worth(of[best]), told, base, tuple(tuned), measure, tuple(ordered), not_worse(of[best]))
+    how, kept = methods(ordered), not_worse(of[best])
+    return Verdict(worth(of[best]), told, base, tuple(tuned), measure, tuple(ordered), kept, methods=how)
 
 
 def _gained(findings: Sequence[Finding]) -> float:
@@ -107,7 +110,8 @@ def _held(findings: Sequence[Finding]) -> list[Finding]:
 def _corrected(one: Finding, p: float, count: int) -> Finding:
     """A gain of one of several systems; what no longer stands is told anew."""
     note = f"{chance(p)} by Holm, as {count} systems were tried on {one.subject}."
-    if one.answer not in ("yes", "no") or p < 0.05 or one.test is None:
+    ruled_out = one.answer == "no" and useless(one)  # by the interval, whatever p of no difference is
+    if one.answer not in ("yes", "no") or p < 1 - LEVEL or ruled_out or one.test is None:
         return replace(one, notes=(*one.notes, note))
     told = (
         f"Cannot tell whether {one.system} differs on {one.subject}, as one of {count} systems that were tried: "

@@ -2,6 +2,7 @@
 
 import json
 import random
+from dataclasses import replace
 
 import polars
 import pytest
@@ -52,6 +53,15 @@ def test_rows_of_any_format_are_read_again_as_they_were(tmp_path, form):
         assert len(items) == count == 24 * fraction
         parts.append(set(zip(items.texts, items.wanted, strict=True)))
     assert parts[0] < parts[1] < parts[2] == set(zip(every.texts, every.wanted, strict=True))
+
+
+def test_each_seed_has_examples_of_its_own(tmp_path):
+    settings = Tune(base="b", task="classify", train=(write(tmp_path, "tsv"),))
+    told = []
+    for seed in (1, 2):
+        made, _ = nested(replace(settings, training=replace(settings.training, seed=seed)), 0.5, tmp_path / str(seed))
+        told.append(set(read(made, made.train, []).texts))
+    assert told[0] != told[1]
 
 
 def test_aligned_files_stay_aligned_in_their_encoding(tmp_path):

@@ -7,6 +7,7 @@
     adapter/               the same in PEFT's layout, once the run has ended (LoRA and QLoRA)
     before.json            what base and rivals answered before
     outcome.json           what came of it
+    cost.json              what it took (`spending.py`)
 
 A run in which all weights were trained needs its base no more; an adapter does, and refuses any other.
 """

@@ -1,8 +1,9 @@
-"""A part of the training files, so that each lies within the next larger one, whatever the seed of the training.
+"""A part of the training files, so that each lies within the next larger one of the same seed.
 
-Rows are ranked once, each label spread evenly over the ranks; a fraction is the first so many. Whole lines are copied
-from the user's files, so that they are read as before: same columns, same encoding, same filters. Left out: TMX and
-lists in JSON, which have no lines of their own.
+Rows are ranked once for each seed, each label spread evenly over the ranks; a fraction is the first so many. Each seed
+ranks them anew, so that seeds differ by the examples they got as well, which belongs to the chance that a curve takes
+into account. Whole lines are copied from the user's files, so that they are read as before: same columns, same
+encoding, same filters. Left out: TMX and lists in JSON, which have no lines of their own.
 """
 
 import random
@@ -46,7 +47,8 @@ def nested(settings: Tune, fraction: float, folder: Path) -> tuple[Tune, int]:
     if count < LEAST:
         given = f"{fraction:g} of {len(items):,} training examples, which is {count}"
         raise DataError(given, f"{LEAST} at least", "larger fractions, or more examples")
-    order = ranked(len(items), items.wanted if settings.task == "classify" else None)
+    labels = items.wanted if settings.task == "classify" else None
+    order = ranked(len(items), labels, settings.training.seed)
     made = _written(settings, items, set(order[:count]), folder)
     return replace(settings, train=tuple(made)), count
 

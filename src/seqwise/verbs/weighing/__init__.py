@@ -4,11 +4,21 @@ measures      items -> a measure and the values that it is made of
 slices        labels of items: their length, columns of the file
 rows          a table, row by row, with the place of each
 predictions   a file that another program wrote
-models        a run or a checkpoint on the user's files
+models        a run or a checkpoint on the user's files; held: which are in memory
 rivals        what costs nothing, on the same files
 blends        weights between base and tuned, item by item
 keeping       scores on disk
-trial         one training of a table of trials
+trial         one training of a table of trials; trying: the whole table
+
+and what is made of them:
+
+request       the words and flags, and contradictions in them
+contenders    who is weighed: base and tuned systems, by set and seed
+asking        the questions that scores alone answer
+journals      overfitting, what was learnt by heart, costs: from the folders of runs
+sizes         would more data help
+trading       is there a better trade
+whole         all of it, and the verdict
 """
 
 __all__: list[str] = []

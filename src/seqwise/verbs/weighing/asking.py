@@ -5,7 +5,8 @@ is an ERROR in its own cell; only gain and loss, without which there is no verdi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 from seqwise.errors import SeqwiseError
 from seqwise.verbs.weighing.contenders import TEST, Contender, Field
@@ -15,6 +16,7 @@ from seqwise.verdict.gain import against_rival, gain
 from seqwise.verdict.generalization import default_margin, generalization
 from seqwise.verdict.luck import luck
 from seqwise.verdict.scored import Scored
+from seqwise.verdict.sentence import AT_MOST, MATTERS
 from seqwise.verdict.slices import slices
 
 
@@ -38,8 +40,8 @@ class Asked:
     changed: tuple[Changed, ...]
 
 
-def ask(found: Field, rivals: Sequence[Scored], terms: Terms, why_no_rivals: str = "") -> Asked:
-    """Every question that scores alone answer, of each system."""
+def ask(found: Field, rivals: Sequence[Scored], terms: Terms, lacking: str | Exception = "") -> Asked:
+    """Every question that scores alone answer, of each system. lacking: why rivals, or some of them, are not there."""
     findings: list[Finding] = []
     changes: list[Changed] = []
     for one in found.tuned:
@@ -47,11 +49,11 @@ def ask(found: Field, rivals: Sequence[Scored], terms: Terms, why_no_rivals: str
         if base is None or tuned is None:
             findings.append(not_run("gain", TEST, "No test set was given.", one.name))
             continue
-        findings.append(gain(_one(base), _one(tuned), terms.least))
+        findings.append(_ruled_out(gain(_one(base), _one(tuned), terms.least), base[0], terms))
         findings += _losses(found.base, one, terms)
-        findings.append(tried("luck", TEST, one.name, lambda b=base, t=tuned: luck(_one(b), _one(t), terms.tried)))
-        findings += _rivals(rivals, one, why_no_rivals)
-        findings += _changes(base[0], tuned[0], changes)
+        findings.append(tried("luck", TEST, one.name, partial(luck, _one(base), _one(tuned), terms.tried)))
+        findings += _rivals(rivals, one, lacking)
+        findings += _changes(base, tuned, changes)
     return Asked(tuple(findings), tuple(changes))
 
 
@@ -68,6 +70,14 @@ def margin_of(scored: Scored, terms: Terms) -> float:
     return default_margin(scored.measure, scored.value) if terms.margin is None else terms.margin
 
 
+def _ruled_out(found: Finding, base: Scored, terms: Terms) -> Finding:
+    """With the largest loss that the interval of the gain leaves open, and the one that would matter."""
+    if found.interval is None:
+        return found
+    low = -found.interval.high if base.measure.lower else found.interval.low
+    return replace(found, values={**found.values, AT_MOST: max(0.0, -low), MATTERS: margin_of(base, terms)})
+
+
 def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
     """Each general set, with Holm over all."""
     general = [part for part in base.parts if part != TEST]
@@ -78,31 +88,35 @@ def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
     return list(generalization(base_sets, {part: _one(tuned.parts[part]) for part in general}, terms.margin))
 
 
-def _rivals(rivals: Sequence[Scored], tuned: Contender, why: str) -> list[Finding]:
+def _rivals(rivals: Sequence[Scored], tuned: Contender, lacking: str | Exception) -> list[Finding]:
+    if isinstance(lacking, Exception):
+        return [failed("rival", "cheap rivals", lacking, tuned.name)]
     if not rivals:
-        return [not_run("rival", "cheap rivals", why or "None was asked.", tuned.name)]
-    return [
-        tried("rival", one.system, tuned.name, lambda one=one: against_rival(one, _one(tuned.parts[TEST])))
-        for one in rivals
+        return [not_run("rival", "cheap rivals", lacking or "None was asked.", tuned.name)]
+    found = [
+        tried("rival", one.system, tuned.name, partial(against_rival, one, _one(tuned.parts[TEST]))) for one in rivals
     ]
+    return [*found, *([not_run("rival", "other rivals", lacking, tuned.name)] if lacking else [])]
 
 
-def _changes(base: Scored, tuned: Scored, changes: list[Changed]) -> list[Finding]:
-    """Of the first seed: items won and lost, and slices."""
-    if not base.outputs and not base.texts and not base.slices:
-        return [not_run("changed", TEST, "Neither outputs nor texts are known.", tuned.system)]
+def _changes(base: Sequence[Scored], tuned: Sequence[Scored], changes: list[Changed]) -> list[Finding]:
+    """Items won and lost, of the first seed; and slices, over all."""
+    first, other = base[0], tuned[0]
+    if not first.outputs and not first.texts and not first.slices:
+        return [not_run("changed", TEST, "Neither outputs nor texts are known.", other.system)]
     findings: list[Finding] = []
 
     def told() -> Finding:
-        finding, change = changed(base, tuned)
+        finding, change = changed(first, other)
         changes.append(change)
-        return finding
+        note = (f"Items of the first of {len(tuned)} seeds.",) if len(tuned) > 1 else ()
+        return replace(finding, notes=(*finding.notes, *note))
 
-    findings.append(tried("changed", TEST, tuned.system, told))
+    findings.append(tried("changed", TEST, other.system, told))
     try:
-        findings += slices(base, tuned)
+        findings += slices(_one(base), _one(tuned))
     except (SeqwiseError, ValueError, ArithmeticError) as error:
-        findings.append(failed("changed", "slices", error, tuned.system))
+        findings.append(failed("changed", "slices", error, other.system))
     return findings
 
 

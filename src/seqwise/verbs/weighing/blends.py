@@ -75,7 +75,7 @@ def blends(
     shares = []
     for alpha in sorted(set(alphas)):
         put(second.model, blended(pairs, alpha))
-        shares.append(_share(alpha, system, chosen_by, general or {}, metric))
+        shares.append(_share(alpha, system, chosen_by, general or {}, metric, cluster))
     best = (pick or _best)(shares)
     put(second.model, blended(pairs, best))
     name = named(best)
@@ -87,9 +87,18 @@ def named(alpha: float) -> str:
     return f"blend {alpha:g}"
 
 
-def _share(alpha: float, system: System, valid: Items, general: Mapping[str, Sequence[str]], metric: Metric) -> Share:
+def _share(
+    alpha: float,
+    system: System,
+    valid: Items,
+    general: Mapping[str, Sequence[str]],
+    metric: Metric,
+    cluster: str | None,
+) -> Share:
     name = named(alpha)
-    found = tuple(scored({name: system}, paths, part, metric, general=True)[name] for part, paths in general.items())
+    found = tuple(  # measured as the general sets of all systems are
+        scored({name: system}, paths, part, cluster=cluster, general=True)[name] for part, paths in general.items()
+    )
     return Share(alpha, score_items(name, system, valid, "validation", metric), found)
 
 

@@ -7,7 +7,7 @@ of_trials    the rows of a table of trials
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqwise.checkpoints.run import RunFolder
@@ -15,10 +15,11 @@ from seqwise.config import to_yaml
 from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
-from seqwise.tasks.weighing.systems import System, must_differ, open_system
+from seqwise.tasks.weighing.systems import System, must_differ
 from seqwise.verbs.weighing import keeping, predictions
+from seqwise.verbs.weighing.held import Held
 from seqwise.verbs.weighing.measures import Metric
-from seqwise.verbs.weighing.models import scored, seen
+from seqwise.verbs.weighing.models import needs_probe, scored, seen
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.trials import Row
 
@@ -47,8 +48,10 @@ class Field:
     base: Contender
     tuned: tuple[Contender, ...]
     notes: tuple[str, ...] = ()
-    systems: Mapping[str, System] = field(default_factory=dict)
-    """Models that are open, by the name of the contender: the first seed of each."""
+    held: Held | None = None
+    """The models; None of files."""
+    task: str = ""
+    """Of the models."""
 
 
 def are_files(words: Sequence[str]) -> bool:
@@ -72,11 +75,12 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     for name, path in zip(names, tuned, strict=True):
         rows = predictions.read_predictions(path, metric, TEST, name)
         parts = _by_set(rows)
-        for part, several in parts.items():
-            if part not in found.parts:
-                given = f"the set {part!r} in {path} and not in {base}"
-                raise DataError(given, "the same sets in all files", f"adding its items to {base}")
-            predictions.must_differ(found.parts[part][0], several[0])
+        for part in dict.fromkeys((*parts, *found.parts)):
+            if part not in found.parts or part not in parts:
+                there, lacking = (path, base) if part in parts else (base, path)
+                given = f"the set {part!r} in {there} and not in {lacking}"
+                raise DataError(given, "the same sets in all files", f"adding its items to {lacking}")
+        predictions.must_differ([(found.parts[part][0], several[0]) for part, several in parts.items()])
         contenders.append(Contender(name, parts, (path,)))
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
@@ -92,27 +96,41 @@ def of_models(
     cluster: str | None = None,
     where: str = "auto",
 ) -> Field:
-    """Models on files: all systems together, so that what fits all is asked of all. sets: the first is the test."""
-    like = next((one for one in tuned if is_tuned(one)), None)
-    opened = {one: open_system(one, None if is_tuned(one) else like, where) for one in tuned}
-    first = open_system(base, like, where)
-    for one in opened.values():
-        must_differ(first, one)
-    notes = _unseen(tuned, opened, sets)
-    found: dict[str, dict[str, Scored]] = {}
-    for part, paths in sets.items():
-        found[part] = scored(
-            {BASE: first, **opened}, paths, part, metric if part == TEST else "auto", cluster=cluster,
-            general=part != TEST,
-        )  # fmt: skip
-    contender = Contender(BASE, {part: (found[part][BASE],) for part in sets}, (base,))
-    grouped = _alike(tuned)
-    contenders, systems = [], {BASE: first}
-    for name, runs in zip(_titles(list(grouped.values())), grouped.values(), strict=True):
-        parts = {part: tuple(_as(found[part][run], name, run) for run in runs) for part in sets}
+    """Models on files, one after the other, asked what fits all of them. sets: the first is the test."""
+    held = Held(base, next((one for one in tuned if is_tuned(one)), None), where)
+    first, probes, task = held.base, dict.fromkeys(sets, False), ""
+    notes = _headless(first)
+    for one in tuned:
+        other = held.open(one)
+        must_differ(first, other)
+        task = task or other.task
+        notes += _unseen(one, other, sets)
+        for part, paths in sets.items():
+            if part != TEST and not probes[part]:
+                probes[part] = any(needs_probe(system, paths, cluster) for system in (first, other))
+    found = {BASE: _asked(BASE, first, sets, metric, cluster, probes)}
+    for one in reversed(tuned):  # the last one is open still
+        found[one] = _asked(one, held.open(one), sets, metric, cluster, probes)
+    grouped = list(_alike(tuned).values())
+    contenders = []
+    for name, runs in zip(_titles(grouped), grouped, strict=True):
+        parts = {part: tuple(_as(found[run][part], name, run) for run in runs) for part in sets}
         contenders.append(Contender(name, parts, tuple(runs), _method(runs[0])))
-        systems[name] = opened[runs[0]]
-    return Field(contender, tuple(contenders), tuple(notes), systems)
+    whole = Contender(BASE, {part: (one,) for part, one in found[BASE].items()}, (base,))
+    return Field(whole, tuple(contenders), tuple(notes), held, task)
+
+
+def _asked(
+    name: str, system: System, sets: Sets, metric: Metric, cluster: str | None, probes: Mapping[str, bool]
+) -> dict[str, Scored]:
+    """One system on all sets. probes: whether a set is asked of the representations, for the sake of some system."""
+    return {
+        part: scored(
+            {name: system}, paths, part, metric if part == TEST else "auto", cluster=cluster, general=part != TEST,
+            probe=probes[part],
+        )[name]
+        for part, paths in sets.items()
+    }  # fmt: skip
 
 
 def of_trials(
@@ -125,14 +143,11 @@ def of_trials(
         told = next((row.error for row in rows if row.error), "none was run")
         raise DataError(f"no trial on all data that ended well ({told})", "one at least", "--resume")
     like = str(folders[whole[0].trial.name] / "run")
-    tuned, first = open_system(like, None, where), open_system(base, like, where)
-    notes = _unseen([like], {like: tuned}, sets)
-    parts: dict[str, tuple[Scored, ...]] = {}
-    for part, paths in sets.items():
-        metric_ = metric if part == TEST else "auto"
-        probe = part != TEST and bool(first.fresh)
-        told_ = scored({BASE: first}, paths, part, metric_, cluster=cluster, general=part != TEST, probe=probe)
-        parts[part] = (told_[BASE],)
+    held = Held(base, like, where)
+    first, tuned = held.base, held.open(like)
+    notes = [*_headless(first), *_unseen(like, tuned, sets)]
+    probes = {part: part != TEST and bool(first.fresh) for part in sets}
+    parts = {part: (one,) for part, one in _asked(BASE, first, sets, metric, cluster, probes).items()}
     contenders = []
     for method in dict.fromkeys(row.trial.method for row in whole):
         of = [row for row in whole if row.trial.method == method]
@@ -140,7 +155,7 @@ def of_trials(
         runs = tuple(str(folders[row.trial.name] / "run") for row in of)
         by_set = {part: tuple(one[part] for one in found) for part in sets}
         contenders.append(Contender(method, by_set, runs, method))
-    return Field(Contender(BASE, parts, (base,)), tuple(contenders), tuple(notes), {BASE: first, like: tuned})
+    return Field(Contender(BASE, parts, (base,)), tuple(contenders), tuple(notes), held, tuned.task)
 
 
 def scores_of(row: Row, folder: Path, name: str) -> dict[str, Scored]:
@@ -163,9 +178,12 @@ def _named(names: Sequence[str]) -> list[str]:
     """Different ones; `base` is taken."""
     found: list[str] = []
     for name in names:
-        free = name if name != BASE else "tuned"
-        count = sum(one == free or one.startswith(f"{free} ") for one in found)
-        found.append(f"{free} {count + 1}" if count else free)
+        free = wanted = name if name != BASE else "tuned"
+        count = 1
+        while free in found:
+            count += 1
+            free = f"{wanted} {count}"
+        found.append(free)
     return found
 
 
@@ -205,13 +223,16 @@ def _as(one: Scored, name: str, run: str) -> Scored:
     return replace(one, system=name, seed=seed_of(run))
 
 
-def _unseen(tuned: Sequence[str], opened: Mapping[str, System], sets: Sets) -> list[str]:
+def _unseen(run: str, opened: System, sets: Sets) -> list[str]:
     """Refuse sets that a run has learnt from; tell of few texts, and of what cannot be known."""
-    notes = []
-    for one in tuned:
-        keys = learnt(one)
-        if keys is None:
-            notes.append(f"{one}: what it has learnt from is not known, so that the sets may hold some of it")
-            continue
-        notes += [told for part, paths in sets.items() if (told := seen(opened[one], paths, part, keys).told)]
-    return notes
+    keys = learnt(run)
+    if keys is None:
+        return [f"{run}: what it has learnt from is not known, so that the sets may hold some of it"]
+    return [told for part, paths in sets.items() if (told := seen(opened, paths, part, keys).told)]
+
+
+def _headless(base: System) -> list[str]:
+    """A base that was never taught the labels is beaten by anybody."""
+    if not base.fresh:
+        return []
+    return [f"{base.name} has no head for these labels: what it says on {TEST} is chance, so look at the cheap rivals"]

@@ -1,21 +1,22 @@
 """What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import SeqwiseError
+from seqwise.tasks.stored import must_be_same
 from seqwise.tasks.tuning.items import Items, read_all
 from seqwise.tasks.tuning.spending import Spending, read_cost
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.systems import System
 from seqwise.verbs.weighing.asking import tried
 from seqwise.verbs.weighing.contenders import Contender, seed_of
+from seqwise.verbs.weighing.held import Held
 from seqwise.verbs.weighing.trial import looks
 from seqwise.verdict.cost import Cost
-from seqwise.verdict.findings import Finding, not_run
+from seqwise.verdict.findings import Finding, failed, not_run
 from seqwise.verdict.memorisation import memorised
 from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
 
@@ -23,38 +24,44 @@ MOST = 1000
 """Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
 
 
-def trends_of(one: Contender) -> tuple[Trend, ...]:
-    """The losses of each seed, where the runs are known."""
-    found = []
-    for run in one.runs:
-        told = [look for look in _looks(run) if "loss" in look["scores"]]
-        if told:
-            steps = [Look(x["step"], x["scores"]["loss"], x["scores"].get("train_loss")) for x in told]
-            found.append(trend(steps, one.name, seed_of(run)))
-    return tuple(found)
-
-
-def overfits(one: Contender, trends: Sequence[Trend]) -> Finding:
-    """Whether validation turned."""
+def overfits(one: Contender) -> tuple[Finding, tuple[Trend, ...]]:
+    """Whether validation turned; and the losses of each seed, where the runs are known."""
+    try:
+        trends = tuple(found for run in one.runs if (found := _trend(one.name, run)) is not None)
+    except SeqwiseError as error:
+        return failed("overfitting", "validation", error, one.name), ()
     if not trends:
-        return not_run("overfitting", "validation", "No journal with looks at validation is known.", one.name)
-    return tried("overfitting", "validation", one.name, lambda: overfitting(trends))
+        return not_run("overfitting", "validation", "No journal with looks at validation is known.", one.name), ()
+    return tried("overfitting", "validation", one.name, lambda: overfitting(trends)), trends
 
 
-def by_heart(one: Contender, base: System, tuned: System) -> Finding:
+def _trend(name: str, run: str) -> Trend | None:
+    looks = [one for one in _looks(run) if "loss" in one["scores"]]
+    if not looks:
+        return None
+    steps = [Look(one["step"], one["scores"]["loss"], one["scores"].get("train_loss")) for one in looks]
+    spent = _spending(run)
+    seconds = spent.training.seconds if spent and spent.complete else None
+    return trend(steps, name, seed_of(run), seconds=seconds)
+
+
+def by_heart(one: Contender, held: Held | None) -> Finding:
     """Losses on items that were learnt, against comparable ones that were not: the run's validation examples."""
     subject = "by heart"
-    if not is_tuned(tuned.name) or tuned.task not in ("classify", "generate") or tuned.job is None:
+    run = next((run for run in one.runs if is_tuned(run)), None)
+    settings = None if run is None else read_tune(RunFolder.open(run))
+    if held is None or run is None or settings is None or settings.task not in ("classify", "generate"):
         why = "It takes a run of seqwise tune whose answers have a loss: of labels, or of plain text."
         return not_run("overfitting", subject, why, one.name)
     try:
-        read = read_all(read_tune(RunFolder.open(tuned.name)))
+        must_be_same((*settings.train, *settings.valid, *settings.test), RunFolder.open(run))
+        read = read_all(settings)
     except (SeqwiseError, OSError) as error:
         return not_run("overfitting", subject, f"The training files cannot be read: {error}", one.name)
     halves = [_some(read.train), _some(read.valid)]
 
     def told() -> Finding:
-        ours = [_losses(tuned, half) for half in halves]
+        base, ours = held.base, [_losses(held.open(run), half) for half in halves]
         theirs = None if base.fresh or base.job is None else [_losses(base, half) for half in halves]
         before = (None, None) if theirs is None else (theirs[0], theirs[1])
         return memorised(ours[0], ours[1], *before, system=one.name)
@@ -63,12 +70,14 @@ def by_heart(one: Contender, base: System, tuned: System) -> Finding:
 
 
 def costs_of(one: Contender) -> tuple[Cost, ...]:
-    """Of each seed that told."""
+    """Of each seed; what a run did not tell is None."""
     found = []
     for run in one.runs:
         told = _spending(run)
-        if told is not None:
+        if told is not None and told.complete:
             found.append(_cost(one.name, told))
+        elif is_tuned(run):  # begun by a version that wrote nothing down: no cell of its row is empty
+            found.append(Cost(one.name, seed_of(run)))
     return tuple(found)
 
 

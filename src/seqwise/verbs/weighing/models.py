@@ -88,6 +88,15 @@ def scored(
     return {name: score_items(name, system, read[name], part, metric, paths) for name, system in systems.items()}
 
 
+def needs_probe(system: System, test: Sequence[str], cluster: str | None = None) -> bool:
+    """Whether the labels of a general set cannot be asked of a system, so that all have to be asked by a probe."""
+    paths = [str(path) for path in test]
+    if _plain(paths, {"": system}):
+        return False
+    items = items_of(system, paths, cluster)
+    return items.labelled and _needs_probe({"": system}, {"": items})
+
+
 def seen(system: System, test: Sequence[str], part: str, keys: frozenset[str]) -> Overlap:
     """How much of a set a run has learnt from; refused beyond one text in a hundred. keys: of `overlap.learnt`."""
     paths = [str(path) for path in test]

@@ -65,17 +65,20 @@ def read_predictions(
     return tuple(_scored(source, name, seed, found) for (name, seed), found in parted.items())
 
 
-def must_differ(base: Scored, tuned: Scored) -> None:
-    """Refuse two files that say the same of every item."""
+def must_differ(sets: Sequence[tuple[Scored, Scored]]) -> None:
+    """Refuse two files that say the same of every item of every set."""
+    if all(_same(base, tuned) for base, tuned in sets):
+        base, tuned = sets[0]
+        what, items = "outputs" if base.outputs and tuned.outputs else base.measure.name, sum(len(a) for a, _ in sets)
+        given = f"the same {what} of {base.system} and {tuned.system} for all {items:,} items"
+        raise DataError(given, "two systems", f"checking that the second file is that of {tuned.system}")
+
+
+def _same(base: Scored, tuned: Scored) -> bool:
     if base.outputs and tuned.outputs:
         said = [dict(zip(one.ids, one.outputs, strict=True)) for one in (base, tuned)]
-        same, what = said[0] == said[1], "outputs"
-    else:
-        same = base.ids == tuned.ids and np.array_equal(base.values, tuned.values)
-        what = base.measure.name
-    if same:
-        given = f"the same {what} of {base.system} and {tuned.system} for all {len(base):,} items of {base.part}"
-        raise DataError(given, "two systems", f"checking that the second file is that of {tuned.system}")
+        return said[0] == said[1]
+    return base.ids == tuned.ids and np.array_equal(base.values, tuned.values)
 
 
 def _first(row: Row, path: str) -> None:

@@ -71,6 +71,14 @@ class Request:
         elif not self.test:
             raise ConfigError("no --test", "the files to measure the gain on", "--test test.tsv")
         self._folder()
+        if self.trials and len(self.tuned) > 1:
+            allowed = "one run at most, which says how trials are made"
+            raise ConfigError(
+                f"--{self.trials} with {len(self.tuned)} tuned models", allowed, "leaving out all but one"
+            )
+        if twice := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
+            given = f"{sorted(twice)[0]} to choose the share of --blend by, and to test it"
+            raise ConfigError(given, "files for --valid that nothing else is asked of", "leaving out --valid")
         if self.margin == 0:
             mend = "--margin 1, or whatever loss would matter"
             raise ConfigError("--margin 0", "a margin above 0: that nothing at all was lost cannot be shown", mend)

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.rivals import rivals_for
+from seqwise.tasks.stored import must_be_same
 from seqwise.tasks.tuning.items import Items, read, read_all
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.prompt import prompted
@@ -46,7 +47,8 @@ def score_rivals(
         train = _learnt(tuned)
     except (SeqwiseError, OSError) as error:
         train = None
-        notes.append(f"rivals that learn: the training files of {tuned.name} cannot be read ({error})")
+        if tuned.task == "classify":  # where rivals learn
+            notes.append(f"rivals that learn: the training files of {tuned.name} cannot be read ({error})")
     for rival in rivals_for(tuned.task):
         if train is None and tuned.task == "classify":
             continue
@@ -63,5 +65,8 @@ def _learnt(tuned: System) -> Items:
     """What the run learnt from."""
     settings = tuned.settings
     if is_tuned(tuned.name):
-        return read_all(read_tune(RunFolder.open(tuned.name))).train
+        folder = RunFolder.open(tuned.name)
+        made = read_tune(folder)
+        must_be_same((*made.train, *made.valid, *made.test), folder)  # other files by now would make other rivals
+        return read_all(made).train
     return read(settings, settings.train, [])

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from seqwise.errors import SeqwiseError
-from seqwise.stats.results import Estimate, Test
+from seqwise.stats.results import Estimate, Interval, Test
 from seqwise.verbs.weighing.asking import Terms, margin_of
 from seqwise.verbs.weighing.blends import Share, blends, named
 from seqwise.verbs.weighing.contenders import TEST, Contender, Field
@@ -48,11 +48,14 @@ def _blended(
     blended = next(share for share in made.shares if share.alpha == made.chosen)
     whole = made.shares[-1]
     tuned = replace(found.tuned[0].parts[TEST][0], system=one.name)
+    choices, measure, margin = _choices(made.shares), made.test.measure, margin_of(made.test, terms)
+    if made.chosen in (0.0, 1.0):  # no blend, and nothing to compare the tuned model with but itself or the base
+        side = "the tuned model itself" if made.chosen else "the base, which gains nothing,"
+        untested, shown = trade(choices, "validation", measure.name, measure.unit, margin, system=one.name)
+        why = f"Of all shares {side} comes out best on validation, so that no blend was tested."
+        return replace(untested, subject=TEST, told=why), shown
     kept = better(effect(tuned, made.test), made.test)
     saved = better(effect(_half(whole.general[0], 1), _half(blended.general[0], 1)), blended.general[0])
-    margin = margin_of(made.test, terms)
-    measure = made.test.measure
-    choices = _choices(made.shares)
     return trade(choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name)
 
 
@@ -88,7 +91,10 @@ def _systems(found: Field, general: str) -> Trade:
 
 
 def _gained(base: Scored | Sequence[Scored], tuned: Scored | Sequence[Scored]) -> Estimate:
-    return better(effect(base, tuned), _first(base)).effect
+    first, *others = [*_listed(base), *_listed(tuned)]
+    if all(one.ids == first.ids and np.array_equal(one.values, first.values) for one in others):  # the base as a share
+        return Estimate(f"{others[-1].system} minus {first.system}", 0.0, Interval(0.0, 0.0), first.measure.unit)
+    return better(effect(base, tuned), first).effect
 
 
 def _lost(base: Scored | Sequence[Scored], tuned: Scored | Sequence[Scored]) -> Estimate:
@@ -110,5 +116,5 @@ def _half(scored: Scored, which: int) -> Scored:
     return scored.select(np.arange(which, len(scored), 2))
 
 
-def _first(scored: Scored | Sequence[Scored]) -> Scored:
-    return scored if isinstance(scored, Scored) else scored[0]
+def _listed(scored: Scored | Sequence[Scored]) -> Sequence[Scored]:
+    return [scored] if isinstance(scored, Scored) else scored

@@ -17,7 +17,7 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from seqwise.checkpoints.files import hash_file
+from seqwise.checkpoints.files import discard, hash_file
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import resolve, to_yaml
 from seqwise.errors import ConfigError
@@ -30,7 +30,7 @@ from seqwise.verbs.weighing.contenders import TEST, scores_of
 from seqwise.verbs.weighing.trial import Recipe, run_trial
 from seqwise.verdict.cluster import run_on_cluster
 from seqwise.verdict.curve import Point
-from seqwise.verdict.ledger import opened
+from seqwise.verdict.ledger import FOLDERS, opened
 from seqwise.verdict.pool import run_trials
 from seqwise.verdict.progress import Progress, told
 from seqwise.verdict.scored import Measure
@@ -81,13 +81,16 @@ def try_all(
     """All trials of the table, the finished ones as they are."""
     with ExitStack() as stack:
         ledger = stack.enter_context(opened(folder, _signature(recipe), overwrite=overwrite))
+        if overwrite and (folder / FOLDERS).exists():  # a run that has ended is taken as it is, whatever made it
+            discard(folder / FOLDERS)
         show = stack.enter_context(_Watched())
         run = partial(run_trial, recipe)
         if cluster is not None:
             rows = run_on_cluster(trials, run, ledger, cluster, workers=workers, progress=show.tell)
         else:
             rows = run_trials(trials, run, ledger, workers=workers, progress=show.tell)
-        return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(ledger.notes))
+        notes = [*ledger.notes, *(f"{row.trial.name}: {row.state}, {row.error}" for row in rows if not row.measured)]
+        return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(notes))
 
 
 def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None]:
@@ -112,12 +115,15 @@ def _signature(recipe: Recipe) -> dict[str, str]:
     plain = replace(plain, training=replace(plain.training, seed=0, device="auto"))
     files = [*settings.train, *settings.valid, *settings.guard.replay, *recipe.test]
     files += [path for _, paths in recipe.general for path in paths]
-    told = {path: hash_file(path)[:16] for path in dict.fromkeys(files) if Path(path).is_file()}
+    told: dict[str, str] = {}  # by the name of the file, wherever it lies now; several of one name together
+    for path in map(Path, dict.fromkeys(files)):
+        if path.is_file():
+            told[path.name] = "+".join(filter(None, (told.get(path.name), hash_file(path)[:16])))
     asked = f"{recipe.metric} {recipe.cluster} {recipe.general}"
     return {
         "settings": sha256(to_yaml(plain).encode()).hexdigest()[:16],
         "asked": sha256(asked.encode()).hexdigest()[:16],
-        **{f"data {Path(path).name}": mark for path, mark in told.items()},
+        **{f"data {name}": mark for name, mark in told.items()},
     }
 
 

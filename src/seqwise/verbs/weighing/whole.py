@@ -7,10 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from seqwise import __version__
+from seqwise.errors import SeqwiseError
 from seqwise.reports.card import About
 from seqwise.verbs.weighing import contenders, journals, sizes, trading, trying
 from seqwise.verbs.weighing.asking import Terms, ask
-from seqwise.verbs.weighing.contenders import BASE, TEST, Contender, Field
+from seqwise.verbs.weighing.contenders import TEST, Field
 from seqwise.verbs.weighing.request import Request
 from seqwise.verbs.weighing.rivals import score_rivals
 from seqwise.verbs.weighing.trial import Recipe
@@ -47,7 +48,7 @@ def about(request: Request, verdict: Verdict) -> About:
     """What a card must be told of the model."""
     run = next(iter(request.tuned), request.base)
     task = verdict.facts.get("task", "")
-    return About(Path(run).name, PIPELINES.get(task, "text-classification"), verdict.tuned[0], _hub_name(request.base))
+    return About(Path(run).name, PIPELINES.get(task, ""), verdict.tuned[0], _hub_name(request.base))
 
 
 def _hub_name(base: str) -> str:
@@ -56,21 +57,21 @@ def _hub_name(base: str) -> str:
 
 
 def _judged(
-    request: Request, terms: Terms, found: Field, rivals: Sequence[Scored], why: str, table: Tried | None
+    request: Request, terms: Terms, found: Field, rivals: Sequence[Scored], why: str | Exception, table: Tried | None
 ) -> Verdict:
     """Each question of each system, and the verdict."""
     asked = ask(found, rivals, terms, why)
     findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
     for one in found.tuned:
-        told = journals.trends_of(one)
+        overfits, told = journals.overfits(one)
         trends += told
         spent += journals.costs_of(one)
-        findings.append(journals.overfits(one, told))
-        findings.append(_by_heart(found, one))
+        findings += [overfits, journals.by_heart(one, found.held)]
+    findings += _lost(found, table)
     measure = _measure(found)
     data, curve = sizes.enough(request, terms, found, table, measure)
     trade, traded = trading.traded(request, terms, found)
-    cost = costs(spent, request.price_per_hour, request.currency) if spent else _no_cost()
+    cost = costs(spent, request.price_per_hour, request.currency) if any(one.seconds for one in spent) else _no_cost()
     verdict = decide([*findings, data, trade, cost], found.base.name, [one.name for one in found.tuned], measure.name)
     return replace(
         verdict,
@@ -86,23 +87,26 @@ def _judged(
     )
 
 
-def _rivals(request: Request, found: Field) -> tuple[tuple[Scored, ...], str]:
-    """What costs next to nothing, on the same test."""
-    tuned = next((one for name, one in found.systems.items() if name != BASE), None)
-    if not request.rivals or tuned is None:
+def _rivals(request: Request, found: Field) -> tuple[tuple[Scored, ...], str | Exception]:
+    """What costs next to nothing, on the same test; and why some of it is not there."""
+    if not request.rivals or found.held is None:
         return (), "They were not asked for."
-    rivals, notes = score_rivals(tuned, request.test, TEST, request.metric, base=request.base, cluster=request.group_by)
+    tuned = found.held.open(found.tuned[0].runs[0])
+    try:
+        rivals, notes = score_rivals(
+            tuned, request.test, TEST, request.metric, base=request.base, cluster=request.group_by
+        )
+    except (SeqwiseError, OSError, ValueError) as error:  # one that breaks takes no other question with it
+        return (), error
     return rivals, " ".join(notes)
 
 
-def _by_heart(found: Field, one: Contender) -> Finding:
-    tuned = found.systems.get(one.name) or next(
-        (system for name, system in found.systems.items() if name in one.runs), None
-    )
-    if tuned is None:
-        why = "It takes a run of seqwise tune, the first of its system."
-        return not_run("overfitting", "by heart", why, one.name)
-    return journals.by_heart(one, found.systems[BASE], tuned)
+def _lost(found: Field, table: Tried | None) -> list[Finding]:
+    """Methods of which no trial on all data ended well."""
+    rows = [row for row in table.rows if row.trial.fraction == 1] if table else []
+    weighed = {one.method for one in found.tuned}
+    first = {row.trial.method: row for row in reversed(rows) if row.trial.method not in weighed}
+    return [Finding("gain", TEST, "ERROR", f"{name}: {row.error}", system=name) for name, row in first.items()]
 
 
 def _measure(found: Field) -> Measure:
@@ -134,9 +138,8 @@ def _no_cost() -> Finding:
 
 def _facts(request: Request, found: Field) -> dict[str, str]:
     """Where the numbers come from."""
-    task = next((system.task for name, system in found.systems.items() if name != BASE), "")
     facts = {"command": shlex.join(["seqwise", *sys.argv[1:]]) if sys.argv[1:2] == ["weigh"] else "seqwise.weigh(...)"}
-    facts |= {"seqwise": __version__} | ({"task": task} if task else {})
+    facts |= {"seqwise": __version__} | ({"task": found.task} if found.task else {})
     facts |= {"base": request.base, "tuned": ", ".join(request.tuned)}
     for part, several in found.base.parts.items():
         facts[part] = (
