@@ -95,6 +95,23 @@ def test_a_general_set_that_both_answer_alike_is_no_reason_to_refuse(two, tmp_pa
     assert kept.state == "MEASURED"
 
 
+def test_a_general_set_that_cannot_be_told_is_an_error_of_its_own_and_leaves_the_verdict_open(tmp_path):
+    """All items of news are worse by exactly 2: no spread to tell that by, and no reason to call it kept."""
+    noise = random.Random(3)
+    base = [{"id": f"{part}{i}", "score": noise.random(), "set": part} for part in ("test", "news") for i in range(60)]
+    tuned = [
+        {**row, "score": row["score"] + noise.gauss(1, 0.1)} if row["set"] == "test" else {**row, "score": 1.0}
+        for row in base
+    ]
+    base = [row if row["set"] == "test" else {**row, "score": 3.0} for row in base]
+    words = write(tmp_path / "base.jsonl", base), write(tmp_path / "after.jsonl", tuned)
+    found = seqwise.weigh(*words).verdict
+    (lost,) = [one for one in found.findings if one.question == "generalization"]
+    assert (lost.state, lost.system) == ("ERROR", "after")
+    assert (found.worth, found.not_worse, found.trade) == ("cannot tell", None, None)
+    assert "what was lost on news could not be measured" in found.sentence
+
+
 def test_seeds_in_one_file_are_seeds(two, tmp_path):
     rows = [json.loads(line) | {"seed": 1} for line in Path(two[1]).read_text().splitlines()]
     second = [
@@ -170,6 +187,10 @@ def a_mixture(place, base, _):
     return [base, str(place / "model")], "files of predictions, or models"
 
 
+def a_slip_of_the_pen(_, base, tuned):
+    return [base, tuned.replace("tuned", "tunde")], "no such file"
+
+
 def a_set_that_one_lacks(place, base, tuned):
     rows = [json.loads(line) for line in Path(base).read_text().splitlines()]
     more = [{"id": f"n{i}", "prediction": "good", "reference": "good", "set": "news"} for i in range(30)]
@@ -196,7 +217,7 @@ def nothing_to_compare(_, base, __):
 @pytest.mark.parametrize(
     "kind",
     [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
-     a_mixture, a_set_that_one_lacks, flags_of_models, no_margin, no_json, nothing_to_compare],
+     a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, no_json, nothing_to_compare],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(kind, two, tmp_path, capsys):
     words, wanted = kind(tmp_path, *two)

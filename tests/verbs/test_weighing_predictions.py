@@ -229,3 +229,16 @@ def test_two_files_that_say_the_same_are_refused(tmp_path):
         must_differ(base, tuned)
     (other,) = read_predictions(written(tmp_path / "c.jsonl", changed(labels(), 0, prediction="good")))
     must_differ(base, other)
+
+
+def test_numbers_whose_squares_have_no_end_are_refused_where_they_stand(tmp_path):
+    path = written(tmp_path / "a.jsonl", [{"id": 1, "score": 1.0}, {"id": 2, "score": -1e300}])
+    with pytest.raises(DataError, match=r"a.jsonl:2: the score -1e\+300: needs a number up to 1e\+100"):
+        read_predictions(path)
+
+
+def test_an_encoding_is_mended_in_words_since_there_is_no_flag(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes("id,prediction,reference\n1,caf\xe9,a\n2,a,b\n".encode("latin-1"))
+    with pytest.raises(DataError, match="Try converting it to utf-8 from latin-1"):
+        read_predictions(str(path))

@@ -168,3 +168,35 @@ def test_the_best_of_several_is_told_of():
     assert "Of 3 systems weighed it comes out best; worth it: full and qlora." in made.sentence
     assert math.isclose(made.findings[0].test.effect.value, 4.0)  # type: ignore[union-attr]
     assert not re.search(r"\bnan\b|None", made.sentence)
+
+
+def lucky(optimism: float, answer: Answer = "cannot tell", low: float = 2.0) -> list[Finding]:
+    """A gain of low + 1, of one seed that was picked as the best of several."""
+    test = measured(low + 1, 1.0, 400, 1)
+    chosen = {"optimism": optimism}
+    return [
+        Finding("gain", "test", "MEASURED", ".", "yes", test=test),
+        Finding("luck", "test", "MEASURED", ".", answer, test=test, values=chosen),
+    ]
+
+
+def test_a_best_of_several_has_to_be_better_than_the_luck_of_the_choice():
+    for optimism, judged in ((1.5, "worth it"), (2.5, "cannot tell")):
+        findings = lucky(optimism)
+        told = sentence(findings)
+        assert worth(findings) == judged
+        assert not_worse(findings) is (True if judged == "worth it" else None)
+        assert f"picked as the best of several, which luck alone makes worth {optimism} points; one seed." in told
+
+
+def test_luck_that_was_ruled_out_with_the_choice_counts_no_more():
+    assert worth(lucky(9.0, "no")) == "worth it"
+    assert not_worse(lucky(9.0, "no")) is True
+
+
+def test_what_would_be_needed_goes_on_in_the_sentence():
+    test = measured(0.0, 2.0, 400, 1)
+    needed = "Nothing changed; no number of items can be told from that."
+    told = sentence([Finding("gain", "test", "MEASURED", ".", "cannot tell", test=test, needed=needed)])
+    assert ", and nothing changed; no number of items can be told from that; " in told
+    assert "Nothing" not in told

@@ -119,8 +119,11 @@ def _effect(panel: "Axes", one: Finding, place: int, far: tuple[float, float]) -
     panel.plot([one.test.effect.value], [place], shape, mec=edge, mfc=fill, ms=6)
 
 
-def front(trade: Trade, base: str = "base") -> Picture:
-    """Gain against loss, with the intervals of both; the front is the line that no system lies above and left of."""
+def front(trade: Trade, base: str = "base", general: str = "general sets") -> Picture:
+    """Gain against loss, with the intervals of both; the front is the line that no system lies above and left of.
+
+    general   where the loss was measured
+    """
     shown = [one for one in trade.choices if np.isfinite([one.gain.value, one.loss.value]).all()]
     best = sorted((one for one in shown if one.front), key=lambda one: (one.loss.value, one.gain.value))
     chosen = [one for one in shown if one.chosen]
@@ -142,7 +145,7 @@ def front(trade: Trade, base: str = "base") -> Picture:
         _line(panel, blends, INK, ":", "blends by alpha")
         for one in shown:
             _choice(panel, one)
-        panel.set(xlabel=label("lost on general sets", _unit(shown, "loss")),
+        panel.set(xlabel=label(f"lost on {general}", _unit(shown, "loss")),
                   ylabel=label(f"gained over {base} on {trade.part}", _unit(shown, "gain")))  # fmt: skip
         panel.margins(0.1)
         if len(best) > 1 or blends:

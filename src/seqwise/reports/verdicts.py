@@ -126,7 +126,7 @@ def _parts(verdict: Verdict) -> list[Part]:
         Part("overfitting", "Training and validation", told["overfitting"] if verdict.trends else (),
              tuple(trend(one) for one in verdict.trends[:TRENDS] if one.looks)),
         Part("trade", "Gain against loss", told["trade"] if trade else (),
-             (front(trade, verdict.base),) if trade and trade.choices else ()),
+             (front(trade, verdict.base, _lost_on(verdict)),) if trade and len(trade.choices) > 1 else ()),
         Part("costs", "What it cost", told["cost"] if priced else (), grids=priced),
         Part("changed", "Won and lost", changes=verdict.changed),
         Part("slices", "Slices", pictures=_sliced(verdict), grids=(sliced,) if sliced else ()),
@@ -136,6 +136,12 @@ def _parts(verdict: Verdict) -> list[Part]:
         Part("facts", "Facts", facts=verdict.facts),
     ]  # fmt: skip
     return [one for one in parts if one.pictures or one.grids or one.changes or one.behind or one.methods or one.facts]
+
+
+def _lost_on(verdict: Verdict) -> str:
+    """The first general set, by which a trade is judged."""
+    sets = [one.subject for one in verdict.findings if one.question == "generalization" and one.state != "NOT RUN"]
+    return sets[0] if sets else "general sets"
 
 
 def _sliced(verdict: Verdict) -> tuple[Picture, ...]:

@@ -5,7 +5,7 @@
     hommel       as Holm and a little stronger, for tests that are independent or agree in direction
     bonferroni   as Holm and weaker; where each interval has to be corrected as well
 
-statsmodels does the sums. Left out: which tests belong to one family, which only the question can say.
+statsmodels does the sums, but for Holm's. Left out: which tests belong to one family, which only the question can say.
 """
 
 from collections.abc import Mapping
@@ -34,6 +34,10 @@ def adjust(p: Float[np.ndarray, "M"], method: Correction = "holm") -> Float[np.n
     bad = given[~((given >= 0) & (given <= 1))]  # NaN too
     if bad.size:
         raise DataError(f"p = {bad[0]}", "p-values between 0 and 1", "leaving out tests that could not be computed")
+    if method == "holm":  # a line, where statsmodels takes half a second a call
+        order = np.argsort(given, kind="stable")
+        steps = np.maximum.accumulate(given[order] * np.arange(len(given), 0, -1)).clip(max=1.0)
+        return np.asarray(steps[np.argsort(order, kind="stable")], dtype=np.float64)
     from statsmodels.stats.multitest import multipletests  # a second, with pandas
 
     return np.asarray(multipletests(given, method=_THEIRS.get(method, method))[1], dtype=np.float64)

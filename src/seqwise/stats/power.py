@@ -4,7 +4,7 @@
     ANOVA            anova_power  anova_effect  anova_items       by the noncentral F distribution; f = sd of means / sd
     tables           table_effect                                 by the noncentral chi-square distribution; Cohen's w
     proportions      proportions_effect  proportions_items        normal approximation
-    pairs, yes or no pairs_effect  pairs_items  pairs_power       Connor 1987; exact, unconditional
+    pairs, yes or no pairs_effect  pairs_items  pairs_power  flips_effect    Connor 1987; exact, unconditional
     margins          non_inferiority_items  equivalence_items     normal approximation
 
 Power is asked for before data are seen, or from their spread and number. From the effect that was seen it is not: that
@@ -28,6 +28,8 @@ POWER = 0.8
 """Four times in five, where nothing else is asked for."""
 MOST = 100_000
 """Pairs for which the exact power of McNemar's test is summed up."""
+MANY, RARE = 2000, 1e-9
+"""Changed pairs up to which the mid-p test is summed up; a chance of so many that is left out."""
 STRIPS = 4000
 """Of a sum in place of an integral: five digits."""
 
@@ -161,6 +163,37 @@ def pairs_effect(n: int, changed: float, *, power: float = POWER, level: float =
         return _connor(changed, difference, power, level) - difference * sqrt(n)
 
     return inf if not 0 < changed <= 1 or lacking(changed) > 0 else crossing(lacking, 0.0, changed)
+
+
+def flips_effect(n: int, changed: float, *, power: float = POWER, level: float = LEVEL) -> float:
+    """The same of McNemar's mid-p test and exact, over all numbers of pairs that may change; Connor's where some
+    thousands do. Connor's is too large where few change: of 200 pairs 5 % of which do, it is found in 87 %."""
+    _chances(power=power, level=level)
+    _items(n, 1)
+    if not 0 < changed <= 1:
+        return inf
+    if n * changed > MANY:
+        return pairs_effect(n, changed, power=power, level=level)
+    pairs = np.arange(n + 1)  # that change
+    chances = np.diff(np.concatenate([[0.0], bdtr(pairs, n, changed)]))  # (n + 1,)
+    pairs, chances = pairs[chances > RARE], chances[chances > RARE]
+    edge = np.array([_middle_edge(int(m), 1 - level) for m in pairs])
+
+    def found(difference: float) -> float:
+        gained = (changed + difference) / (2 * changed)
+        tails = bdtr(np.maximum(edge, 0), pairs, gained) + bdtr(np.maximum(edge, 0), pairs, 1 - gained)
+        return float(chances @ np.where(edge >= 0, tails, 0.0))
+
+    return crossing(found, 0.0, changed, power) if found(changed) >= power else inf
+
+
+def _middle_edge(pairs: int, alpha: float) -> int:
+    """The largest lesser count whose two-sided mid-p is below alpha; -1 where none is."""
+    guess = int(pairs / 2 + float(ndtri(alpha / 2)) * sqrt(pairs) / 2)
+    near = np.arange(max(0, guess - 4), min(pairs // 2, max(0, guess + 4)) + 1)
+    before = np.where(near > 0, bdtr(np.maximum(near - 1, 0), pairs, 0.5), 0.0)
+    within = near[bdtr(near, pairs, 0.5) + before < alpha]
+    return int(within.max()) if within.size else -1
 
 
 def pairs_items(lost: float, gained: float, *, power: float = POWER, level: float = LEVEL) -> float:

@@ -95,7 +95,7 @@ def mcnemar(gained: int, lost: int, exact: bool = False) -> float:
     return min(1.0, tail)
 
 
-def tango_statistic(gained: int, lost: int, n: int, difference: float) -> float:
+def tango_statistic(gained: float, lost: float, n: float, difference: float) -> float:
     """Score statistic, standard normal if the true difference of paired shares is `difference`."""
     b = -gained - lost + (2 * n - gained + lost) * difference
     c = -lost * difference * (1 - difference)

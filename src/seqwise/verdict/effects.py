@@ -4,8 +4,8 @@
     weighed    the same, with all that margins and numbers of items are computed of
 
     scores          items stand alone                                  items in clusters
-    right or wrong  McNemar's mid-p, Tango's interval                  Student's t of clusters (`clusters.py`)
-    numbers         Student's t of differences, sign flips beside it   the same
+    right or wrong  McNemar's mid-p, Tango's interval                  Tango's of effective items (`flips.py`)
+    numbers         Student's t of differences, sign flips beside it   Student's t of clusters (`clusters.py`)
     counts          swaps for p, the jackknife's t for the interval    the same, by the jackknife of clusters
 
     several seeds   seeds x units at once, whatever the scores are (`seeds.py`)
@@ -28,12 +28,14 @@ from seqwise.stats import means
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.phrases import chance as told_p
 from seqwise.stats.phrases import number, percent, sure
+from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
 from seqwise.verdict import draws
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
+from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.seeds import Chance, Crossed, crossed
 
@@ -100,13 +102,19 @@ def weighed(
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
     if not data.single:
         return _seeds(data, level)
-    if data.codes is not None:
+    if data.codes is not None and not _level(data):
         return _clustered(data, level)
     if data.measure.kind == "right":
         return _right(data, level)
     if data.measure.kind == "score":
         return _scores(data, level, resamples, seed)
     return _counts(data, level, resamples, seed)
+
+
+def _level(data: Aligned) -> bool:
+    """Whether what is gained is lost again within each cluster, so that clusters have no spread."""
+    units = data.tables()[0][0]
+    return data.measure.kind == "right" and float(np.ptp(units)) <= 1e-9 * max(1.0, float(np.abs(units).max()))
 
 
 def _right(data: Aligned, level: float) -> Weighed:
@@ -120,6 +128,9 @@ def _right(data: Aligned, level: float) -> Weighed:
     )
     if not gained + lost:
         notes = ("No item is right for one and wrong for the other; Tango's score interval.",)
+    if data.codes is not None and gained + lost:
+        notes = (*notes, "Gains and losses are level in each cluster: items are taken to stand alone.")
+    least = flips_effect(data.items, (gained + lost) / data.items, level=level)
     why = "the same items, each right or wrong, so that only those that change tell the two apart; mid-p"
     test = replace(
         found,
@@ -127,6 +138,7 @@ def _right(data: Aligned, level: float) -> Weighed:
         n=data.n,
         effect=replace(found.effect, name=_name(data)),
         why=f"{why} keeps to its 5 % nearly always and sees more than the exact test",
+        detectable=Estimate(FOUND, 100 * least, None, data.measure.unit) if least <= 1 else None,
         notes=notes,
     )
     return Weighed(test, data, None)
@@ -209,19 +221,23 @@ def _clustered(data: Aligned, level: float) -> Weighed:
     alone = _linear(data)
     robust, naive = cr1(alone, data.codes), cr1(alone)
     notes = [f"The error is {number(chance.error / naive, 3)} times what single items would seem to give."]
+    shares = Flips.of(data, chance) if data.measure.kind == "right" else None
+    if shares is not None:
+        notes.append(f"Student's t of the clusters: {told_p(chance.p(value))}.")
+    within = chance.interval(value, level) if shares is None else shares.interval(level)
     if np.ptp(sizes):
         cr = f"CR1 with t({g - 1}): {told_p(Chance.of(robust, g - 1).p(value))}" if robust else "CR1 has no spread"
         notes.append(f"Clusters have {sizes.min():,} to {sizes.max():,} items, for which CR1 is too sure ({cr}).")
     enough = Assumption("enough clusters", g >= FEWEST or None, f"{g:,} clusters, worth {number(chance.df + 1, 3)}.")
     test = Test(
-        name="t-test of clusters",
+        name="t-test of clusters" if shares is None else "Tango's score test of clusters",
         null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same",
         symbol="t",
-        statistic=value / chance.error,
+        statistic=value / chance.error if shares is None else shares.t(),
         df=(chance.df,),
-        p=chance.p(value),
+        p=chance.p(value) if shares is None else shares.p(),
         n=data.n,
-        effect=Estimate(_name(data), value, chance.interval(value, level), data.measure.unit),
+        effect=Estimate(_name(data), value, within, data.measure.unit),
         why="items of a cluster are alike, so that clusters are counted: their jackknife error, which is CR1's where "
         "they are of one size",
         assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),

@@ -31,6 +31,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.crossing import crossing
 from seqwise.stats.margins import no_worse_share
 from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import chance as told_p
@@ -41,6 +42,7 @@ from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import Weighed, weighed
 from seqwise.verdict.findings import Answer, Finding, failed
+from seqwise.verdict.flips import Flips
 from seqwise.verdict.groups import by_group
 from seqwise.verdict.scored import Measure, Scored
 from seqwise.verdict.words import both, limit
@@ -76,20 +78,66 @@ def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
         if margin >= 100:
             raise ConfigError(f"margin={margin:g} points", "below 100 points", "1, a point")
         return no_worse_share(gained, lost, data.items, margin / 100, data.names, level=level)
-    luck, unit = found.chance, data.measure.unit
-    t, low = (value + margin) / luck.error, value - luck.critical(level, 1) * luck.error
+    luck, unit, flips = found.chance, data.measure.unit, _flips(found)
+    if flips is not None:
+        t, p = flips.t(-margin), flips.above(-margin)
+        low = crossing(lambda difference: flips.above(difference), -100.0, value, 1 - level)
+    else:
+        t, p = (value + margin) / luck.error, _ruled_out(found, margin)
+        low = -_smallest(found, level)
     return Test(
         name=f"{found.test.name.replace('approximate randomization', 't-test of the jackknife')} against the margin",
         null=f"{data.names[0]} is worse than {data.names[1]} by {limit(margin, unit)} or more",
         symbol="t",
         statistic=t,
         df=(luck.df,),
-        p=luck.above(t),
+        p=p,
         n=data.n,
         effect=Estimate(name, value, Interval(low, inf, level), unit),
         why="the question is whether a loss is smaller than the margin; that none is found would not show it",
         detectable=Estimate("margin met four times in five without a loss", luck.detectable(level, 1), None, unit),
     )
+
+
+def _flips(found: Weighed) -> Flips | None:
+    """Of right or wrong by clusters, better being gained."""
+    data = found.data
+    if found.chance is None or data.measure.kind != "right" or data.codes is None or not data.single:
+        return None
+    flips = Flips.of(data, found.chance)
+    return flips.turned if data.measure.lower else flips
+
+
+def _ruled_out(found: Weighed, margin: float) -> float:
+    """p that the loss is the margin or more: the larger of Student's and, of one training, Johnson's modified t.
+
+    Where a few items lost a lot, as forgetting has it, Student's one-sided t errs in 10 % of worlds of 30 items in
+    place of 5; the modified t (Johnson 1978, Journal of the American Statistical Association 73, 536) in 6.
+    """
+    luck = found.chance
+    if luck is None:
+        raise TypeError("of items that flip there is no spread")
+    student = luck.above((found.gain + margin) / luck.error)
+    if not found.data.single:
+        return student
+    units = found.data.tables()[0][0] * (-1.0 if found.data.measure.lower else 1.0)
+    n, away = len(units), units - units.mean()
+    if n < 3:
+        return student
+    square, third = float(away @ away) / (n - 1), float((away**3).sum()) * n / ((n - 1) * (n - 2))
+    m = found.gain + margin
+    johnson = (m + third / (6 * square * n) + third * m * m / (3 * square * square)) / luck.error
+    return max(student, luck.above(johnson)) if m > 0 else student
+
+
+def _smallest(found: Weighed, level: float) -> float:
+    """The smallest margin that is ruled out; below 0 where a gain is shown."""
+    if found.chance is None:
+        raise TypeError("of items that flip there is no spread")
+    least = found.chance.critical(level, 1) * found.chance.error - found.gain
+    if _ruled_out(found, least * (1 + 1e-9)) <= 1 - level:
+        return least
+    return crossing(lambda margin: _ruled_out(found, margin), least, least + 20 * found.chance.error, 1 - level)
 
 
 def unchanged(found: Weighed, margin: float) -> float:
@@ -99,6 +147,9 @@ def unchanged(found: Weighed, margin: float) -> float:
         n, share = found.data.items, margin / 100
         sides = -tango_statistic(gained, lost, n, -share), tango_statistic(gained, lost, n, share)
         return float(max(ndtr(side) for side in sides))
+    flips = _flips(found)
+    if flips is not None:
+        return max(flips.above(-margin), flips.turned.above(-margin))
     return found.chance.above((margin - abs(found.value)) / found.chance.error)
 
 

@@ -4,7 +4,8 @@
                     could be measured; better than every cheap rival that was tried
     at a price      better at the task, and a loss elsewhere is shown
     not worth it    worse at the task, or surely less of a gain than would be useful, or worse than what costs nothing
-    cannot tell     everything else: the data allow more than one of these
+    cannot tell     everything else: the data allow more than one of these; or luck may have made the gain, of the
+                    training or of the choice of the best
 
 A gain is a gain only where the interval leaves out 0 and the test agrees. What was not asked counts for nothing and is
 said; a single seed is called one. The sentence never speaks of significance: it gives size, interval and numbers.
@@ -35,7 +36,7 @@ def worth(findings: Sequence[Finding]) -> Worth:
     if any(one.answer == "no" for one in (*gains, *rivals)):
         return "not worth it"
     sure_of_it = bool(gains) and all(one.answer == "yes" for one in gains)
-    if not sure_of_it or any(one.answer == "yes" for one in _measured(findings, "luck")):
+    if not sure_of_it or _lucky(findings):
         return "cannot tell"
     if any(one.answer == "yes" for one in losses):
         return "at a price"
@@ -49,13 +50,21 @@ def not_worse(findings: Sequence[Finding]) -> bool | None:
         return False
     if _open(losses, "no") or _broken(findings) or not (gains or losses):
         return None
-    return True if all(one.answer == "yes" or _kept(one) for one in gains) else None
+    off = _choice(findings) or 0.0
+    return True if all(_kept(one, off) for one in gains) else None
 
 
-def _kept(one: Finding) -> bool:
-    """Whether the gain, even if none is shown, leaves no room for a loss that would matter."""
+def _kept(one: Finding, off: float) -> bool:
+    """Whether the gain, even if none is shown, leaves no room for a loss that would matter; off: luck of the choice."""
     most, margin = one.values.get(AT_MOST), one.values.get(MATTERS)
-    return isinstance(most, float) and isinstance(margin, float) and most < margin
+    if one.answer == "yes":
+        return off <= _least(one) + (margin if isinstance(margin, float) else 0.0)
+    return isinstance(most, float) and isinstance(margin, float) and most + off < margin
+
+
+def _least(one: Finding) -> float:
+    """The smallest gain that the interval of a "yes" leaves open."""
+    return min(abs(one.interval.low), abs(one.interval.high)) if one.interval is not None else 0.0
 
 
 def sentence(findings: Sequence[Finding], base: str = "base", tuned: str = "tuned") -> str:
@@ -83,7 +92,7 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
         else:
             told.append(
                 f"on {one.subject} the data do not tell {tuned} from {base}, the difference is {signed(test)}"
-                + (f", and {one.needed.rstrip('.')}" if one.needed else "")
+                + (f", and {one.needed[0].lower()}{one.needed[1:].rstrip('.')}" if one.needed else "")
             )
     return joined(told)
 
@@ -97,8 +106,8 @@ def _losses(findings: Sequence[Finding]) -> str:
     kept = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
     told = [f"it has lost {_size(_test(one))} on {one.subject}" for one in lost]
-    told += _by_margin(kept, "nothing beyond {} was lost on", "where it is")
-    told += _by_margin(unsure, "whether more than {} was lost is open on", "where the difference is")
+    told += _by_margin(kept, "nothing beyond {} was lost on")
+    told += _by_margin(unsure, "whether more than {} was lost is open on")
     told += [f"what was lost on {one.subject} could not be measured" for one in broken]
     return joined(told)
 
@@ -111,11 +120,11 @@ def useless(one: Finding) -> bool:
     return gained >= 0 or 0 in within
 
 
-def _by_margin(findings: Sequence[Finding], opening: str, where: str) -> list[str]:
+def _by_margin(findings: Sequence[Finding], opening: str) -> list[str]:
     """Sets with one margin in one clause."""
     of: dict[str, list[str]] = {}
     for one in findings:
-        of.setdefault(_margin(one), []).append(f"{one.subject}, {where} {signed(_test(one))}")
+        of.setdefault(_margin(one), []).append(f"{one.subject}, where the difference is {signed(_test(one))}")
     return [f"{opening.format(margin)} {joined(sets)}" for margin, sets in of.items()]
 
 
@@ -145,11 +154,28 @@ def _luck(findings: Sequence[Finding]) -> str:
         return ""
     if any(one.answer == "yes" for one in _measured(findings, "luck")):
         return "; luck of the training could explain it"
+    if (worth_it := _choice(findings)) is not None:
+        told = amount(float(f"{worth_it:.3g}"), _test(_measured(findings, "gain")[0]).effect.unit)
+        return f"; picked as the best of several, which luck alone makes worth {told}; one seed"
     return "; one seed, so luck of the training is not excluded" if least < 2 else f"; {least} seeds"
 
 
 def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:
     return [one for one in findings if one.question == question and one.state == "MEASURED"]
+
+
+def _lucky(findings: Sequence[Finding]) -> bool:
+    """Whether luck may have made the gain: that of the training, or that of picking the best."""
+    if any(one.answer == "yes" for one in _measured(findings, "luck")):
+        return True
+    off = _choice(findings)
+    return off is not None and any(_least(one) <= off for one in _measured(findings, "gain"))
+
+
+def _choice(findings: Sequence[Finding]) -> float | None:
+    """What picking the best of several is worth by luck alone, unless luck has been ruled out with it."""
+    sizes = [one.values.get("optimism") for one in _measured(findings, "luck") if one.answer != "no"]
+    return max((one for one in sizes if isinstance(one, float)), default=None)
 
 
 def _broken(findings: Sequence[Finding]) -> list[Finding]:

@@ -85,7 +85,8 @@ def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
         why = "No general set was given, --general."
         return [not_run("generalization", "general sets", why, tuned.name)]
     base_sets = {part: _one(base.parts[part]) for part in general}
-    return list(generalization(base_sets, {part: _one(tuned.parts[part]) for part in general}, terms.margin))
+    tuned_sets = {part: _one(tuned.parts[part]) for part in general}
+    return [replace(one, system=tuned.name) for one in generalization(base_sets, tuned_sets, terms.margin)]
 
 
 def _rivals(rivals: Sequence[Scored], tuned: Contender, lacking: str | Exception) -> list[Finding]:

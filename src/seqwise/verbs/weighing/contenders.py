@@ -12,6 +12,7 @@ from pathlib import Path
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
+from seqwise.data.files import check_paths
 from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
@@ -58,6 +59,7 @@ def are_files(words: Sequence[str]) -> bool:
     """Whether these are files of predictions rather than models; a mixture is refused."""
     kinds = {Path(word).is_file() for word in words}
     if len(kinds) > 1:
+        check_paths([word for word in words if not Path(word).exists()])
         given = f"{next(word for word in words if Path(word).is_file())} beside a model"
         raise ConfigError(given, "files of predictions, or models", "seqwise predict MODEL, and its outputs as a file")
     return kinds == {True}

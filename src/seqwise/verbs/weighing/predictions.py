@@ -30,6 +30,7 @@ NUMBERS = ("score", "loss", "error")
 OURS = ("id", "prediction", "reference", "references", *NUMBERS, "tokens", "set", "seed", "cluster", "group", "text")
 FEW = 20  # different references at most that are taken for labels
 WORDS = 4  # of a label at most
+LARGEST = 1e100  # of a number, whose squares are summed
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,8 @@ def _number(row: Row, name: str) -> float:
         raise DataError(f"the {name} {shown(told(value))}", "a number", "mending it", row.where)
     if not math.isfinite(number):
         raise DataError(f"the {name} {told(value)}", "a finite number", "leaving the item out of both files", row.where)
+    if abs(number) > LARGEST:
+        raise DataError(f"the {name} {told(value)}", f"a number up to {LARGEST:g}", "another unit", row.where)
     return number
 
 
@@ -231,7 +234,7 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
         first[name] = row.where
     if len(rows) < 2:
         given = f"1 item in {part}"
-        raise DataError(given, "two at least, and some hundred to tell anything", "more of them", rows[0].where)
+        raise DataError(given, "two items at least, and some hundred to tell anything", "more of them", rows[0].where)
     found = _measured(source.metric, rows)
     ids = tuple(first)
     texts = tuple(told(row.cells.get("text")) for row in rows) if all(_there(row, "text") for row in rows) else ()

@@ -49,10 +49,15 @@ def _objects(path: str) -> Iterator[Row]:
 
 
 def _cells(path: str) -> Iterator[Row]:
-    file = table_file(path, ColumnSettings(), lambda name: f"mending its {name}")
+    file = table_file(path, ColumnSettings(), _mended)
     for part in file.parts((), file.names):
         for number, cells in enumerate(part.frame.iter_rows(named=True)):
             yield Row(part.where(number), {name: "" if value is None else value for name, value in cells.items()})
+
+
+def _mended(setting: str) -> str:
+    """What to do where a reader with flags would name one."""
+    return "converting it to utf-8 from" if setting == "encoding" else f"mending its {setting}"
 
 
 def told(value: Any) -> str:

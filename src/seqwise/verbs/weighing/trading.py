@@ -80,13 +80,16 @@ def _choices(shares: Sequence[Share]) -> tuple[Choice, ...]:
     )
 
 
-def _systems(found: Field, general: str) -> Trade:
-    """All systems on the test sets."""
+def _systems(found: Field, general: str) -> Trade | None:
+    """All systems on the test sets; none where differences cannot be told, which the questions about them say."""
     base, measure = found.base.parts, found.base.parts[TEST][0].measure
-    choices = [
-        Choice(one.name, None, _gained(base[TEST], one.parts[TEST]), _lost(base[general], one.parts[general]))
-        for one in found.tuned
-    ]
+    try:
+        choices = [
+            Choice(one.name, None, _gained(base[TEST], one.parts[TEST]), _lost(base[general], one.parts[general]))
+            for one in found.tuned
+        ]
+    except SeqwiseError:
+        return None
     return Trade(TEST, front(choices), measure.name, measure.unit)
 
 

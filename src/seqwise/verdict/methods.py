@@ -1,0 +1,53 @@
+"""How a verdict was computed, in words with references: one sentence for each method that was used, and no other."""
+
+from collections.abc import Mapping, Sequence
+
+from seqwise.verdict.findings import Finding, Question
+
+TESTS: Mapping[str, str] = {
+    "mcnemar": "Right or wrong on the same items: McNemar's mid-p test (McNemar 1947; Fagerland, Lydersen and Laake "
+    "2013) with Tango's score interval (Tango 1998).",
+    "paired t": "Scores of the same items: Student's t of the differences, with a test by flips of signs and a "
+    "bootstrap of the mean beside it (Fisher 1935; Efron 1979).",
+    "approximate randomization": "Scores that are made of sums over the items: outputs of the two systems swapped at "
+    "random (Noreen 1989), the interval by the jackknife (Tukey 1958), the paired bootstrap beside it (Koehn 2004).",
+    "clusters": "Items that belong together: the jackknife of clusters, CR1's error where they are of one size "
+    "(Cameron and Miller 2015; MacKinnon, Nielsen and Webb 2023), degrees of freedom by Bell and McCaffrey (2002).",
+    "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "
+    "Behrens and Fisher.",
+}
+"""By what stands in the name of a test."""
+QUESTIONS: Mapping[Question, str] = {
+    "generalization": "Losses: non-inferiority against a margin that is fixed before, one-sided at 5 %, and two "
+    "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test.",
+    "overfitting": "Overfitting: the rise of the validation loss over its lowest look against chance; what was learnt "
+    "by heart by the losses of trained and unseen items (Yeom et al. 2018; DeLong, DeLong and Clarke-Pearson 1988).",
+    "data": "More data: a power law over nested parts of the training files by profile likelihood (Bates and Watts "
+    "1988; Hestness et al. 2017), read no farther than four times the largest.",
+    "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",
+    "luck": "The best of several tries is taken down by what the largest of so many normal values lies above their "
+    "mean.",
+    "trade": "Weights between base and tuned (Wortsman et al. 2022): the share is chosen on validation by the rule of "
+    "one standard error (Breiman et al. 1984), and tested once on the test set.",
+}
+"""By what was asked."""
+HOLM = "Several sets, slices or systems at once: p-values by Holm's correction (Holm 1979)."
+POWER = (
+    "What could have been shown is found four times in five by a two-sided test at 5 %; it follows from the spread "
+    "that was seen, never from the p-value."
+)
+
+
+def methods(findings: Sequence[Finding]) -> tuple[str, ...]:
+    """Of what was measured."""
+    measured = [one for one in findings if one.state == "MEASURED"]
+    names = " ".join(one.test.name.lower() for one in measured if one.test)
+    asked = {one.question for one in measured}
+    told = [text for name, text in TESTS.items() if name in names]
+    told += [text for question, text in QUESTIONS.items() if question in asked]
+    several = any(
+        sum(one.question == question and one.test is not None for one in measured) > 1
+        for question in ("gain", "generalization", "changed")
+    )
+    detected = any(one.test and one.test.detectable for one in measured)
+    return (*told, *((HOLM,) if several else ()), *((POWER,) if detected else ()))
