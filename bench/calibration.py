@@ -18,8 +18,8 @@ documents of 4 to 18 items with a correlation of 0.3; seeds with luck of their o
 BLEU of sentences of the phrasebook with words dropped, doubled, moved and mistaken; macro-F1 and perplexity.
 
 Beside it, on the same worlds: the z-test of two independent samples, as in lm-eval's model comparator, of the first
-seed and blind to documents; and sacrebleu's paired bootstrap by its own code, on a quarter of the worlds as each takes
-some fifty times as long. `error` is the standard error that so many worlds leave; a row whose truth is 5 % is above
+seed and blind to documents; and sacrebleu's paired bootstrap by its own code, on a quarter of the worlds as it takes
+five times as long. `error` is the standard error that so many worlds leave; a row whose truth is 5 % is above
 6 % by luck once in fifty runs.
 """
 
@@ -209,7 +209,7 @@ def tested(kind: Kind, base: np.ndarray, tuned: np.ndarray, seed: int) -> Test |
 
 
 def unlost(kind: Kind, base: np.ndarray, tuned: np.ndarray, whole: bool) -> bool:
-    """Whether a loss of the margin is told to be ruled out. whole: ask for the answer itself, which costs 0.3 s."""
+    """Whether a loss of the margin is told to be ruled out. whole: ask for the answer itself, which takes long."""
     before, after, few = scored(kind, base, "base"), scored(kind, tuned, "tuned"), 40  # no draws in tests of a margin
     try:
         said = no_worse(weighed(aligned(before, after), resamples=few), kind.margin).rejected

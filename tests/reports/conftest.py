@@ -141,6 +141,7 @@ def made(hostile=""):
         "groups); 3 seeds.",
         base=hostile or "base",
         tuned=("LoRA", "full"),
+        best="LoRA",
         measure="accuracy",
         findings=findings(hostile),
         not_worse=False,
@@ -174,7 +175,13 @@ def hostile():
 @pytest.fixture(scope="session")
 def empty():
     return Verdict(
-        "cannot tell", "Cannot tell whether it was worth it: the gain was not asked.", "base", ("tuned",), "BLEU", ()
+        "cannot tell",
+        "Cannot tell whether it was worth it: the gain was not asked.",
+        "base",
+        ("tuned",),
+        "tuned",
+        "BLEU",
+        (),
     )
 
 

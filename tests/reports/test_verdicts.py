@@ -108,7 +108,7 @@ def test_dark_print_and_narrow_are_provided_for(html):
 
 
 def test_the_same_verdict_gives_the_same_bytes(hostile, html, empty):
-    assert all(picture.svg in html for picture in (*effects(hostile), front(hostile.trade, hostile.base)))
+    assert all(picture.svg in html for picture in (*effects(hostile), front(hostile.trade, hostile.base, "SST-2")))
     assert verdict_page(empty) == verdict_page(empty)
 
 
@@ -158,3 +158,10 @@ def test_the_front_names_who_stands_on_it(verdict):
     drawn = front(verdict.trade)
     assert drawn.title.startswith("No other beats base, blend 0.3, blend 0.6 and LoRA")
     assert "full" in words(drawn)
+
+
+def test_a_trade_names_the_set_it_was_lost_on_and_takes_two_systems(hostile, html):
+    alone = replace(hostile, trade=replace(hostile.trade, choices=hostile.trade.choices[:1]))
+    assert 'id="trade"' in html
+    assert "lost on SST-2" in html
+    assert 'id="trade"' not in verdict_page(alone)

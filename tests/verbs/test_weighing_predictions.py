@@ -167,7 +167,7 @@ BAD = {
     "two kinds": ([{"id": i, "score": 1, "loss": 2} for i in (1, 2)], "auto", "Try --metric score"),
     "no number": ([{"id": 1, "score": 1}, {"id": 2, "score": "high"}], "auto", "a.jsonl:2: the score 'high': needs a"),
     "nan": ([{"id": 1, "loss": 1}, {"id": 2, "loss": float("nan")}], "auto", "a.jsonl:2: the loss nan: needs a finite"),
-    "one item": (labels(1), "accuracy", "a.jsonl:1: 1 item in test: needs two at least"),
+    "one item": (labels(1), "accuracy", "a.jsonl:1: 1 item in test: needs two items at least"),
     "texts without a metric": (texts(), "auto", "a.jsonl: 4 different references of 4 rows and no --metric"),
     "unknown metric": (texts(), "blue", "--metric blue: needs auto, accuracy"),
     "no tokens": ([{"id": i, "loss": 1.0} for i in (1, 2)], "perplexity", "a.jsonl:1: a row without tokens"),
@@ -225,10 +225,11 @@ def test_files_that_are_no_pairs_are_one_line(tmp_path, case):
 def test_two_files_that_say_the_same_are_refused(tmp_path):
     (base,) = read_predictions(written(tmp_path / "a.jsonl", labels()), system="base")
     (tuned,) = read_predictions(written(tmp_path / "b.jsonl", labels()[::-1]))
-    with pytest.raises(DataError, match="the same outputs of base and tuned for all 8 items of test"):
-        must_differ(base, tuned)
+    with pytest.raises(DataError, match="the same outputs of base and tuned for all 8 items"):
+        must_differ([(base, tuned)])
     (other,) = read_predictions(written(tmp_path / "c.jsonl", changed(labels(), 0, prediction="good")))
-    must_differ(base, other)
+    must_differ([(base, other)])
+    must_differ([(base, tuned), (base, other)])
 
 
 def test_numbers_whose_squares_have_no_end_are_refused_where_they_stand(tmp_path):

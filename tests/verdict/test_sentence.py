@@ -154,6 +154,7 @@ def test_of_several_systems_the_best_is_told_of_and_luck_of_the_draw_is_allowed_
     made = decide(findings, "base", ("a", "b", "c"), "accuracy")
     assert made.worth == "cannot tell"
     assert "better than" not in made.sentence
+    assert "do not tell a from base as one of several systems (p = 0.0900 by Holm), the difference" in made.sentence
     assert all("by Holm" in one.notes[-1] for one in made.findings)
     assert "is better" not in made.findings[0].told
 

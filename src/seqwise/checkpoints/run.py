@@ -43,7 +43,7 @@ MARKS = (SIGNATURE, JOURNAL, LOCK)
 
 OURS = re.compile(
     r"config\.yaml|model\.safetensors|(tokenizer|standardizer|labels)[.\w]*\.json|journal\.jsonl|signature\.json"
-    r"|report\.html|state|tensorboard|test-scores\.tsv|base|base\.json|adapter|before\.json|outcome\.json|cost\.json"
+    r"|report\.html|state|tensorboard|test-scores\.tsv|base|base\.json|adapter|before\.json|outcome\.json|verdict\.json|cost\.json"
     r"|series\.json|calibration\.json|rivals\.safetensors"
 )
 """What overwriting deletes. Anything else in the folder is the user's and stays."""

@@ -17,4 +17,6 @@ def to_json(verdict: Verdict) -> dict[str, Any]:
     """Plain values, all of them; `json.dumps(..., allow_nan=False)` takes them."""
     told = {one.name: plain(getattr(verdict, one.name)) for one in fields(verdict) if one.name != "findings"}
     found = [one.to_dict() for one in verdict.findings]
-    return {"kind": KIND, "version": VERSION, **told, "findings": found}
+    # a test says of itself whether it rejects, wherever it stands
+    trends = [{**plain(one), "rise": one.rise.to_dict() if one.rise else None} for one in verdict.trends]
+    return {"kind": KIND, "version": VERSION, **told, "trends": trends, "findings": found}

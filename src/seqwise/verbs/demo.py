@@ -186,6 +186,7 @@ def _weighed(base: _Translated, tuned: _Translated, base_run: Path, tuned_run: P
         sentence(findings),
         base.office.system,
         (tuned.office.system,),
+        tuned.office.system,
         base.office.measure.name,
         findings,
         not_worse(findings),

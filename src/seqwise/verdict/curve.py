@@ -29,6 +29,7 @@ from seqwise.stats.power import t_noncentrality
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, ends_of
 from seqwise.verdict.findings import Answer, Finding, too_few
 from seqwise.verdict.powerlaw import Law, law
+from seqwise.verdict.words import limit
 
 SIZES, SEEDS = 4, 2
 """Without so many sizes, each trained with so many seeds, nothing is fitted; better are 5 and 3."""
@@ -161,14 +162,14 @@ def _answered(curve: Curve, found: Law, least: float, level: float) -> tuple[str
         reason = curve.notes[0]
         told = f"Nothing is foretold of twice as many examples: {reason[:1].lower()}{reason[1:]}"
         return told, "cannot tell", "models trained on more examples: where no power law does, only they tell"
-    n, limit, within = int(found.data.sizes[-1]), amount(least, curve.unit), curve.gain.interval
+    n, least_told, within = int(found.data.sizes[-1]), limit(least, curve.unit), curve.gain.interval
     told = f"Twice as many examples ({2 * n:,} in place of {n:,}) would lower the {curve.measure} by "
     told += f"{amount(curve.gain.value, curve.unit)} ({between(within, curve.unit)})"
     if within.low >= least:
-        return f"{told}, surely by the {limit} that would be worth it.", "yes", ""
+        return f"{told}, surely by the {least_told} that would be worth it.", "yes", ""
     if within.high < least:
-        return f"{told}, surely by less than the {limit} that would be worth it.", "no", ""
-    told += f", which may be more or less than the {limit} that would be worth it."
+        return f"{told}, surely by less than the {least_told} that would be worth it.", "no", ""
+    told += f", which may be more or less than the {least_told} that would be worth it."
     return told, "cannot tell", _needed(found, least, level)
 
 
@@ -292,7 +293,7 @@ def _needed(found: Law, least: float, level: float) -> str:
         wide = found.interval(found.variance * shift**2 * models / (sizes * seeds), level)
         if wide.low >= least or wide.high < least:
             told = f"{seeds} seeds of each size in place of {now} would tell four times in five"
-            return f"{told}, if the gain is as estimated"
+            return f"{told}, if the gain is as estimated."
     return f"more than {MOST_SEEDS} seeds of each size: models of twice as many examples would tell sooner"
 
 

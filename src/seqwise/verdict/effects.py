@@ -44,6 +44,7 @@ BOOTSTRAP = 30
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
 FOUND = "difference found four times in five"
+NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
 
 
@@ -100,6 +101,8 @@ def weighed(
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
     if data.measure.kind == "right" and not any(data.flips):
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
+    if data.measure.kind != "right" and _same(data):
+        return _nothing(data, level)
     if not data.single:
         return _seeds(data, level)
     if data.codes is not None and not _level(data):
@@ -109,6 +112,29 @@ def weighed(
     if data.measure.kind == "score":
         return _scores(data, level, resamples, seed)
     return _counts(data, level, resamples, seed)
+
+
+def _same(data: Aligned) -> bool:
+    """Whether every item has the same scores from all."""
+    first = data.base[0].values
+    return all(np.array_equal(first, one.values) for one in (*data.base, *data.tuned))
+
+
+def _nothing(data: Aligned, level: float) -> Weighed:
+    """No item differs: there is no spread to tell by, and nothing to be told."""
+    test = Test(
+        name="no test",
+        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same",
+        symbol="difference",
+        statistic=0.0,
+        df=(),
+        p=1.0,
+        n=data.n,
+        effect=Estimate(_name(data), 0.0, Interval(0.0, 0.0, level), data.measure.unit),
+        why="no item has another score from the one than from the other",
+        assumptions=(INDEPENDENT,),
+    )
+    return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
 
 
 def _level(data: Aligned) -> bool:
@@ -123,7 +149,9 @@ def _right(data: Aligned, level: float) -> Weighed:
     found = paired_shares(tuned, base, data.names, name=data.measure.name, level=level).test
     gained, lost = int((tuned & ~base).sum()), int((base & ~tuned).sum())
     notes: tuple[str, ...] = (
-        f"{gained:,} items gained, {lost:,} lost; Tango's score interval.",
+        "{:,} items gained, {:,} lost; Tango's score interval.".format(
+            *((lost, gained) if data.measure.lower else (gained, lost))
+        ),
         f"McNemar's exact test: {told_p(mcnemar(gained, lost, exact=True))}.",
     )
     if not gained + lost:

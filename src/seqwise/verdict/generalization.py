@@ -126,6 +126,8 @@ def _ruled_out(found: Weighed, margin: float) -> float:
         return student
     square, third = float(away @ away) / (n - 1), float((away**3).sum()) * n / ((n - 1) * (n - 2))
     m = found.gain + margin
+    if not square:
+        return student
     johnson = (m + third / (6 * square * n) + third * m * m / (3 * square * square)) / luck.error
     return max(student, luck.above(johnson)) if m > 0 else student
 

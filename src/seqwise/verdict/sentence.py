@@ -15,13 +15,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from seqwise.stats.phrases import alike, amount, joined, sure
+from seqwise.stats.phrases import alike, amount, chance, joined, sure
 from seqwise.stats.results import Interval, Test
 from seqwise.verdict.findings import Finding, Question
 
 Worth = Literal["worth it", "at a price", "not worth it", "cannot tell"]
 AT_MOST, MATTERS = "loss at most", "loss that would matter"
 """Values of a gain that tell whether a loss is ruled out: by its interval, and the margin."""
+HOLM = "p by Holm"
+"""Value of a gain that is told no longer, as one of several systems."""
 OPENING: Mapping[Worth, str] = {
     "worth it": "Worth it",
     "at a price": "Better, at a price",
@@ -90,8 +92,10 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
         elif one.answer == "no":
             told.append(f"{tuned} is worse than {base} on {one.subject} by {_size(test)}")
         else:
+            held = one.values.get(HOLM)
+            why = f" as one of several systems ({chance(held)} by Holm)" if isinstance(held, float) else ""
             told.append(
-                f"on {one.subject} the data do not tell {tuned} from {base}, the difference is {signed(test)}"
+                f"on {one.subject} the data do not tell {tuned} from {base}{why}, the difference is {signed(test)}"
                 + (f", and {one.needed[0].lower()}{one.needed[1:].rstrip('.')}" if one.needed else "")
             )
     return joined(told)

@@ -90,7 +90,7 @@ def told(found: Weighed, aim: float, what: str, level: float = LEVEL) -> str:
     if ways:
         return f"{' or '.join(ways)} would tell {what}, four times in five."
     if isfinite(wanted) and wanted <= found.data.items:
-        return f"As many items as these show {what}, four times in five: here they did not, so it may be smaller."
+        return f"As many items as these show {what}, four times in five, so that it may be smaller in truth."
     return f"Neither more items alone nor {MOST_SEEDS} seeds would tell {what}."
 
 

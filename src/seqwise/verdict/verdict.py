@@ -18,7 +18,7 @@ from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.methods import methods
 from seqwise.verdict.overfitting import Trend
-from seqwise.verdict.sentence import Worth, not_worse, sentence, signed, useless, worth
+from seqwise.verdict.sentence import HOLM, Worth, not_worse, sentence, signed, useless, worth
 from seqwise.verdict.trade import Trade
 
 VERSION = 1
@@ -36,6 +36,8 @@ class Verdict:
     base: str
     tuned: tuple[str, ...]
     """Systems that were weighed; each may have several seeds."""
+    best: str
+    """The one that the sentence is about."""
     measure: str
     findings: tuple[Finding, ...]
     """In the order of the questions."""
@@ -70,7 +72,7 @@ def decide(findings: Sequence[Finding], base: str, tuned: Sequence[str], measure
     places = {question: place for place, question in enumerate(ASKED)}
     ordered = sorted(held, key=lambda one: (places[one.question], tuned.index(one.system) if one.system in of else -1))
     how, kept = methods(ordered), not_worse(of[best])
-    return Verdict(worth(of[best]), told, base, tuple(tuned), measure, tuple(ordered), kept, methods=how)
+    return Verdict(worth(of[best]), told, base, tuple(tuned), best, measure, tuple(ordered), kept, methods=how)
 
 
 def _gained(findings: Sequence[Finding]) -> float:
@@ -117,4 +119,4 @@ def _corrected(one: Finding, p: float, count: int) -> Finding:
         f"Cannot tell whether {one.system} differs on {one.subject}, as one of {count} systems that were tried: "
         f"{signed(one.test)}, {note}"
     )
-    return replace(one, answer="cannot tell", told=told, notes=(*one.notes, note))
+    return replace(one, answer="cannot tell", told=told, notes=(*one.notes, note), values={**one.values, HOLM: p})

@@ -110,6 +110,7 @@ def of_models(
         for part, paths in sets.items():
             if part != TEST and not probes[part]:
                 probes[part] = any(needs_probe(system, paths, cluster) for system in (first, other))
+        del other  # lest it stays while the next one is opened
     found = {BASE: _asked(BASE, first, sets, metric, cluster, probes)}
     for one in reversed(tuned):  # the last one is open still
         found[one] = _asked(one, held.open(one), sets, metric, cluster, probes)

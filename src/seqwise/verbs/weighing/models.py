@@ -16,7 +16,7 @@ from pathlib import Path
 
 from seqwise.data.text import read_lines
 from seqwise.device import Precision
-from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.errors import ConfigError, DataError, SeqwiseError, nearest
 from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.weighing.overlap import Overlap, overlap
@@ -82,10 +82,20 @@ def scored(
     paths = [str(path) for path in test]
     if _plain(paths, systems):
         return {name: _foreseen(name, system, paths, part, metric) for name, system in systems.items()}
-    read = {name: items_of(system, paths, cluster) for name, system in systems.items()}
+    read = {name: _items(system, paths, cluster, general) for name, system in systems.items()}
     if general and (probe or _needs_probe(systems, read)) and all(one.labelled for one in read.values()):
         return {name: _probed(name, system, read[name], part, paths) for name, system in systems.items()}
     return {name: score_items(name, system, read[name], part, metric, paths) for name, system in systems.items()}
+
+
+def _items(system: System, paths: Sequence[str], cluster: str | None, general: bool) -> Items:
+    """With what belongs together; a general set need not have the column that the test set has."""
+    try:
+        return items_of(system, paths, cluster)
+    except SeqwiseError:
+        if cluster is None or not general:
+            raise
+        return items_of(system, paths)
 
 
 def needs_probe(system: System, test: Sequence[str], cluster: str | None = None) -> bool:
@@ -93,7 +103,7 @@ def needs_probe(system: System, test: Sequence[str], cluster: str | None = None)
     paths = [str(path) for path in test]
     if _plain(paths, {"": system}):
         return False
-    items = items_of(system, paths, cluster)
+    items = _items(system, paths, cluster, True)
     return items.labelled and _needs_probe({"": system}, {"": items})
 
 

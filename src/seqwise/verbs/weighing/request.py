@@ -76,8 +76,8 @@ class Request:
             raise ConfigError(
                 f"--{self.trials} with {len(self.tuned)} tuned models", allowed, "leaving out all but one"
             )
-        if twice := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
-            given = f"{sorted(twice)[0]} to choose the share of --blend by, and to test it"
+        if both := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
+            given = f"{sorted(both)[0]} to choose the share of --blend by, and to test it"
             raise ConfigError(given, "files for --valid that nothing else is asked of", "leaving out --valid")
         if self.margin == 0:
             mend = "--margin 1, or whatever loss would matter"

@@ -115,8 +115,11 @@ def better(test: Test, scored: Scored) -> Test:
 
 
 def _half(scored: Scored, which: int) -> Scored:
-    """Every second item."""
-    return scored.select(np.arange(which, len(scored), 2))
+    """Every second item; of clusters every second one, whole."""
+    if not scored.clusters:
+        return scored.select(np.arange(which, len(scored), 2))
+    _, codes = np.unique(np.array(scored.clusters), return_inverse=True)
+    return scored.select(np.flatnonzero(codes.reshape(-1) % 2 == which))
 
 
 def _listed(scored: Scored | Sequence[Scored]) -> Sequence[Scored]:

@@ -20,11 +20,13 @@ from rich.progress import Progress as Bar
 from seqwise.checkpoints.files import discard, hash_file
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import resolve, to_yaml
-from seqwise.errors import ConfigError
+from seqwise.data.filters import key
+from seqwise.errors import ConfigError, SeqwiseError
 from seqwise.tasks.tuning.bases import open_base
 from seqwise.tasks.tuning.items import labels_of, read
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
+from seqwise.tasks.weighing.overlap import overlap
 from seqwise.training.console import printable
 from seqwise.verbs.weighing.contenders import TEST, scores_of
 from seqwise.verbs.weighing.trial import Recipe, run_trial
@@ -59,6 +61,18 @@ def recipe_of(base: str, tuned: Sequence[str], file: Path | None) -> Tune:
         given = "trials, and no run of seqwise tune that says how they are made"
         raise ConfigError(given, "a tuned run as the second word, or --recipe", "--recipe tune.yaml")
     return replace(read_tune(RunFolder.open(runs[0])), base=base)
+
+
+def must_be_unseen(settings: Tune, general: Mapping[str, Sequence[str]]) -> None:
+    """Refuse general sets that the training files hold too, before anything is trained. What stands in the test files
+    is left out of training anyway."""
+    keys = frozenset(key(text) for text in read(settings, settings.train, []).texts) if general else frozenset()
+    for part, paths in general.items():
+        try:
+            items = read(settings, paths, [])
+        except SeqwiseError:  # of another form than the task's: read when it is scored
+            continue
+        overlap(part, items.texts, items.places, keys)
 
 
 def probed(settings: Tune, general: Sequence[tuple[str, Sequence[str]]]) -> bool:

@@ -48,7 +48,7 @@ def about(request: Request, verdict: Verdict) -> About:
     """What a card must be told of the model."""
     run = next(iter(request.tuned), request.base)
     task = verdict.facts.get("task", "")
-    return About(Path(run).name, PIPELINES.get(task, ""), verdict.tuned[0], _hub_name(request.base))
+    return About(Path(run).name, PIPELINES.get(task, ""), verdict.best, _hub_name(request.base))
 
 
 def _hub_name(base: str) -> str:
@@ -119,6 +119,7 @@ def _tried(request: Request) -> Tried:
     settings = trying.recipe_of(request.base, request.tuned, request.recipe)
     sets = request.sets
     general = tuple((part, paths) for part, paths in sets.items() if part != TEST)
+    trying.must_be_unseen(settings, dict(general))
     recipe = Recipe(settings, request.test, general, request.metric, request.group_by, trying.probed(settings, general))
     methods: Sequence[str] = request.methods or (settings.method,)
     seeds = range(1, (request.seeds or (3 if request.curve else 1)) + 1)
@@ -140,7 +141,7 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
     """Where the numbers come from."""
     facts = {"command": shlex.join(["seqwise", *sys.argv[1:]]) if sys.argv[1:2] == ["weigh"] else "seqwise.weigh(...)"}
     facts |= {"seqwise": __version__} | ({"task": found.task} if found.task else {})
-    facts |= {"base": request.base, "tuned": ", ".join(request.tuned)}
+    facts |= {"base": request.base, "tuned": ", ".join(run for one in found.tuned for run in one.runs)}
     for part, several in found.base.parts.items():
         facts[part] = (
             f"{len(several[0]):,} items, {several[0].measure.signature or several[0].measure.name}, {several[0].data}"
