@@ -259,9 +259,11 @@ def test_a_run_is_weighed_against_its_base_with_rivals_cost_journal_and_blends(p
     assert found.costs[0].seconds
     assert found.trends
     assert found.trade is not None
-    assert [one.alpha for one in found.trade.choices] == [0.0, 0.5, 1.0]
+    (told,) = [one for one in found.findings if one.question == "trade"]
+    assert [row[1] for row in told.grids[0].rows] == [0.0, 0.5, 1.0]
     (chosen,) = [one.alpha for one in found.trade.choices if one.chosen]
-    assert states["trade", "test"] == ("MEASURED" if chosen == 0.5 else "NOT RUN")  # the tuned model itself is no blend
+    assert told.state == ("MEASURED" if chosen == 0.5 else "NOT RUN")  # the tuned model itself is no blend
+    assert [one.alpha for one in found.trade.choices] == ([None, 0.5] if chosen == 0.5 else [0.0, 0.5, 1.0])
     jsonschema.validate(json.loads((tmp_path / "out" / "verdict.json").read_text()), SCHEMA)
 
 
@@ -271,9 +273,8 @@ def test_blends_of_a_measure_of_sums_have_the_base_among_them(place, monkeypatch
     found = seqwise.weigh("base", "run", test=("test.tsv",), general=("general.tsv",), blend=(0.5,), metric="macro-f1")
     (told,) = [one for one in found.verdict.findings if one.question == "trade"]
     assert told.state in ("MEASURED", "NOT RUN")
-    assert found.verdict.trade is not None
-    first, *_ = found.verdict.trade.choices
-    assert (first.alpha, first.gain.value, first.loss.value) == (0.0, 0.0, 0.0)
+    _, alpha, gained, _, _, lost, *_ = told.grids[0].rows[0]
+    assert (alpha, gained, lost) == (0.0, 0.0, 0.0)
 
 
 def test_many_models_are_held_one_at_a_time(place, monkeypatch):

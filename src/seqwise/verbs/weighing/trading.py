@@ -12,7 +12,7 @@ import numpy as np
 from seqwise.errors import SeqwiseError
 from seqwise.stats.results import Estimate, Interval, Test
 from seqwise.verbs.weighing.asking import Terms, margin_of
-from seqwise.verbs.weighing.blends import Share, blends, named
+from seqwise.verbs.weighing.blends import Blends, Share, blends, named
 from seqwise.verbs.weighing.contenders import TEST, Contender, Field
 from seqwise.verbs.weighing.request import Request
 from seqwise.verdict.effects import effect
@@ -56,7 +56,22 @@ def _blended(
         return replace(untested, subject=TEST, told=why), shown
     kept = better(effect(tuned, made.test), made.test)
     saved = better(effect(_half(whole.general[0], 1), _half(blended.general[0], 1)), blended.general[0])
-    return trade(choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name)
+    answer, shown = trade(
+        choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name
+    )
+    return answer, _beside(found, general, made, blended) or shown
+
+
+def _beside(found: Field, general: str, made: Blends, blended: Share) -> Trade | None:
+    """All systems on the test sets, and the blend that was chosen; of the general set the items that chose nothing."""
+    shown = _systems(found, general)
+    base = found.base.parts[general][0]
+    if shown is None or base.measure != blended.general[0].measure:
+        return shown
+    gained = _gained(found.base.parts[TEST], made.test)
+    lost = _lost(_half(base, 1), _half(blended.general[0], 1))
+    blend = Choice(named(made.chosen), made.chosen, gained, lost, chosen=True)
+    return replace(shown, choices=front([*shown.choices, blend]))
 
 
 def _picked(shares: Sequence[Share]) -> float:
