@@ -293,9 +293,9 @@ def kinds() -> Iterator[Kind]:
     bleu = Measure("BLEU", "counts", "BLEU", score=pool()[0])
     yield Kind("counts, BLEU", "200", bleu, partial(translations, n=200), 2.0, 2.0, 20.0, peer="sacrebleu bs")
     macro = Measure("macro-F1", "counts", score=f1)
-    yield Kind("counts, macro-F1", "200", macro, partial(labels, n=200), 4.0, 4.0, 20.0, peer="")
+    yield Kind("counts, macro-F1", "200", macro, partial(labels, n=200), 4.0, 4.0, 20.0, spreads=True, peer="")
     surprise = Measure("perplexity", "counts", "perplexity", lower=True, score=perplexity)
-    yield Kind("counts, perplexity", "200", surprise, partial(surprises, n=200), 1.0, 1.0, peer="")
+    yield Kind("counts, perplexity", "200", surprise, partial(surprises, n=200), 1.0, 1.0, spreads=True, peer="")
 
 
 def answers(

@@ -200,3 +200,11 @@ def test_a_seed_given_twice_is_refused():
     seeds = [scored(np.arange(5.0), LOSS, seed=1)] * 2
     with pytest.raises(DataError, match="seed 1 of tuned 2 times: needs trainings of different seeds"):
         effect(scored(np.zeros(5), LOSS, "base"), seeds)
+
+
+def test_a_score_that_is_nothing_for_both_is_no_difference():
+    """BLEU of outputs that share no four words with the references: 0, whatever the counts."""
+    measure = Measure("share", "counts", score=lambda sums: np.where(sums[:, 0] > 10, sums[:, 0] / sums[:, 1], 0.0))
+    base, tuned = (scored(np.stack([one, np.full(10, 9.0)], 1), measure, name)
+                   for one, name in ((np.zeros(10), "base"), (np.eye(10)[0], "tuned")))  # fmt: skip
+    assert (effect(base, tuned).effect.value, effect(base, tuned).p) == (0, 1)

@@ -169,8 +169,6 @@ def test_a_long_tail_of_losses_does_not_pass_for_harmless():
     ruled = 0
     for _ in range(worlds):
         drawn = 1.0 - generator.exponential(1.0, 30)  # mean 0
-        ruled += (
-            no_worse(weighed(aligned(scored(0 * drawn, SCORE, "base"), scored(drawn - 0.5, SCORE)), resamples=40), 0.5).p
-            < 0.05
-        )
+        pair = aligned(scored(0 * drawn, SCORE, "base"), scored(drawn - 0.5, SCORE))
+        ruled += no_worse(weighed(pair, resamples=40), 0.5).p < 0.05
     assert ruled / worlds < 0.07

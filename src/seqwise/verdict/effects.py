@@ -115,9 +115,13 @@ def weighed(
 
 
 def _same(data: Aligned) -> bool:
-    """Whether every item has the same scores from all."""
+    """Whether no item makes a difference to the score: all have the same, or the score is 0 whatever they have."""
     first = data.base[0].values
-    return all(np.array_equal(first, one.values) for one in (*data.base, *data.tuned))
+    if all(np.array_equal(first, one.values) for one in (*data.base, *data.tuned)):
+        return True
+    if data.measure.kind != "counts" or len(set(data.values)) > 1:
+        return False
+    return all(float(np.abs(table).max()) <= 1e-12 * _size(data) for table in data.tables())
 
 
 def _nothing(data: Aligned, level: float) -> Weighed:
@@ -131,7 +135,7 @@ def _nothing(data: Aligned, level: float) -> Weighed:
         p=1.0,
         n=data.n,
         effect=Estimate(_name(data), 0.0, Interval(0.0, 0.0, level), data.measure.unit),
-        why="no item has another score from the one than from the other",
+        why="no item makes a difference to the score",
         assumptions=(INDEPENDENT,),
     )
     return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
