@@ -172,16 +172,17 @@ The same translator, tuned on forty medical sentences for sixty rounds.
 
 def luck(data: Path, model: str, work: Path) -> None:
     """Two seeds of one recipe."""
-    if not Path("weighed/trials/full-1-seed2/run").is_dir():
+    if not Path("weighed/trials/lora-1-seed2/run").is_dir():
         finance(data, model, work)
     weigh(
         "luck",
         "Two models that only luck parts",
         """
-Two of the encoders that learnt finance sentiment in full: the same recipe on the same sentences, another seed. Which
-of them is better? The test set of 1,500 sentences cannot tell, and says so.
+Two of the encoders that learnt finance sentiment by LoRA: the same recipe on the same sentences, another seed. On the
+same items one of them is better beyond what the luck of the items explains, since a single training has a luck of its
+own; so the verdict does not take it for a gain.
 """,
-        Path("weighed/trials/full-1-seed1/run"), Path("weighed/trials/full-1-seed2/run"),
+        Path("weighed/trials/lora-1-seed1/run"), Path("weighed/trials/lora-1-seed2/run"),
         "--test", "test.tsv", "--general", "sst2.tsv", "--no-rivals", "--out", "weighed-luck",
     )  # fmt: skip
 

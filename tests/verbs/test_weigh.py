@@ -340,3 +340,16 @@ def test_the_same_words_again_need_a_free_folder(two, tmp_path, capsys):
     assert main(["weigh", *two, "--out", out]) == 2
     assert "--overwrite" in capsys.readouterr().err
     assert main(["weigh", *two, "--out", out, "--overwrite"]) == 0
+
+
+def test_two_seeds_of_one_recipe_are_parted_by_luck_alone(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(place)
+    labels = {"task": "classify", "train": ("train.tsv",), "optimizer": {"rate": 4e-3}}
+    for seed in (1, 2):
+        tune(tunable.settings(place / "base", place, method="full", **labels, training={"epochs": 1, "seed": seed},
+                              out=str(tmp_path / f"seed{seed}")))  # fmt: skip
+    found = seqwise.weigh(str(tmp_path / "seed1"), str(tmp_path / "seed2"), test=("test.tsv",), rivals=False).verdict
+    assert found.worth == "cannot tell"
+    assert "luck of the training is all that parts them" in found.sentence
+    (luck,) = [one for one in found.findings if one.question == "luck"]
+    assert luck.answer == "yes"

@@ -31,10 +31,15 @@ OPENING: Mapping[Worth, str] = {
     "cannot tell": "Cannot tell whether it was worth it",
 }
 
+TWINS = "one recipe"
+"""Among the values of the answer about luck: whether base and tuned differ by their seed alone."""
+
 
 def worth(findings: Sequence[Finding]) -> Worth:
     """What the answers about one system add up to."""
     gains, losses, rivals = (_measured(findings, question) for question in ("gain", "generalization", "rival"))
+    if _twins(findings):
+        return "cannot tell"
     if any(one.answer == "no" for one in (*gains, *rivals)):
         return "not worth it"
     sure_of_it = bool(gains) and all(one.answer == "yes" for one in gains)
@@ -156,6 +161,8 @@ def _luck(findings: Sequence[Finding]) -> str:
     least = min(seeds, default=1)
     if not _measured(findings, "gain"):
         return ""
+    if _twins(findings):
+        return "; both are of one recipe, so that luck of the training is all that parts them"
     if any(one.answer == "yes" for one in _measured(findings, "luck")):
         return "; luck of the training could explain it"
     if (worth_it := _choice(findings)) is not None:
@@ -166,6 +173,11 @@ def _luck(findings: Sequence[Finding]) -> str:
 
 def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:
     return [one for one in findings if one.question == question and one.state == "MEASURED"]
+
+
+def _twins(findings: Sequence[Finding]) -> bool:
+    """Whether both were made alike but for the seed: which of them is better says nothing about what to do."""
+    return any(TWINS in one.values for one in findings if one.question == "luck")
 
 
 def _lucky(findings: Sequence[Finding]) -> bool:

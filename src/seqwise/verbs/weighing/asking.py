@@ -16,7 +16,7 @@ from seqwise.verdict.gain import against_rival, gain
 from seqwise.verdict.generalization import default_margin, generalization
 from seqwise.verdict.luck import luck
 from seqwise.verdict.scored import Scored
-from seqwise.verdict.sentence import AT_MOST, MATTERS
+from seqwise.verdict.sentence import AT_MOST, MATTERS, TWINS
 from seqwise.verdict.slices import slices
 
 
@@ -51,10 +51,19 @@ def ask(found: Field, rivals: Sequence[Scored], terms: Terms, lacking: str | Exc
             continue
         findings.append(_ruled_out(gain(_one(base), _one(tuned), terms.least), base[0], terms))
         findings += _losses(found.base, one, terms)
-        findings.append(tried("luck", TEST, one.name, partial(luck, _one(base), _one(tuned), terms.tried)))
+        lucky = tried("luck", TEST, one.name, partial(luck, _one(base), _one(tuned), terms.tried))
+        findings.append(_twin(lucky) if one.name in found.twins else lucky)
         findings += _rivals(rivals, one, lacking)
         findings += _changes(base, tuned, changes)
     return Asked(tuple(findings), tuple(changes))
+
+
+def _twin(answer: Finding) -> Finding:
+    """Of two trainings of one recipe there is nothing else that could part them."""
+    told = f"{answer.system} was made as the base was, but for the seed: what parts them is the luck of training."
+    needed = "Seeds of another recipe would tell whether that one is better: --seeds, or more runs."
+    values = {**answer.values, TWINS: "yes"}
+    return replace(answer, state="MEASURED", answer="yes", told=told, needed=needed, values=values)
 
 
 def tried(question: Question, subject: str, system: str, made: Callable[[], Finding]) -> Finding:

@@ -53,6 +53,8 @@ class Field:
     """The models; None of files."""
     task: str = ""
     """Of the models."""
+    twins: tuple[str, ...] = ()
+    """Systems that were made as the base was, but for the seed."""
 
 
 def are_files(words: Sequence[str]) -> bool:
@@ -120,7 +122,8 @@ def of_models(
         parts = {part: tuple(_as(found[run][part], name, run) for run in runs) for part in sets}
         contenders.append(Contender(name, parts, tuple(runs), _method(runs[0])))
     whole = Contender(BASE, {part: (one,) for part, one in found[BASE].items()}, (base,))
-    return Field(whole, tuple(contenders), tuple(notes), held, task)
+    twins = tuple(one.name for one in contenders if is_tuned(base) and len(_alike((base, *one.runs))) == 1)
+    return Field(whole, tuple(contenders), tuple(notes), held, task, twins)
 
 
 def _asked(
