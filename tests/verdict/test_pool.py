@@ -18,6 +18,7 @@ HERE = Path(__file__).parent
 SIGNATURE = {"train": "9f2c"}
 
 DRIVER = """
+import signal
 import sys
 from pathlib import Path
 import trial_runs
@@ -25,6 +26,7 @@ from seqwise.verdict.ledger import opened
 from seqwise.verdict.pool import run_trials
 from seqwise.verdict.trials import plan
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs are born deaf to it
     with opened(Path(sys.argv[1]), {"train": "9f2c"}) as ledger:
         run_trials(plan(["full"], seeds=[1, 2, 3, 4]), trial_runs.slow, ledger, workers=2)
 """
