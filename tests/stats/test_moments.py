@@ -220,15 +220,15 @@ def test_the_order_of_merging_changes_no_more_than_rounding(first, second, third
 
 @pytest.mark.parametrize("columns", [1, 3, 20, 700])
 def test_bits_do_not_depend_on_blocks_threads_layout_or_type(columns):
-    rows = 5 * leaf_rows(columns) // 2 + 13 if columns > 1 else 2**20 + leaf_rows(1) // 3  # enough for threads
+    rows = 5 * leaf_rows(columns, 4) // 2 + 13 if columns > 1 else 2**20 + leaf_rows(1, 4) // 3  # enough for threads
     x = np.random.default_rng(1).normal(3, 2, (rows, columns)).astype(np.float32)
     x[rows // 2, columns // 2] = np.nan
     x[5, 0] = -0.0
     wide = x.astype(np.float64)
     whole = bits(Moments.of(wide, threads=1))
     assert bits(Moments.of(wide, threads=3)) == whole
-    assert bits(fed(wide, leaf_rows(columns) // 3 + 1)) == whole
-    assert bits(fed(wide, leaf_rows(columns))) == whole
+    assert bits(fed(wide, leaf_rows(columns, 4) // 3 + 1)) == whole
+    assert bits(fed(wide, leaf_rows(columns, 4))) == whole
     assert bits(Moments.of(np.asfortranarray(wide))) == whole
     assert bits(Moments.of(np.repeat(wide, 2, axis=0)[::2])) == whole
     assert bits(Moments.of(x))[:-1] == whole[:-1]  # all but the step of the type
@@ -237,13 +237,13 @@ def test_bits_do_not_depend_on_blocks_threads_layout_or_type(columns):
 def test_streams_of_many_leaves_make_the_tree_of_pairs():
     """131 leaves wait on two levels; one array of them is merged by the same pairs."""
     columns = 1200  # of few rows a leaf
-    x = np.random.default_rng(2).random((130 * leaf_rows(columns) + 5, columns))
+    x = np.random.default_rng(2).random((130 * leaf_rows(columns, 2) + 5, columns))
     stream = MomentStream(order=2)
     for part in np.array_split(x, 7):
         stream.add(part)
         stream.result()  # asking on the way changes nothing
     assert bits(stream.result()) == bits(Moments.of(x, order=2))
-    parts = [Moments.of(x[at : at + leaf_rows(columns)], order=2) for at in range(0, len(x), leaf_rows(columns))]
+    parts = [Moments.of(x[at : at + leaf_rows(columns, 2)], order=2) for at in range(0, len(x), leaf_rows(columns, 2))]
     assert bits(Moments.tree(parts)) == bits(stream.result())
 
 

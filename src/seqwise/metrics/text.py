@@ -102,6 +102,11 @@ def counted(
     return Counted("chrF2", _counts(CHRF(lowercase=lowercase), outputs, references), _chrf_of)
 
 
+def score_of(metric: Literal["bleu", "chrf"], counts: Counts) -> Scores:
+    """Of single sentences, a row of counts each: BLEU with effective order."""
+    return _bleu_of(counts, effective=True) if metric == "bleu" else _chrf_of(counts)
+
+
 def looks_tokenized(texts: Sequence[str]) -> bool:
     """Whether at least half of the texts end in a full stop on its own, as raw text does not.
 

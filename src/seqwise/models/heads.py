@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from seqwise.config import Range
+from seqwise.models.agreement_loss import agreed, agreement_loss
 from seqwise.models.architecture import NormSettings
 from seqwise.models.dropout import Dropout
 from seqwise.models.kernels import bounded
@@ -123,6 +124,19 @@ class NextToken(Repackable):
         if self.product is not None:
             return functional.cross_entropy(self(flat).float(), wanted, reduction="sum", label_smoothing=smoothing)
         return smoothed_loss(self._changed(flat), self.weight, self.bias, wanted, smoothing, self.settings.softcap)
+
+    def agreement(
+        self,
+        hidden: Float[Tensor, "2 N W"],
+        targets: Int[Tensor, "N"],
+        alpha: float,
+        smoothing: float = 0.0,
+    ) -> Float[Tensor, ""]:
+        """Summed loss of two passes, and of their disagreement; see `agreement_loss`."""
+        if self.product is not None:
+            return agreed(self(hidden).float(), targets, alpha, smoothing)
+        table, cap = (self.weight, self.bias), self.settings.softcap
+        return agreement_loss(self._changed(hidden), *table, targets, alpha, smoothing, cap)
 
 
 @dataclass(frozen=True)

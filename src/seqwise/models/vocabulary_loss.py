@@ -42,7 +42,7 @@ class _SmoothedLoss(torch.autograd.Function):
             logits = torch.mm(h, weight.t(), out=buffer[: len(h)])  # (N', V)
             if bias is not None:
                 logits += bias
-            slope = None if cap is None else _bound(logits, cap)
+            slope = None if cap is None else bound_in_place(logits, cap)
             loss += _loss_and_slope(logits, y, smoothing)
             if slope is not None:
                 logits *= slope
@@ -63,7 +63,7 @@ class _SmoothedLoss(torch.autograd.Function):
         return *scaled, None, None, None
 
 
-def _bound(logits: Float[Tensor, "N V"], cap: float) -> Float[Tensor, "N V"]:
+def bound_in_place(logits: Float[Tensor, "*N V"], cap: float) -> Float[Tensor, "*N V"]:
     """Bound the logits in place, c tanh(s / c); the slope of each comes back."""
     logits.div_(cap).tanh_()
     slope = torch.square(logits).neg_().add_(1.0)

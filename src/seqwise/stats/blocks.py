@@ -1,6 +1,6 @@
 """Sums of powers of a block of rows, and how those of two blocks become those of both.
 
-    summarize(rows, work, out, ...)     a leaf: at most `leaf_rows(C)` rows, read once, then kept in the second cache
+    summarize(rows, work, out, ...)     a leaf of at most `leaf_rows` rows: read once, then kept in the second cache
     central(sums) -> states             of many leaves at once
     merge(a, b) -> state                of two neighbours, or of many pairs at once
     tree(states) -> state               neighbours in pairs, pairs of pairs, ...; an odd one goes up as it is
@@ -33,10 +33,11 @@ from seqwise.errors import DataError
 N, MEAN, REST, M2, MISSING, LOW, HIGH, M3, M4 = range(9)
 STATE = {2: 5, 4: 9}
 """Numbers a column, by order."""
-LEAF = 2**16  # numbers in a leaf, about: half a MiB of float64. Less spends more time between the sums than in them
-LANE = 512  # numbers that are added at once: a vector that stays in the first cache
+LEAF = {2: 2**17, 4: 2**16}  # numbers in a leaf, about, by order: with the squares that four moments need, a MiB of
+# float64. Less spends more time between the sums than in them
+LANE = 1024  # numbers that are added at once: a vector that stays in the first cache
 FEWEST = 64  # rows in a leaf, however many columns
-PILOT = 256  # rows that make the pilot, spread over the leaf
+PILOT = 64  # rows that make the pilot, spread over the leaf: each is fetched from memory by itself, so more cost time
 
 
 def lanes(columns: int) -> int:
@@ -44,9 +45,9 @@ def lanes(columns: int) -> int:
     return 1 << ((LANE - 1) // columns).bit_length()
 
 
-def leaf_rows(columns: int) -> int:
-    """Rows in a leaf: a power of two that nothing but the number of columns decides."""
-    return max(FEWEST, 1 << round(math.log2(max(1.0, LEAF / columns))))
+def leaf_rows(columns: int, order: int) -> int:
+    """Rows in a leaf: a power of two that nothing but the number of columns and of moments decides."""
+    return max(FEWEST, 1 << round(math.log2(max(1.0, LEAF[order] / columns))))
 
 
 def cores(asked: int | None) -> int:
@@ -69,7 +70,7 @@ class Work:
     @classmethod
     def of(cls, columns: int, order: int) -> "Work":
         """For leaves of so many columns; the squares are needed for four moments only."""
-        shape = (leaf_rows(columns), columns)
+        shape = (leaf_rows(columns, order), columns)
         return cls(
             np.empty(shape), np.empty(shape if order > 2 else (0, columns)), np.empty((lanes(columns), columns)), order
         )

@@ -293,7 +293,7 @@ class MomentStream:
         """The first block decides which columns there are."""
         if not self._kept.size:
             self._names, self._seen = self._names or names, names
-            self._kept = np.empty((blocks.leaf_rows(columns), columns))
+            self._kept = np.empty((blocks.leaf_rows(columns, self._order), columns))
             self._step = np.zeros(columns)
         known = self._kept.shape[1]
         if columns != known:

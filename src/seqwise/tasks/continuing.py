@@ -29,6 +29,7 @@ from seqwise.tasks.labelling import HELD_OUT, one_sided
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.settings import Train
 from seqwise.tasks.watching import SHOWN, TextWatcher, part_of
+from seqwise.training.agreement import agreeing
 from seqwise.training.events import Sample
 from seqwise.training.objectives import NextTokenObjective
 
@@ -84,7 +85,8 @@ class PreparedText(Prepared):
 
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of each next token."""
-        return NextTokenObjective(model, self.settings.training.label_smoothing)
+        training = self.settings.training
+        return agreeing(NextTokenObjective(model, training.label_smoothing), training.r_drop)
 
     def watch(self, model: Decoder) -> TextWatcher:
         """Loss and perplexity, and what the model writes on a few beginnings."""

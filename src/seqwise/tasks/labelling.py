@@ -18,6 +18,7 @@ from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.reading import pair
 from seqwise.tasks.settings import Train
 from seqwise.tasks.watching import LabelWatcher, part_of
+from seqwise.training.agreement import agreeing
 from seqwise.training.objectives import LabelObjective
 
 HELD_OUT = 1000  # validation texts at most where no file names them
@@ -52,7 +53,8 @@ class PreparedLabels(Prepared):
 
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of the label, some tokens hidden where that is asked for."""
-        objective = LabelObjective(model, self.settings.training.label_smoothing)
+        training = self.settings.training
+        objective = agreeing(LabelObjective(model, training.label_smoothing), training.r_drop)
         share = self.settings.classify.word_dropout
         return HiddenWords(objective, share, self.vocabularies.source) if share else objective
 
@@ -70,7 +72,7 @@ class PreparedLabels(Prepared):
 class HiddenWords(nn.Module):
     """An objective whose inputs lose some tokens to the unknown one, while the model learns."""
 
-    def __init__(self, objective: LabelObjective, share: float, tokens: Tokenizer) -> None:
+    def __init__(self, objective: nn.Module, share: float, tokens: Tokenizer) -> None:
         super().__init__()
         self.objective = objective
         self.share = share

@@ -18,6 +18,7 @@ from seqwise.tasks.sentences import lead
 from seqwise.tasks.settings import Train
 from seqwise.tasks.translation import Corpus, Translator, ends
 from seqwise.tasks.watching import Measure, OutputWatcher, alike, part
+from seqwise.training.agreement import agreeing
 from seqwise.training.events import Noted
 from seqwise.training.objectives import Objective
 
@@ -68,7 +69,8 @@ class PreparedPairs(Prepared):
 
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of the target."""
-        return Objective(model, self.vocabularies.target.bos, self.settings.training.label_smoothing)
+        training = self.settings.training
+        return agreeing(Objective(model, self.vocabularies.target.bos, training.label_smoothing), training.r_drop)
 
     def watch(self, model: assemble.Translator) -> OutputWatcher:
         """The loss of all validation pairs, BLEU and chrF, or ROUGE, of the first so many."""

@@ -21,6 +21,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from seqwise.errors import ConfigError
+from seqwise.models.agreement_loss import agreed
 
 CHUNK = 4 * 2**20  # logits of an anchored position that exist at a time, of either model
 
@@ -51,6 +52,10 @@ class Learning(nn.Module, ABC):
     def scores(self, model: nn.Module, thought: Float[Tensor, "N W"]) -> Float[Tensor, "N V"]:
         """What is chosen among, before softmax."""
 
+    @abstractmethod
+    def agreement(self, thought: Float[Tensor, "2 N W"], targets: Int[Tensor, "N"], alpha: float) -> Float[Tensor, ""]:
+        """Summed cross-entropy of two passes, their mean, and the price of their disagreement; see `Agreeing`."""
+
     def forward(
         self,
         inputs: Int[Tensor, "B S"],
@@ -76,6 +81,11 @@ class _Tokens(Learning):
         """Of the vocabulary."""
         logits: Tensor = model.head(thought)  # type: ignore[operator]  # nn.Module is untyped
         return logits
+
+    def agreement(self, thought: Float[Tensor, "2 N W"], targets: Int[Tensor, "N"], alpha: float) -> Float[Tensor, ""]:
+        """In chunks of the vocabulary's scores."""
+        loss: Tensor = self.model.head.agreement(thought, targets, alpha, self.smoothing)  # type: ignore[operator, union-attr]
+        return loss
 
 
 class Objective(_Tokens):
@@ -139,6 +149,10 @@ class LabelObjective(Learning):
     def scores(self, model: nn.Module, thought: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
         """Already there."""
         return thought
+
+    def agreement(self, thought: Float[Tensor, "2 N L"], targets: Int[Tensor, "N"], alpha: float) -> Float[Tensor, ""]:
+        """In fp32, whatever the model computes in."""
+        return agreed(thought, targets, alpha, self.smoothing)
 
 
 class Anchored(nn.Module):

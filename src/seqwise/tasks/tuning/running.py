@@ -22,6 +22,7 @@ from seqwise.tasks.tuning.items import Items, Read
 from seqwise.tasks.tuning.jobs import Job, Writing, job_for, learnt
 from seqwise.tasks.tuning.settings import LABEL_RATE, OWN_RATES, RATES, Tune
 from seqwise.training import distributed, moving
+from seqwise.training.agreement import agreeing
 from seqwise.training.events import Noted, Sample
 from seqwise.training.loop import Look, Setting
 from seqwise.training.objectives import Anchored, Learning
@@ -213,11 +214,11 @@ def planned(settings: Tune, loader: Batches) -> int | None:
 
 
 def _objective(settings: Tune, job: Job, dtype: torch.dtype) -> nn.Module:
-    """The task's, anchored to the untouched model where that is asked for."""
+    """The task's, read twice or anchored to the untouched model where that is asked for."""
     objective = job.objective(settings.training.label_smoothing)
     weight = settings.guard.anchor
     if not weight:
-        return objective
+        return agreeing(objective, settings.training.r_drop)
     return anchored(objective, job.model, weight, settings.method, dtype)
 
 

@@ -1,0 +1,59 @@
+"""R-Drop: each example is read twice under different dropout, and answers that differ cost something.
+
+Liang et al. 2021 (R-Drop: Regularized Dropout for Neural Networks). What is minimized is half of their equation 4, so
+that losses compare with those of one pass. Left out: the halves of a batch, which are one batch to the model.
+"""
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from seqwise.errors import ConfigError
+from seqwise.models.dropout import Dropout
+from seqwise.training.objectives import Learning
+
+
+def agreeing(objective: Learning, alpha: float) -> "Learning | Agreeing":
+    """The objective, twice over where alpha is not 0. A model without dropout says the same twice, and is refused."""
+    if not alpha:
+        return objective
+    parts = objective.modules()
+    if not any(part.rate > 0 if isinstance(part, Dropout) else _rates(part) for part in parts):
+        given = f"--training.r-drop {alpha:g} with a model that has no dropout"
+        raise ConfigError(given, "two passes that differ", "--model.dropout 0.1 (--lora.dropout 0.1), or no R-Drop")
+    return Agreeing(objective, alpha)
+
+
+def _rates(part: nn.Module) -> bool:
+    """Whether attention, or an adapter, drops something."""
+    rates = getattr(part, "rates", {})
+    return any(rate > 0 for rate in (getattr(part, "rate", 0.0), *rates.values()))
+
+
+class Agreeing(nn.Module):
+    """The loss of an objective as the mean of two passes, and how far these are from one another.
+
+    mean of both losses + alpha / 4 * sum over what counts of KL(p || q) + KL(q || p)
+    """
+
+    def __init__(self, objective: Learning, alpha: float) -> None:
+        super().__init__()
+        self.objective = objective
+        self.alpha = alpha
+
+    def forward(
+        self,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "R T"],
+        weights: Float[Tensor, "R T"],
+    ) -> Float[Tensor, ""]:
+        """Summed loss of what counts, each position once."""
+        aside = int(len(lengths) != len(inputs))  # packed texts stand end to end in one row
+        below = int(len(targets) == 1 and len(lengths) > 1)  # and so do their targets, where each token has one
+        read = torch.cat((inputs, inputs), aside), torch.cat((lengths, lengths))
+        thought = self.objective.think(self.objective.model, *read, torch.cat((targets, targets), below))
+        counted = weights.flatten().nonzero()[:, 0]  # (N,)
+        flat = thought.flatten(0, -2)  # (2 R T, W)
+        both = flat.view(2, -1, flat.shape[-1]).index_select(1, counted)  # (2, N, W)
+        return self.objective.agreement(both, targets.flatten()[counted], self.alpha)

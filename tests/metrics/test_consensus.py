@@ -1,0 +1,42 @@
+import pytest
+from sacrebleu import sentence_bleu, sentence_chrf
+
+from seqwise.metrics.consensus import consensus, likenesses
+
+TEXTS = [
+    "a man is riding a bicycle down the street .",
+    "A man rides a bicycle down the street.",
+    "the the the the man, riding",
+    "un homme à vélo",
+    "",
+]
+
+
+def test_likenesses_are_what_sacrebleu_says_of_each_pair():
+    words, characters = likenesses(TEXTS, "bleu"), likenesses(TEXTS, "chrf")
+    for i, output in enumerate(TEXTS):
+        for j, reference in enumerate(TEXTS):
+            assert characters[i, j] == pytest.approx(sentence_chrf(output, [reference]).score, abs=1e-9)
+            if output and reference:
+                expected = sentence_bleu(output, [reference], smooth_method="exp").score
+                assert words[i, j] == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_output_that_shares_most_with_the_others_is_expected_to_score_best():
+    outputs = ["a dog runs on grass", "a dog runs on the grass", "a dog is on the grass", "two cats"]
+    for likeness in ("bleu", "chrf"):
+        scores = consensus(outputs, likeness)
+        assert scores.argmax() == 1
+        assert scores.argmin() == 3
+
+
+def test_weights_say_how_likely_each_output_is_the_truth():
+    outputs = ["yes it is", "no never", "no never ever"]
+    scores = consensus(outputs, "bleu", [1.0, 0.0, 0.0])
+    assert scores.tolist() == likenesses(outputs, "bleu")[:, 0].tolist()
+
+
+def test_an_output_that_comes_twice_counts_twice():
+    once = consensus(["a b c d e", "f g h i j"], "bleu", [2.0, 1.0])
+    twice = consensus(["a b c d e", "a b c d e", "f g h i j"], "bleu")
+    assert twice.tolist() == pytest.approx([once[0], once[0], once[1]])
