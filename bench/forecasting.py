@@ -51,7 +51,7 @@ def gemm_rate(dtype: torch.dtype) -> float:
 
 def main(kind: str, steps: int) -> None:
     """Train, and tell."""
-    device.keep_memory()  # as the verb does
+    device.keep_memory(large_pages=True)  # as the verb does
     dtype = {"fp32": torch.float32, "bf16": torch.bfloat16}[kind]
     torch.manual_seed(0)
     windows = Windows(table(), LOOKBACK, HORIZON)

@@ -122,6 +122,30 @@ def test_kept_memory_is_not_faulted_in_again():
     assert counts["keep"] < counts["leave"] / 10
 
 
+HEAP = """
+import re, sys, torch
+from seqwise import device
+if not device.keep_memory(large_pages=True):
+    sys.exit("no glibc")
+torch.ones(64 << 20, dtype=torch.uint8)
+parts = re.split(r"(?m)^(?=[0-9a-f]+-)", open("/proc/self/smaps").read())
+flags = [part.split("VmFlags:")[1].split() for part in parts if "[heap]" in part and "VmFlags:" in part]
+print(any("hg" in words for words in flags))
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="pages are told as Linux tells them")
+def test_large_pages_are_asked_for_behind_the_heap():
+    """The oracle is what the kernel noted about the heap: hg, that huge pages are wanted."""
+    switch = Path("/sys/kernel/mm/transparent_hugepage/enabled")
+    if not switch.exists() or "[never]" in switch.read_text():
+        pytest.skip("this kernel has no transparent huge pages")
+    done = subprocess.run([sys.executable, "-c", HEAP], capture_output=True, text=True, timeout=120)
+    if "no glibc" in done.stderr:
+        pytest.skip("this C library is not glibc")
+    assert done.stdout.strip() == "True", done.stderr
+
+
 def test_memory_is_kept_nowhere_else(monkeypatch):
     monkeypatch.setattr(device.platform, "system", lambda: "Darwin")
     assert device.keep_memory() is False

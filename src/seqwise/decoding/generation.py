@@ -1,7 +1,7 @@
 """What decoding is told and what it gives back: settings, special ids, hypotheses, and what it asks of a model."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
@@ -34,6 +34,10 @@ class Generation:
     """How beam search ranks and ends."""
     best: Annotated[int, Range(1, 64)] = 1
     """Outputs for each sentence, best first; at most `beams`, or that many samples."""
+    mbr: Literal["none", "bleu", "chrf"] = "none"
+    """Write the output that is most like the others by this measure, each as likely as the model has it: minimum Bayes
+    risk (Kumar & Byrne 2004). It chooses among `beams` outputs of beam search, or as many samples; a score then is the
+    one that is expected, 0 to 100. none writes the likeliest."""
     min_length: Annotated[int, Range(0)] = 0
     """The end token is forbidden before this many tokens."""
     max_length: Annotated[int, Range(1)] = 256
@@ -53,8 +57,16 @@ class Generation:
     batch: Annotated[int, Range(1)] = 64
     """Sentences decoded at once."""
 
+    @property
+    def found(self) -> "Generation":
+        """The same, where all outputs are wanted that there are to choose among."""
+        return self if self.mbr == "none" else replace(self, best=self.beams)
+
     def faults(self) -> Iterator[Fault]:
-        """Lengths that exclude each other."""
+        """Lengths that exclude each other, and a choice among one."""
+        if self.mbr != "none" and self.beams == 1:
+            given = f"--generation.mbr {self.mbr} with one beam"
+            yield Fault(given, "outputs to choose among", "--generation.beams 16, or no mbr")
         if self.min_length > self.max_length:
             yield Fault(
                 f"--generation.min-length {self.min_length} with max-length {self.max_length}",

@@ -72,7 +72,7 @@ def forecast(settings: Forecast) -> Trained:
     """
     check(settings)
     clock = time.monotonic()
-    device.keep_memory()
+    device.keep_memory(large_pages=True)
     where = device.pick(settings.training.device)
     with ExitStack() as stack:
         group = stack.enter_context(distributed.group(where))
