@@ -50,6 +50,15 @@ def test_several_outputs_are_numbered_and_ranked(trained):
     assert rows[0][2] == "un deux"
 
 
+@pytest.mark.parametrize("temperature", [0.0, 2.0])
+def test_minimum_bayes_risk_writes_an_output_that_was_found(trained, temperature):
+    """A run that is sure is answered the same; scores are those expected, at most 100."""
+    flags = {"beams": 6, "mbr": "chrf", "temperature": temperature}
+    assert predict(trained / "run", "one two three", **flags) == "un deux trois"
+    rows = [line.split("\t") for line in predict(trained / "run", "one two three", **flags, best=2).split("\n")]
+    assert 100 >= float(rows[0][1]) >= float(rows[1][1]) > 0
+
+
 def test_an_ensemble_of_a_run_with_itself_is_the_run(trained):
     assert predict(trained / "run", "one two three", ensemble=(trained / "run",)) == "un deux trois"
 

@@ -15,14 +15,6 @@ def length_penalty(length: int, alpha: float) -> float:
     return float(((5 + length) / 6) ** alpha)
 
 
-def log_probability(score: float, tokens: int, ended: bool, settings: Generation) -> float:
-    """Of an output, from its score; `tokens` without the end token."""
-    length = tokens + ended
-    if settings.ranking.by == "mean":
-        return score * length**settings.length_penalty
-    return score * length_penalty(length, settings.length_penalty)
-
-
 @dataclass
 class Pool:
     """The finished outputs of one sentence, and whether it is done: then nothing is added, whoever still writes."""

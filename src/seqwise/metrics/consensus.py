@@ -1,9 +1,9 @@
 """Which of several outputs is most like all of them: minimum Bayes risk by BLEU or chrF.
 
 Kumar & Byrne 2004 (Minimum Bayes-Risk Decoding for Statistical Machine Translation): if the truth were one of the
-outputs, as likely as the model has it, the best answer is the one whose expected score is highest. Each output is
-scored against each other one; n-grams of an output are counted once, and what two share is a minimum of counts, so
-that K outputs cost one small array and not K² passes over text.
+outputs, the best answer is the one whose expected score is highest. Each output is scored against each; n-grams of an
+output are counted once, and what two share is a minimum of counts, so that K outputs cost one small array and not K²
+passes over text.
 
 Counts go through the same formulas as everywhere here (`text.py`), with sacrebleu's words and characters.
 """
@@ -28,19 +28,11 @@ CHARACTERS: int = CHRF.CHAR_ORDER
 _cut = Tokenizer13a()
 
 
-def consensus(
-    outputs: Sequence[str], likeness: Likeness, weights: Sequence[float] | None = None
-) -> Float[np.ndarray, "K"]:
-    """Expected score of each output, 0 to 100, if the truth is one of them.
-
-    weights   how likely each is to be the truth, of any sum; none: all the same
-    """
-    told = list(dict.fromkeys(outputs))  # the same text twice is compared once
-    place = {text: i for i, text in enumerate(told)}
-    share = np.zeros(len(told))
-    for text, weight in zip(outputs, [1.0] * len(outputs) if weights is None else weights, strict=True):
-        share[place[text]] += weight
-    scores = likenesses(told, likeness) @ (share / share.sum())
+def consensus(outputs: Sequence[str], likeness: Likeness) -> Float[np.ndarray, "K"]:
+    """Expected score of each output, 0 to 100, if the truth is one of them and each as likely as the other."""
+    share = Counter(outputs)  # the same text twice is compared once
+    place = {text: i for i, text in enumerate(share)}
+    scores = likenesses(list(share), likeness) @ np.array(list(share.values())) / len(outputs)
     return scores[[place[text] for text in outputs]]
 
 

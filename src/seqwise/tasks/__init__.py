@@ -9,7 +9,8 @@ The last column is the file that prepares a run from scratch; `running` trains t
 `stored` and `opening` open what came of it. Models that are there already are tuned in `tuning`.
 """
 
+from seqwise.tasks.choosing import Translation
 from seqwise.tasks.settings import Train
-from seqwise.tasks.translation import Corpus, Translation, Translator
+from seqwise.tasks.translation import Corpus, Translator
 
 __all__ = ["Corpus", "Train", "Translation", "Translator"]

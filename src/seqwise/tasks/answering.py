@@ -14,9 +14,9 @@ from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, NextToken
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.choosing import Translation
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored, pair
-from seqwise.tasks.translation import Translation
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 Answer = Callable[[Sequence[str]], Iterator[str]]

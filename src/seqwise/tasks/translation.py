@@ -12,6 +12,7 @@ from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, 
 from seqwise.models import assemble
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.linear import pack
+from seqwise.tasks.choosing import Translation, chosen
 
 
 @dataclass(frozen=True)
@@ -54,18 +55,6 @@ def specials(vocabularies: Vocabularies) -> Specials:
     return Specials(target.bos, target.eos, vocabularies.source.pad, forbidden)
 
 
-@dataclass(frozen=True)
-class Translation:
-    """One output of one sentence."""
-
-    text: str
-    ids: tuple[int, ...]
-    score: float | None
-    """Log-probability over the length penalty, where several outputs were ranked."""
-    ended: bool = True
-    """Whether the model ended it, rather than the limit on its length."""
-
-
 def longest_output(model: assemble.Translator) -> int:
     """Tokens that a learned table of positions has room for; practically endless with other kinds."""
     settings = model.settings
@@ -100,10 +89,10 @@ class Translator:
         sources = [[*rows[i], source.eos] for i in full]
         self.generator = self.generator or torch.Generator(self.device).manual_seed(settings.seed)
         made = replace(settings, max_length=min(settings.max_length, self.longest))
-        found = decode(self.model, sources, made, specials(self.vocabularies), self.device, self.generator)
+        found = decode(self.model, sources, made.found, specials(self.vocabularies), self.device, self.generator)
         results = [[Translation("", (), None)] for _ in texts]
         for i, hypotheses in zip(full, found, strict=True):
-            results[i] = self._texts(hypotheses)
+            results[i] = chosen(self._texts(hypotheses), made)
         return results
 
     def words(self, text: str) -> tuple[tuple[str, ...], list[int]]:

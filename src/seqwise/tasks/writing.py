@@ -13,8 +13,8 @@ from seqwise.decoding.streaming import stream
 from seqwise.errors import ConfigError
 from seqwise.models.decoder import Decoder
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.choosing import Translation, chosen
 from seqwise.tasks.pretrained import Opened, fitting, generation, specials
-from seqwise.tasks.translation import Translation
 
 Messages = Sequence[Mapping[str, Any]]
 _MARIAN = re.compile(r">>(.+)<<")
@@ -92,10 +92,11 @@ class Writer:
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
         steering = specials(self.opened)
-        found = decode(self.model, sources, settings, steering, self.opened.device, self.generator, starts, rooms)
+        found = decode(self.model, sources, settings.found, steering, self.opened.device, self.generator, starts, rooms)
         for i, hypotheses in zip(full, found, strict=True):
             told = self.tokenizer.decode([h.ids for h in hypotheses])
-            results[i] = [Translation(text, h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)]
+            made = [Translation(text, h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)]
+            results[i] = chosen(made, settings)
         return results
 
     def stream(self, asked: str | Messages, settings: Generation) -> Iterator[str]:
@@ -186,12 +187,13 @@ class Rewriter:
         made = replace(settings, max_length=min(settings.max_length, self.opened.longest))
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         rows = self.rows([texts[i] for i in full])
-        found = decode(self.model, rows, made, self.specials, self.opened.device, self.generator)
+        found = decode(self.model, rows, made.found, self.specials, self.opened.device, self.generator)
         for i, hypotheses in zip(full, found, strict=True):
             told = self.opened.words.target.decode([h.ids for h in hypotheses])
-            results[i] = [
+            outputs = [
                 Translation(text.strip(), h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)
             ]
+            results[i] = chosen(outputs, made)
         return results
 
 

@@ -35,7 +35,7 @@ from seqwise.tasks.writing import Manner, Rewriter, Writer
 SCORES = "test-scores.tsv"
 WORDS = "13a"  # how BLEU cuts words unless told otherwise
 WORST, RESAMPLES = 5, 1000  # items shown, draws of the bootstrap
-JUDGED = ("rouge", "beams", "length_penalty", "tokenize", "lowercase")
+JUDGED = ("rouge", "beams", "length_penalty", "mbr", "tokenize", "lowercase")
 IDLE: Mapping[str, tuple[str, ...]] = {
     "classify": (*JUDGED, "source", "target"),
     "translate": ("text", "label", "details"),
@@ -45,7 +45,7 @@ IDLE: Mapping[str, tuple[str, ...]] = {
 """What means nothing for a tuned run, by its task: how texts are written and compared, and what is read otherwise."""
 FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
 """What a tuned run has as it was tuned."""
-WRITING = ("ensemble", "beams", "length_penalty", "lowercase", "rouge", "source_language", "target_language")
+WRITING = ("ensemble", "beams", "length_penalty", "mbr", "lowercase", "rouge", "source_language", "target_language")
 TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "label", "revision", "cut", "scores",
            "details")  # fmt: skip
 """What means nothing for a forecaster, beside how texts are written."""
@@ -62,6 +62,7 @@ def evaluate(
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
+    mbr: Literal["none", "bleu", "chrf"] | None = None,
     worst: Annotated[int, Range(0)] = WORST,
     details: bool = False,
     scores: Path | None = None,
@@ -102,6 +103,7 @@ def evaluate(
         rouge: ROUGE-1, ROUGE-2 and ROUGE-L, as for summaries, in place of BLEU and chrF.
         beams: Hypotheses kept at each step; as the run was set unless given.
         length_penalty: As in predict; as the run was set unless given.
+        mbr: Judge the output that is most like the others by BLEU or chrF, among --beams (16, say), not the likeliest.
         worst: How many of the worst items to show.
         details: For labels, show each class, the confusion matrix, calibration and coverage as tables.
         scores: File for the score of each item; test-scores.tsv in the run folder unless given.
@@ -151,8 +153,7 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     """Whatever reads text."""
     model, test, device, precision = (flags[name] for name in ("model", "test", "device", "precision"))
     rouge, tokenize, lowercase, resamples = (flags[name] for name in ("rouge", "tokenize", "lowercase", "resamples"))
-    length_penalty, beams, details = flags["length_penalty"], flags["beams"], flags["details"]
-    scores, worst = flags["scores"], flags["worst"]
+    scores, worst, details = flags["scores"], flags["worst"], flags["details"]
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
@@ -170,7 +171,7 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
         return _judged(opened, flags)
     translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
     pairs = _read(test, _reading(kept, flags))
-    made = _searching(usual, beams, length_penalty)
+    made = _searching(usual, flags)
     outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
     rouge = rouge or (opened is None and summarizes(model))
@@ -202,7 +203,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
             flags["model"],
             flags["test"],
             lambda kept: _reading(kept, flags),
-            lambda usual: _searching(usual, flags["beams"], flags["length_penalty"]),
+            lambda usual: _searching(usual, flags),
             where,
             precision,
             flags["resamples"],
@@ -214,10 +215,10 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     return _evaluation(found, told, flags["worst"], flags["details"])
 
 
-def _searching(usual: Generation, beams: int | None, penalty: float | None) -> Generation:
+def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     """One output of each text, and the same one each time: greedy or by beams, whatever the model would sample."""
-    penalty = usual.length_penalty if penalty is None else penalty
-    made = replace(usual, best=1, beams=beams or usual.beams, length_penalty=penalty, temperature=0.0)
+    given = {name: flags[name] for name in ("beams", "length_penalty", "mbr") if flags[name] is not None}
+    made = replace(usual, best=1, temperature=0.0, **given)
     check(made)
     return made
 

@@ -27,8 +27,8 @@ from seqwise.tasks.tuning.jobs import layout
 from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune, usual_generation
 from seqwise.tasks.writing import Manner, Writer
 
-DECODING = ("beams", "length_penalty", "best", "min_length", "max_length", "temperature", "top_k", "top_p", "min_p",
-            "no_repeat", "seed", "batch")  # fmt: skip
+DECODING = ("beams", "length_penalty", "best", "mbr", "min_length", "max_length", "temperature", "top_k", "top_p",
+            "min_p", "no_repeat", "seed", "batch")  # fmt: skip
 FOR_CHECKPOINTS = ("revision", "source_language", "target_language", "system", "raw", "messages", "stream", "vectors",
                    "cut")  # fmt: skip
 
@@ -46,6 +46,7 @@ def predict(
     beams: Annotated[int, Range(1, 64)] | None = None,
     length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
     best: Annotated[int, Range(1, 64)] | None = None,
+    mbr: Literal["none", "bleu", "chrf"] | None = None,
     min_length: Annotated[int, Range(0)] | None = None,
     max_length: Annotated[int, Range(1)] | None = None,
     temperature: Annotated[float, Range(0.0, 10.0)] | None = None,
@@ -95,6 +96,8 @@ def predict(
         beams: Hypotheses kept at each step; 1 is greedy.
         length_penalty: Divide the log-probability by ((5 + length) / 6) ** this; by length ** this for checkpoints.
         best: Outputs for each sentence, best first: then a line is number, tab, score, tab, text.
+        mbr: Write the output that is most like the others by BLEU or chrF (minimum Bayes risk) rather than the
+            likeliest: among --beams outputs of beam search, 16 say, or among as many samples.
         min_length: The end token is forbidden before this many tokens.
         max_length: Most tokens of an output.
         temperature: 0 searches; above 0 samples.
