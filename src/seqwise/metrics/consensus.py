@@ -9,7 +9,7 @@ Counts go through the same formulas as everywhere here (`text.py`), with sacrebl
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -25,7 +25,7 @@ Likeness = Literal["bleu", "chrf"]
 WORDS = 4  # orders of BLEU
 CHARACTERS: int = CHRF.CHAR_ORDER
 
-_cut = Tokenizer13a()
+_cut: Callable[[str], str] = Tokenizer13a()  # type: ignore[no-untyped-call]  # sacrebleu has no types there
 
 
 def consensus(outputs: Sequence[str], likeness: Likeness) -> Float[np.ndarray, "K"]:
@@ -33,7 +33,8 @@ def consensus(outputs: Sequence[str], likeness: Likeness) -> Float[np.ndarray, "
     share = Counter(outputs)  # the same text twice is compared once
     place = {text: i for i, text in enumerate(share)}
     scores = likenesses(list(share), likeness) @ np.array(list(share.values())) / len(outputs)
-    return scores[[place[text] for text in outputs]]
+    told: Float[np.ndarray, "K"] = scores[[place[text] for text in outputs]]
+    return told
 
 
 def likenesses(texts: Sequence[str], likeness: Likeness) -> Float[np.ndarray, "K K"]:
