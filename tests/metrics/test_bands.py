@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from seqwise.errors import DataError
-from seqwise.metrics.bands import Widening, kept_up, ratios
+from seqwise.metrics.bands import Widening, kept_up, of_late, ratios
 from seqwise.metrics.numbers import BANDS
 
 H, C = 4, 2
@@ -105,14 +105,24 @@ def test_bands_that_are_kept_up_follow_a_change():
 
 
 def test_nothing_of_the_future_is_used():
-    """Windows whose horizon has not come yet change no band: the same answers whatever they hold."""
+    """Truths that have not come yet change no band; each counts from the step on at which it came."""
     truth, median, _ = forecast(120, 11)
     found, origins = found_of(truth, median), np.arange(120)
     before = kept_up(found, origins, 80, reach=1000)
     later = found.copy()
-    later[:, 101 - H :] *= 100  # the first of them is known at origin 101
+    comes = origins[:, None] + 1 + np.arange(H)  # (N, H)
+    later[:, comes > 100] *= 100
     after = kept_up(later, origins, 80, reach=1000)
-    fine = 101 - H - 80  # windows before those that were changed
-    np.testing.assert_array_equal(after[:, :fine], before[:, :fine])
+    known = comes[80:] <= 100  # of the windows judged, truths that were not changed
+    np.testing.assert_array_equal(after[:, :21][:, known[:21]], before[:, :21][:, known[:21]])
+    assert (after[:, 30:] != before[:, 30:]).any()
     unfitted = kept_up(found, origins, 0, reach=10)[:, 0]
     np.testing.assert_array_equal(unfitted, found[:, 0] <= 1)
+
+
+def test_only_truths_of_late_count():
+    found = np.ones((1, 6, 3, 1))
+    came = ~np.isnan(of_late(found, np.arange(6), 6, reach=2)[0, :, :, 0])
+    #  window n foresees steps n + 1, n + 2, n + 3; at origin 6 those of the last two are 5 and 6
+    expected = np.array([[n + 1 + h in (5, 6) for h in range(3)] for n in range(6)])
+    np.testing.assert_array_equal(came, expected)

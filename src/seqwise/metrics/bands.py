@@ -132,8 +132,8 @@ def kept_up(
 ) -> Float[np.ndarray, "L N2 H C"]:
     """1 where a band held the truth that was fitted again on the way, 0 where it did not: of windows from `first` on.
 
-    At each origin only windows count whose whole horizon has come by then, and of them those that began at most
-    `reach` steps before the last of them: old errors are of an old world.
+    At each origin only truths count that have come by then, and of them those of the last `reach` steps: old errors are
+    of an old world. Of a long horizon the first steps of a window come long before its last, and count at once.
 
     found      of one series, windows in the order of their origins, validation before test
     origins    last step of each window's past
@@ -141,10 +141,19 @@ def kept_up(
     """
     horizon, results = found.shape[2], []
     for start, end in pairwise([*range(first, found.shape[1], every), found.shape[1]]):
-        until = int(np.searchsorted(origins, origins[start] - horizon, side="right"))
-        since = int(np.searchsorted(origins, origins[until - 1] - reach)) if until else 0
-        fitted = (
-            Widening.fit(found[:, since:until], levels) if until else Widening.none(horizon, found.shape[3], levels)
-        )
+        now = int(origins[start])
+        near = slice(int(np.searchsorted(origins, now - reach - horizon)), start)
+        known = of_late(found[:, near], origins[near], now, reach)
+        none = np.isnan(known).all()
+        fitted = Widening.none(horizon, found.shape[3], levels) if none else Widening.fit(known, levels)
         results.append(fitted.held(found[:, start:end]))
     return np.concatenate(results, 1)
+
+
+def of_late(
+    found: Float[np.ndarray, "L N H C"], origins: Int[np.ndarray, "N"], now: int | Int[np.ndarray, "N"], reach: int
+) -> Float[np.ndarray, "L N H C"]:
+    """The ratios whose truth came within `reach` steps up to the origin `now`; NaN in place of the others."""
+    ago = (now - origins)[:, None] - 1 - np.arange(found.shape[2])  # (N, H): steps from the truth to now
+    came = (ago >= 0) & (ago < reach)  # (N, H)
+    return np.where(came[None, :, :, None], found, np.nan)

@@ -2,9 +2,9 @@
 
 A model that learnt its training part well is too sure of what comes after it. The validation part tells each band's
 factor, step by step of the horizon and target by target; it is stored with the run. A world that changes makes old
-factors wrong, so where a table reaches beyond validation, its windows of the last `SEASONS` seasons whose truth has
-come tell the factors anew, validation and what came after it alike: those of `predict` and, origin by origin, those
-that `evaluate` calls "fitted again on the way".
+factors wrong, so where a table reaches beyond validation, the truths of its last `SEASONS` seasons tell the factors
+anew, each step of the horizon by those that have come, validation and what came after it alike: those of `predict`
+and, origin by origin, those that `evaluate` calls "fitted again on the way".
 
     found       in the model's numbers: (B, H, C)
     inner       the same, so much wider that one and two standard deviations hold what they say, as nearly as can be
@@ -17,11 +17,11 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
 from seqwise.data.timewindows import WindowBatch, Windows, ordered
-from seqwise.metrics.bands import Widening, kept_up, ratios
+from seqwise.metrics.bands import Widening, kept_up, of_late, ratios
 from seqwise.metrics.numbers import BANDS
 from seqwise.models.distributions import Distribution
 from seqwise.models.forecaster import Forecaster
@@ -68,19 +68,22 @@ def fitted(model: Forecaster, windows: Windows) -> tuple[Widening, tuple[float, 
 
 
 def lately(model: Forecaster, windows: Windows, season: int) -> Widening | None:
-    """Of the last windows of each series, of all that came after the training part; None where there are too few."""
-    if len(windows) < LEAST:
-        return None
-    return Widening.fit(errors(model, windows.chosen(_last(windows, SEASONS * season)))[0])
+    """From the truths that came last in each series; None where too few windows have come whole.
 
-
-def _last(windows: Windows, reach: int) -> Int[np.ndarray, "M"]:
-    """The windows of each series that begin at most so many steps before its last."""
-    kept = []
+    windows   all that came after the training part, up to those of whose truth but the first step is known
+    """
+    reach, horizon = SEASONS * season, windows.horizon
+    now = np.zeros(len(windows), np.int64)  # the first step of which nothing is known, of each window's series
     for name in np.unique(windows.series):
-        own = np.flatnonzero(windows.series == name)
-        kept.append(own[windows.starts[own].max() - windows.starts[own] <= reach])
-    return np.concatenate(kept)
+        own = windows.series == name
+        now[own] = windows.starts[own].max() + 1
+    ago = now - windows.starts
+    if (ago >= horizon).sum() < LEAST:
+        return None
+    found, chosen = errors(model, windows.chosen(np.flatnonzero(ago < reach + horizon)))
+    ends = dict(zip(windows.series.tolist(), now.tolist(), strict=True))
+    until = np.array([ends[name] for name in chosen.series.tolist()], np.int64)
+    return Widening.fit(of_late(found, chosen.starts, until, reach))
 
 
 def held_lately(model: Forecaster, windows: Windows, first: np.datetime64, season: int) -> tuple[float, ...] | None:

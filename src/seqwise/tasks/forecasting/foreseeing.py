@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int, Shaped
 from torch import Tensor
 
-from seqwise.data.series import SeriesTable, Span
+from seqwise.data.series import Future, SeriesTable, Span
 from seqwise.data.table import read_series
 from seqwise.data.timewindows import Windows, latest, ordered
 from seqwise.errors import DataError, Fault, SeqwiseError
@@ -72,10 +72,11 @@ def outlook(stored: Stored, table: SeriesTable, seed: int = SEED) -> tuple[Outlo
         raise DataError(given, "whole rows, as in training", "--mend.missing interpolate when training, or whole rows")
     past, names = latest(scaled, columns.lookback, columns.masked)
     ahead = scaled.future(horizon)
+    widening = _of_late(stored, table, _stretched(scaled, ahead)) or stored.calibration
     known = torch.from_numpy(np.stack([one.known for one in ahead]).astype(np.float32))
     series = torch.tensor([_number(stored, name) for name in names])
     found = foresee_blind(stored.model, torch.from_numpy(past), known, series, torch.Generator().manual_seed(seed))
-    inner, bands = applied(found, _of_late(stored, table, scaled) or stored.calibration)
+    inner, bands = applied(found, widening)
     moved = stored.scales.foreseen(inner, bands, torch.arange(len(names)), names)
     last = {one.name: one for one in table.series}
     kept = max(4 * horizon, columns.lookback)
@@ -102,6 +103,24 @@ def windows_foreseen(stored: Stored, windows: Windows, seed: int = SEED) -> Iter
             inner, bands = applied(found, stored.calibration)
             moved = stored.scales.foreseen(inner, bands, batch.series, names)
         yield batch.items, moved
+
+
+def _stretched(table: SeriesTable, ahead: Sequence[Future]) -> SeriesTable:
+    """The table with the steps to come, whose targets are missing: windows that have begun to come true lie within."""
+    later = {one.name: one for one in ahead}
+    last = {one.name: place for place, one in enumerate(table.series)}  # of pieces of a series, its last
+    found = list(table.series)
+    for name, place in last.items():
+        one, more = found[place], later[name]
+        empty = [np.full((len(more.times), block.shape[1]), np.nan) for block in (one.targets, one.observed)]
+        found[place] = replace(
+            one,
+            times=np.concatenate([one.times, more.times]),
+            targets=np.concatenate([one.targets, empty[0]]),
+            observed=np.concatenate([one.observed, empty[1]]),
+            known=np.concatenate([one.known, more.known]),
+        )
+    return replace(table, series=tuple(found))
 
 
 def _of_late(stored: Stored, table: SeriesTable, scaled: SeriesTable) -> Widening | None:
