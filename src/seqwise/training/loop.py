@@ -18,7 +18,7 @@ from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.distributed import Group, without_sync
-from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
+from seqwise.training.events import Evaluated, Event, Finished, Losses, Noted, Sample, Saved, Stepped
 from seqwise.training.moving import Thawing
 from seqwise.training.objectives import Objective as Objective
 from seqwise.training.optim import OptimizerSettings, rate_at, set_rate
@@ -91,6 +91,8 @@ class Look:
 
     scores: dict[str, float]
     samples: tuple[Sample, ...] = ()
+    losses: Losses | None = None
+    """Item by item, where they are known."""
 
 
 @dataclass(frozen=True)
@@ -298,7 +300,7 @@ def _evaluated(state: TrainingState, setting: Setting, weights: Mapping[str, Ten
         setting.folder.save_model(weights, {"step": str(progress.step), **told})
     if agreed:
         progress.best, progress.best_step = look.scores, progress.step
-    return Evaluated(progress.step, look.scores, bool(agreed), look.samples)
+    return Evaluated(progress.step, look.scores, bool(agreed), look.samples, look.losses)
 
 
 def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:

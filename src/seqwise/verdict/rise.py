@@ -1,6 +1,6 @@
 """How far a loss rose above its lowest look, and whether that is more than chance.
 
-    by_items   from the losses of the same items at both steps: a paired t test
+    by_items   from the losses of the same items at both steps alone: a paired t test; at all looks: `turning`
     by_looks   from the means alone: against their jitter around a smooth curve
     jitter     that spread, by second differences (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73 (1986) 625)
     detected   how large a rise has to be to be found
@@ -57,7 +57,7 @@ def by_items(after: Losses, before: Losses, steps: tuple[int, int], picked: int 
         p=min(1.0, 2 * tail),
         effect=replace(test.effect, interval=Interval(low, high, LEVEL)),
         why=f"the same validation items at both steps, so that what sets items apart cancels out{widened}",
-        detectable=_detectable(detected(float(stdtrit(df, (1 + level) / 2)), df) * error),
+        detectable=detectable(detected(float(stdtrit(df, (1 + level) / 2)), df) * error),
     )
 
 
@@ -88,7 +88,7 @@ def by_looks(steps: Float[np.ndarray, "K"], losses: Float[np.ndarray, "K"]) -> T
         ),
         why="only the means of the looks are known: chance is their spread around a smooth curve, of which the lowest "
         f"of {count} was picked",
-        detectable=_detectable(drawn.detected * sd),
+        detectable=detectable(drawn.detected * sd),
         notes=("Other validation items would add to chance: the means alone cannot tell how much.",),
     )
 
@@ -153,5 +153,6 @@ def detected(critical: float, df: float) -> float:
     return crossing(lambda shift: float(ndtr(shift - critical * spreads).mean()), 0.0, 10 * (critical + 1), POWER)
 
 
-def _detectable(value: float) -> Estimate:
+def detectable(value: float) -> Estimate:
+    """As a test tells it."""
     return Estimate("rise found four times in five", value, None, UNIT)
