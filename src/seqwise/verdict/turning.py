@@ -157,7 +157,7 @@ def by_curves(curves: Curves, steps: Sequence[int]) -> Test | None:
     alone = paired(losses[-1], losses[found.best], names, name="validation loss", unit=UNIT)
     return replace(
         alone,
-        name="paired t-test against all earlier looks, by the largest t",
+        name="t-test of the same items against all earlier looks, by the largest t",
         null=f"no look before step {steps[-1]} has a lower expected validation loss",
         symbol="max t",
         statistic=found.statistic,
