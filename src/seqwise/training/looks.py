@@ -100,8 +100,8 @@ def read(path: Path) -> Looks:
     try:
         found = read_tensors(path)
     except CheckpointError as error:
-        (fault,) = error.faults
-        raise CheckpointError(fault.given, fault.allowed, MEND, str(path)) from error
+        (told,) = error.faults
+        raise _bad(path, told.given, told.allowed) from error
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # texts beside the tensors that are no names
         raise _bad(path, f"a header that says nothing ({type(error).__name__})", "a whole safetensors file") from error
     fault = _fault(found)

@@ -26,8 +26,8 @@ from seqwise.stats.phrases import amount, between, counted, joined, number, perc
 from seqwise.stats.results import Cell, Estimate, Grid, Interval, Test, ends_of
 from seqwise.verdict.cost import HOUR
 from seqwise.verdict.findings import Answer, Finding, not_run, too_few
-from seqwise.verdict.rise import LEAST, UNIT, Losses, by_items, by_looks, jitter
-from seqwise.verdict.turning import Curves, by_curves, turned
+from seqwise.verdict.rise import LEAST, UNIT, Losses, by_items, by_looks, from_means, jitter
+from seqwise.verdict.turning import along
 
 # K looks
 
@@ -107,11 +107,11 @@ def trend(
     """
     ordered, valid = _ordered(looks, system), valid or {}
     last = ordered[-1]
-    found = None if fresh else _by_curves(ordered, valid)
+    found = None if fresh else along([look.step for look in ordered], valid)
     if found is None:
         best = min(ordered, key=lambda look: look.valid).step
         rise, by = _rise(ordered, best, valid, fresh)
-        turning = _turned(ordered, _at(ordered, best), rise)
+        turning = from_means([(look.step, look.valid) for look in ordered], best, rise)
     else:
         best, rise, turning = found
         by = "items"
@@ -208,32 +208,8 @@ def _rise(
     return by_looks(_row([look.step for look in looks]), _row([look.valid for look in looks])), "looks"
 
 
-def _by_curves(looks: Sequence[Look], valid: Mapping[int, Losses]) -> tuple[int, Test, int | None] | None:
-    """Best step, rise and turn by the items, where those of all looks are given and something moved."""
-    steps = [look.step for look in looks]
-    if len(looks) < 2 or not set(steps) <= valid.keys():
-        return None
-    curves = Curves([valid[step] for step in steps])
-    rise, first = by_curves(curves, steps), turned(curves)
-    if rise is None:
-        return None
-    return steps[int(curves.losses.mean(1).argmin())], rise, None if first is None else steps[first]
-
-
 def _row(values: Sequence[float]) -> Float[np.ndarray, "K"]:
     return np.array(values, dtype=np.float64)
-
-
-def _turned(looks: Sequence[Look], best: Look, rise: Test | None) -> int | None:
-    """The first look behind the best one from which on all are above it by more than chance."""
-    if rise is None or not rise.rejected or rise.effect.value <= 0 or rise.effect.interval is None:
-        return None
-    half, found = rise.effect.value - rise.effect.interval.low, looks[-1].step
-    for look in reversed(looks):
-        if look.step <= best.step or look.valid - best.valid <= half:
-            break
-        found = look.step
-    return found
 
 
 def _gap(looks: Sequence[Look], valid: Losses | None, train: Losses | None) -> Interval | None:

@@ -2,6 +2,7 @@
 
     by_items   from the losses of the same items at both steps alone: a paired t test; at all looks: `turning`
     by_looks   from the means alone: against their jitter around a smooth curve
+    from_means where the losses turned, by their means
     jitter     that spread, by second differences (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73 (1986) 625)
     detected   how large a rise has to be to be found
 
@@ -11,6 +12,7 @@ drawing curves that are flat but for their jitter, where the lowest of many diff
 needs no more than to hold for the best look, and the lowest one seen is farther below the end than that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
@@ -115,6 +117,18 @@ def _flat_curves(steps: tuple[float, ...]) -> _Drawn:
     rises = (curves[:, -1] - curves[:, :-1].min(1)) / spreads  # (R,)
     low, high = (np.quantile(one, (1 + LEVEL) / 2) for one in (rises, (curves[:, 0] - curves[:, -1]) / spreads))
     return _Drawn(rises, float(low), float(high), float(np.quantile((low - rises) * spreads, POWER)))
+
+
+def from_means(looks: Sequence[tuple[int, float]], best: int, rise: Test | None) -> int | None:
+    """The first step behind the best one from which on all losses are above its own by more than chance."""
+    if rise is None or not rise.rejected or rise.effect.value <= 0 or rise.effect.interval is None:
+        return None
+    half, found, lowest = rise.effect.value - rise.effect.interval.low, looks[-1][0], dict(looks)[best]
+    for step, loss in reversed(looks):
+        if step <= best or loss - lowest <= half:
+            break
+        found = step
+    return found
 
 
 def jitter(steps: Float[np.ndarray, "K"], values: Float[np.ndarray, "K"]) -> tuple[float, float]:

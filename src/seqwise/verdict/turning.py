@@ -1,5 +1,6 @@
 """Where validation turned, by the losses of the same items at all looks: in pairs, and allowing for the choice.
 
+    along       all that the losses of a run's looks tell
     by_curves   the rise of the last look over the best one before it
     turned      the look from which on each one is worse than one before it, beyond chance
     weighted    losses as sums over targets, as the losses of items whose mean is that over all targets
@@ -19,7 +20,7 @@ is fixed beforehand nothing has to be corrected (Maurer, Hothorn and Lehmacher 1
 items (`rise.by_looks`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -145,6 +146,20 @@ class Curves:
         count = min(DRAWS, max(1000, MOST // len(values)))
         drawn = chance.standard_normal((count, len(values))) @ (vectors * np.sqrt(values.clip(min=0.0))).T
         return np.asarray(drawn / np.sqrt(chance.chisquare(self.df, (count, 1)) / self.df))
+
+
+def along(steps: Sequence[int], valid: Mapping[int, Float[np.ndarray, "N"]]) -> tuple[int, Test, int | None] | None:
+    """Best step, rise, and the step that validation turned at; None where losses of a look are missing, or none moved.
+
+    steps: of the looks, in order. valid: losses of the items by step.
+    """
+    if len(steps) < 2 or not set(steps) <= valid.keys():
+        return None
+    curves = Curves([valid[step] for step in steps])
+    rise, first = by_curves(curves, steps), turned(curves)
+    if rise is None:
+        return None
+    return steps[int(curves.losses.mean(1).argmin())], rise, None if first is None else steps[first]
 
 
 def by_curves(curves: Curves, steps: Sequence[int]) -> Test | None:

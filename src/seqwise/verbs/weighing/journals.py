@@ -86,9 +86,10 @@ def _kept(run: str) -> tuple[int | None, bool]:
 
 
 def _items(run: str) -> Looks | None:
-    """None of a run that wrote none down."""
+    """None of a run that wrote none down, or of a single one."""
     path = RunFolder.open(run).path / LOOKS
-    return read_looks(path) if path.exists() else None
+    found = read_looks(path) if path.exists() else None
+    return None if found is None or len(found.targets) < 2 else found
 
 
 def by_heart(one: Contender, held: Held | None) -> Finding:
