@@ -22,8 +22,8 @@ QUESTIONS: Mapping[Question, str] = {
     "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test.",
     "overfitting": "Overfitting: the rise of the validation loss over the best earlier look, on the same items where "
     "their losses are known, by the largest t of all looks (Hothorn, Bretz and Westfall 2008), where not against the "
-    "jitter of the looks; what was learnt by heart by the losses of trained and unseen items (Yeom et al. 2018; DeLong, "
-    "DeLong and Clarke-Pearson 1988).",
+    "jitter of the looks; what was learnt by heart by the losses of trained and unseen items (Yeom et al. 2018; "
+    "DeLong, DeLong and Clarke-Pearson 1988).",
     "data": "More data: a power law over nested parts of the training files by profile likelihood (Bates and Watts "
     "1988; Hestness et al. 2017), read no farther than four times the largest.",
     "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",

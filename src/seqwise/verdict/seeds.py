@@ -78,8 +78,7 @@ class Chance:
 
     def critical(self, level: float = LEVEL, sides: int = 2) -> float:
         """Errors beyond which a difference is told from nothing."""
-        tail = (1 - level) / sides
-        return upwards(lambda t: -self.above(t), 0.0, -tail)
+        return _critical(self, (1 - level) / sides)
 
     def interval(self, value: float, level: float = LEVEL) -> Interval:
         """Two-sided."""
@@ -90,6 +89,12 @@ class Chance:
         """What is found four times in five."""
         critical = self.critical(level, sides)
         return shift_beyond(critical, self.df, sides=1) * self.error  # beyond the other side lies next to nothing
+
+
+@lru_cache(maxsize=256)
+def _critical(chance: Chance, tail: float) -> float:
+    """The interval and what is found both ask for it."""
+    return upwards(lambda t: -chance.above(t), 0.0, -tail)
 
 
 @dataclass(frozen=True)
