@@ -104,6 +104,8 @@ def test_a_run_in_parts_equals_one_run_to_the_bit(place, tmp_path, monkeypatch, 
     resumed = tune(settings)
     assert bits(settings.out) == bits(whole.out)
     assert told(settings.out) == told(whole.out)
+    looks = [(Path(out) / "looks.safetensors").read_bytes() for out in (settings.out, whole.out)]
+    assert looks[0] == looks[1]
     assert compared(resumed.outcome) == compared(whole.outcome)
     if name == "lora":
         parts = [Path(out) / "adapter" / "adapter_model.safetensors" for out in (settings.out, whole.out)]

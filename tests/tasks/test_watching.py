@@ -53,6 +53,9 @@ def test_labels_are_scored_as_scikit_learn_does():
     assert look.scores["accuracy"] == pytest.approx(100 * accuracy_score(true, found))
     assert look.scores["macro_f1"] == pytest.approx(100 * f1_score(true, found, average="macro"))
     assert look.scores["loss"] == pytest.approx(log_loss(true, chances, labels=[0, 1, 2]), rel=1e-4)
+    assert look.losses.valid.nats == pytest.approx(-np.log(chances[np.arange(40), true]), rel=1e-4)
+    assert look.losses.valid.targets.tolist() == [1.0] * 40
+    assert look.losses.train is None
     told = [(sample.source, sample.reference, sample.output) for sample in look.samples]
     assert told == [(texts[i], NAMES[true[i]], NAMES[found[i]]) for i in range(3)]
 
@@ -81,13 +84,17 @@ def test_texts_are_scored_by_every_token_that_counts(packed):
     look = TextWatcher(model, examples, 40, packed=packed)(weights)
     model.eval()
     total, count = 0.0, 0
+    items = []
     with torch.no_grad():
         for row, kept in zip(texts, counted, strict=True):
             losses = functional.cross_entropy(
                 model(torch.tensor([row[:-1]]))[0], torch.tensor(row[1:]), reduction="none"
             )
-            total, count = total + float((losses * torch.tensor(kept)).sum()), count + sum(kept)
+            items.append(float((losses * torch.tensor(kept)).sum()))
+            total, count = total + items[-1], count + sum(kept)
     assert look.scores["loss"] == pytest.approx(total / count, rel=1e-4)
+    assert look.losses.valid.nats == pytest.approx(items, rel=1e-4)
+    assert look.losses.valid.targets.tolist() == [sum(kept) for kept in counted]
     assert look.scores["perplexity"] == pytest.approx(math.exp(total / count), rel=1e-3)
 
 
@@ -109,6 +116,9 @@ def test_outputs_come_from_whoever_translates():
     assert asked == [["a", "b"]]
     assert scores.keys() == {"loss", "rouge1", "rouge2", "rougeL"}
     assert scores["rouge1"] == pytest.approx(50.0)
+    losses = watcher(weights).losses.valid
+    assert losses.nats.sum() / losses.targets.sum() == pytest.approx(scores["loss"], rel=1e-6)
+    assert losses.targets.tolist() == pairs.targets.lengths.tolist()
 
 
 def test_a_script_that_rouge_does_not_know_is_scored_all_the_same():

@@ -11,6 +11,7 @@ from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build, build_pretrained
 from seqwise.models.heads import LabelsSettings, TokensSettings
 from seqwise.models.lstm import LSTMSettings
+from seqwise.models.vocabulary_loss import losses_and_sum, smoothed_loss
 from seqwise.training import objectives
 from seqwise.training.objectives import Anchored, LabelObjective, NextTokenObjective, Objective
 
@@ -211,3 +212,38 @@ def test_an_anchor_without_weight_is_refused():
     model, reference = pair(decoder)
     with pytest.raises(ConfigError, match="an anchor of weight 0"):
         Anchored(NextTokenObjective(model), reference, 0.0)
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("kind", ["tokens", "labels"])
+def test_losses_of_each_target_come_with_the_very_sum_that_the_objective_tells(kind, packed):
+    objective, examples = (
+        (NextTokenObjective(decoder()), texts()) if kind == "tokens" else (LabelObjective(encoder()), labels())
+    )
+    batch = all_of(examples, packed)
+    with torch.no_grad():
+        each, total = objective.each(*batch.tensors())
+        assert torch.equal(total, objective(*batch.tensors()))
+        alone = [value(objective(*one.tensors())) for one in of_each(examples)]
+    assert each.shape == batch.targets.shape
+    assert not each[batch.weights == 0].any()
+    parts = torch.split(each[0], batch.lengths.tolist()) if packed and kind == "tokens" else each
+    assert [value(part.sum()) for part in parts] == pytest.approx(alone, rel=1e-5)
+
+
+@pytest.mark.parametrize("cap", [None, 3.0])
+def test_the_sum_of_a_look_is_cross_entropy_to_the_bit(cap):
+    hidden, weight, target = torch.randn(50, 8), torch.randn(70, 8), torch.randint(0, 70, (50,))
+    each, total = losses_and_sum(hidden, weight, None, target, cap)
+    logits = functional.linear(hidden, weight)
+    logits = logits if cap is None else cap * torch.tanh(logits / cap)
+    assert value(total) == pytest.approx(value(functional.cross_entropy(logits, target, reduction="sum")), rel=1e-6)
+    assert torch.equal(smoothed_loss(hidden, weight, None, target, 0.0, cap), total)
+    if cap is None:
+        assert torch.equal(total, functional.cross_entropy(logits, target, reduction="sum"))
+    torch.testing.assert_close(each, functional.cross_entropy(logits, target, reduction="none"))
+
+
+def test_a_look_with_smoothing_is_refused():
+    with pytest.raises(ValueError, match="smoothing"):
+        NextTokenObjective(decoder(), 0.1).each(*all_of(texts()).tensors())

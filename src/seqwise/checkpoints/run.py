@@ -4,6 +4,7 @@
     model.safetensors      the best weights
     tokenizer.json         and whatever else the task needs to read its input, such as labels.json
     journal.jsonl          what happened, line by line (training.journal)
+    looks.safetensors      losses of the validation items at each look (training.looks)
     signature.json         versions, seed, data hashes, hardware (checkpoints.provenance)
     state/                 what training needs to go on, and weights to be averaged (checkpoints.states)
     .seqwise.lock          held by the process that trains here
@@ -34,6 +35,7 @@ CONFIG = "config.yaml"
 MODEL = "model.safetensors"
 SIGNATURE = "signature.json"
 JOURNAL = "journal.jsonl"
+LOOKS = "looks.safetensors"
 LOCK = ".seqwise.lock"
 STATE = "state"
 BEST = "best.safetensors"
@@ -42,7 +44,7 @@ MARKS = (SIGNATURE, JOURNAL, LOCK)
 """Beside `config.yaml`, one of these tells a run from any other folder with settings in it."""
 
 OURS = re.compile(
-    r"config\.yaml|model\.safetensors|(tokenizer|standardizer|labels)[.\w]*\.json|journal\.jsonl|signature\.json"
+    r"config\.yaml|model\.safetensors|(tokenizer|standardizer|labels)[.\w]*\.json|journal\.jsonl|looks\.safetensors|signature\.json"
     r"|report\.html|state|tensorboard|test-scores\.tsv|base|base\.json|adapter|before\.json|outcome\.json|verdict\.json|cost\.json"
     r"|series\.json|calibration\.json|rivals\.safetensors"
 )

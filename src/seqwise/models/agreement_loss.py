@@ -44,8 +44,9 @@ def agreed(
     a, b = functional.log_softmax(scores.float(), -1)
     apart = ((a.exp() - b.exp()) * (a - b)).sum()  # KL(p || q) + KL(q || p), Jeffreys' divergence
     both = scores.float().flatten(0, 1)
-    loss: Tensor = functional.cross_entropy(both, target.repeat(2), reduction="sum", label_smoothing=smoothing)
-    return loss / 2 + agreement / 4 * apart
+    losses = functional.cross_entropy(both, target.repeat(2), reduction="sum", label_smoothing=smoothing)
+    found: Tensor = losses / 2 + agreement / 4 * apart
+    return found
 
 
 class _AgreementLoss(torch.autograd.Function):

@@ -22,7 +22,7 @@ from seqwise.models.kernels import bounded
 from seqwise.models.layers import norm
 from seqwise.models.linear import Linear, Packed, Repackable, linear
 from seqwise.models.pointwise import activate
-from seqwise.models.vocabulary_loss import smoothed_loss
+from seqwise.models.vocabulary_loss import losses_and_sum, smoothed_loss, surprise
 
 
 @dataclass(frozen=True)
@@ -116,10 +116,7 @@ class NextToken(Repackable):
 
         weights   1 or 0 for each position (padding)
         """
-        real = weights.flatten().nonzero()[:, 0]  # (N,)
-        flat = hidden.flatten(0, 1)  # (B T, W)
-        if len(real) < len(flat):
-            flat = flat.index_select(0, real)
+        flat, real = _counted(hidden, weights)
         wanted = targets.flatten()[real]
         if self.product is not None:
             return functional.cross_entropy(self(flat).float(), wanted, reduction="sum", label_smoothing=smoothing)
@@ -137,6 +134,29 @@ class NextToken(Repackable):
             return agreed(self(hidden).float(), targets, alpha, smoothing)
         table, cap = (self.weight, self.bias), self.settings.softcap
         return agreement_loss(self._changed(hidden), *table, targets, alpha, smoothing, cap)
+
+    def losses(
+        self, hidden: Float[Tensor, "B T W"], targets: Int[Tensor, "B T"], weights: Float[Tensor, "B T"]
+    ) -> tuple[Float[Tensor, "B T"], Float[Tensor, ""]]:
+        """Cross-entropy of each position, 0 where its weight is, and the sum that `loss` tells. Without gradients."""
+        flat, real = _counted(hidden, weights)
+        wanted = targets.flatten()[real]
+        if self.product is not None:
+            each, total = surprise(self(flat).float(), wanted)
+        else:
+            each, total = losses_and_sum(self._changed(flat), self.weight, self.bias, wanted, self.settings.softcap)
+        found = each.new_zeros(targets.numel())
+        found[real] = each
+        return found.view_as(targets), total
+
+
+def _counted(
+    hidden: Float[Tensor, "B T W"], weights: Float[Tensor, "B T"]
+) -> tuple[Float[Tensor, "N W"], Int[Tensor, "N"]]:
+    """The positions whose weight is not 0, and which these are."""
+    real = weights.flatten().nonzero()[:, 0]  # (N,)
+    flat = hidden.flatten(0, 1)  # (B T, W)
+    return (flat.index_select(0, real) if len(real) < len(flat) else flat), real
 
 
 @dataclass(frozen=True)

@@ -104,9 +104,34 @@ def smoothed_loss(
     if torch.is_grad_enabled() and any(x is not None and x.requires_grad for x in (hidden, weight, bias)):
         loss: Tensor = _SmoothedLoss.apply(hidden, weight, bias, target, smoothing, cap)  # type: ignore[no-untyped-call]
         return loss
+    if not smoothing:
+        return losses_and_sum(hidden, weight, bias, target, cap)[1]
     total = torch.zeros((), dtype=torch.float32, device=hidden.device)
     rows = max(1, CHUNK // len(weight))
     for h, y in zip(torch.split(hidden, rows), torch.split(target, rows), strict=True):
         logits = bounded(functional.linear(h, weight, bias), cap).float()  # (N', V)
         total += functional.cross_entropy(logits, y, reduction="sum", label_smoothing=smoothing)
     return total
+
+
+def losses_and_sum(
+    hidden: Float[Tensor, "N W"],
+    weight: Float[Tensor, "V W"],
+    bias: Float[Tensor, "V"] | None,
+    target: Int[Tensor, "N"],
+    cap: float | None = None,
+) -> tuple[Float[Tensor, "N"], Float[Tensor, ""]]:
+    """Nats of each position without smoothing, and of all: the sum that a look has always told, to the bit."""
+    total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+    rows, each = max(1, CHUNK // len(weight)), [hidden.new_zeros(0, dtype=torch.float32)]
+    for h, y in zip(torch.split(hidden, rows), torch.split(target, rows), strict=True):
+        found, summed = surprise(bounded(functional.linear(h, weight, bias), cap).float(), y)
+        total += summed
+        each.append(found)
+    return torch.cat(each), total
+
+
+def surprise(logits: Float[Tensor, "N V"], target: Int[Tensor, "N"]) -> tuple[Float[Tensor, "N"], Float[Tensor, ""]]:
+    """Nats of each and of all, from one softmax: that is what `cross_entropy` does for either."""
+    likely = functional.log_softmax(logits, 1)
+    return functional.nll_loss(likely, target, reduction="none"), functional.nll_loss(likely, target, reduction="sum")

@@ -104,6 +104,11 @@ def trend(found: Trend) -> Picture:
         panel.legend(loc="best")
 
     notes = []
+    within = None if found.rise is None or found.by == "looks" else found.rise.effect.interval
+    if within is not None:
+        low, high = alike(within.low, within.high)
+        told = f"against the best look before it, by {found.items:,} items"
+        notes.append(f"The end: {ends(within.level, low, high)} nats {told}.")
     if found.gap is not None:
         low, high = alike(found.gap.low, found.gap.high)
         notes.append(f"At the end validation is above training by {ends(found.gap.level, low, high)} nats.")

@@ -1,4 +1,4 @@
-"""Who follows a run of any kind: the journal, the terminal, and TensorBoard where it is asked for."""
+"""Who follows a run of any kind: the journal, the losses of items, the terminal, and TensorBoard if asked for."""
 
 from typing import Protocol
 
@@ -7,6 +7,7 @@ from rich.console import Console
 from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.training.console import Console as Progress
 from seqwise.training.journal import Journal, Reader, TensorBoard
+from seqwise.training.looks import Recorder
 
 
 class Watched(Protocol):
@@ -27,6 +28,7 @@ def readers(training: Watched, folder: RunFolder, console: Console, step: int, c
     """Of a run that goes on after `step`. counted: what its speed is told in, such as tokens."""
     found: list[Reader] = [
         Journal(folder.path / JOURNAL, step),
+        Recorder(folder, step),
         Progress(console, training.time_limit or None, counted=counted),
     ]
     if training.tensorboard:

@@ -5,7 +5,8 @@
     OutputWatcher   rewrites texts             loss, and bleu with chrf, or rouge1, rouge2 and rougeL
 
 Each may also be given a part of the training data, always the same: then `train_loss` stands beside `loss`, and `gap`,
-how much smaller it is. A gap that grows is what is learnt by heart.
+how much smaller it is. A gap that grows is what is learnt by heart. What the losses are means of, item by item, comes
+along from the same pass.
 
 The weights are loaded into the model that a watcher was given, those that it is not told of stay as they are.
 """
@@ -17,6 +18,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from seqwise.data.batch import Batch, Rows
@@ -24,16 +26,20 @@ from seqwise.data.examples import Examples, ordered
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.metrics.rouge import looks_foreign, rouge
 from seqwise.metrics.text import bleu, chrf
-from seqwise.training.events import Sample
+from seqwise.training.events import ItemLosses, Losses, Sample
 from seqwise.training.loop import Look
-from seqwise.training.objectives import NextTokenObjective, label_loss
+from seqwise.training.objectives import Learning, NextTokenObjective, label_loss
 
 SHOWN = 3  # samples of a look
 PART = 1000  # training items that are scored at each look, at most
 
+# R rows of T targets, D documents in a batch
+
 Batches = Callable[[], Iterable[Batch]]
 """All items once, batch by batch."""
 Measure = Literal["bleu", "rouge"]
+Told = tuple[float, ItemLosses]
+"""A mean loss, and what it is the mean of."""
 
 
 class LabelWatcher:
@@ -59,33 +65,37 @@ class LabelWatcher:
     def __call__(self, weights: Mapping[str, Tensor]) -> Look:
         """Load the weights and score them."""
         with looking(self.model, weights):
-            loss, true, found = self._read(self.examples)
-            train_loss = None if self.trained is None else self._read(self.trained)[0]
+            loss, items, true, found = self._read(self.examples)
+            trained = None if self.trained is None else self._read(self.trained)[:2]
         names, told = ([self.labels[i] for i in row] for row in (true, found))
         scores = {
             "loss": loss,
             "accuracy": accuracy(told, names).value,
             "macro_f1": macro_f1(told, names, resamples=1).value,
-            **beside(loss, train_loss),
+            **beside(loss, trained),
         }
         shown = range(min(SHOWN, len(self.texts)))
-        return Look(scores, tuple(Sample(self.texts[i], names[i], told[i]) for i in shown))
+        samples = tuple(Sample(self.texts[i], names[i], told[i]) for i in shown)
+        return Look(scores, samples, losses_of(items, trained))
 
-    def _read(self, examples: Examples) -> tuple[float, list[int], list[int]]:
-        """Nats an item, and of each item the true label and the likeliest one."""
+    def _read(self, examples: Examples) -> tuple[float, ItemLosses, list[int], list[int]]:
+        """Nats an item, of all and of each, and of each the true label and the likeliest one."""
         device = device_of(self.model)
         total, count = 0.0, 0
         true, found = {}, {}
+        nats = np.zeros(len(examples))
         for batch in ordered(examples, self.batch_tokens):
             scores = self.model(batch.inputs.to(device), batch.lengths.to(device)).float()  # (D, L)
             wanted = batch.targets[:, 0].to(device)  # (D,)
             total += float(label_loss(scores, wanted, "sum"))
             count += len(wanted)
+            nats[batch.items.numpy()] = label_loss(scores, wanted).cpu().numpy()
             likeliest = scores.argmax(1).tolist()
             for item, label, answer in zip(batch.items.tolist(), wanted.tolist(), likeliest, strict=True):
                 true[item], found[item] = label, answer
         order = sorted(true)
-        return total / count, [true[i] for i in order], [found[i] for i in order]
+        items = ItemLosses(nats, np.ones(len(nats)))
+        return total / count, items, [true[i] for i in order], [found[i] for i in order]
 
 
 class TextWatcher:
@@ -112,15 +122,15 @@ class TextWatcher:
     def __call__(self, weights: Mapping[str, Tensor]) -> Look:
         """Load the weights and score them."""
         with looking(self.model, weights):
-            loss = self._loss(self.examples)
-            train_loss = None if self.trained is None else self._loss(self.trained)
+            loss, items = self._loss(self.examples)
+            trained = None if self.trained is None else self._loss(self.trained)
             samples = () if self.write is None else tuple(self.write())[:SHOWN]
-        scores = {"loss": loss, "perplexity": perplexity_of(loss), **beside(loss, train_loss)}
-        return Look(scores, samples)
+        scores = {"loss": loss, "perplexity": perplexity_of(loss), **beside(loss, trained)}
+        return Look(scores, samples, losses_of(items, trained))
 
-    def _loss(self, examples: Examples) -> float:
+    def _loss(self, examples: Examples) -> Told:
         batches = ordered(examples, self.batch_tokens, packed=self.packed)
-        return mean_loss(self.objective, batches, device_of(self.model))
+        return mean_and_items(self.objective, batches, device_of(self.model))
 
 
 class OutputWatcher:
@@ -129,7 +139,7 @@ class OutputWatcher:
     def __init__(
         self,
         model: nn.Module,
-        objective: nn.Module,
+        objective: Learning,
         batches: Batches,
         sources: Sequence[str],
         references: Sequence[str],
@@ -154,12 +164,12 @@ class OutputWatcher:
         device = device_of(self.model)
         with looking(self.model, weights):
             outputs = list(self.translate(self.sources))
-            loss = mean_loss(self.objective, self.batches(), device)
-            train_loss = None if self.trained is None else mean_loss(self.objective, self.trained(), device)
+            loss, items = mean_and_items(self.objective, self.batches(), device)
+            trained = None if self.trained is None else mean_and_items(self.objective, self.trained(), device)
         likeness = alike(outputs, self.references, self.measure)
         triples = zip(self.sources, self.references, outputs, strict=True)
         shown = tuple(Sample(*triple) for triple, _ in zip(triples, range(SHOWN), strict=False))
-        return Look({"loss": loss, **likeness, **beside(loss, train_loss)}, shown)
+        return Look({"loss": loss, **likeness, **beside(loss, trained)}, shown, losses_of(items, trained))
 
 
 def alike(outputs: Sequence[str], references: Sequence[str], measure: Measure) -> dict[str, float]:
@@ -187,18 +197,38 @@ def looking(model: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
         model.train(training)
 
 
-def mean_loss(objective: nn.Module, batches: Iterable[Batch], device: torch.device) -> float:
-    """Nats a target, over all batches."""
+def mean_and_items(objective: Learning, batches: Iterable[Batch], device: torch.device) -> Told:
+    """Nats a target, over all batches; and what they are made of."""
     total, count = 0.0, 0.0
+    items, nats, targets = list[np.ndarray](), list[np.ndarray](), list[np.ndarray]()
     for batch in batches:
-        total += float(objective(*(tensor.to(device) for tensor in batch.tensors())))
+        each, summed = objective.each(*(tensor.to(device) for tensor in batch.tensors()))
+        total += float(summed)
         count += float(batch.weights.sum())
-    return total / max(1.0, count)
+        items.append(batch.items.numpy())
+        nats.append(_by_document(each.cpu(), batch))
+        targets.append(_by_document(batch.weights, batch))
+    order = np.argsort(np.concatenate(items))
+    return total / max(1.0, count), ItemLosses(np.concatenate(nats)[order], np.concatenate(targets)[order])
 
 
-def beside(loss: float, train_loss: float | None) -> dict[str, float]:
+def _by_document(values: Float[Tensor, "R T"], batch: Batch) -> Float[np.ndarray, "D"]:
+    """Sums over the targets of each."""
+    found = values.double().numpy()
+    if len(found) == len(batch.lengths):
+        return np.asarray(found.sum(1))
+    ends = batch.lengths.numpy().cumsum()
+    return np.add.reduceat(found[0], ends - batch.lengths.numpy())
+
+
+def beside(loss: float, trained: Told | None) -> dict[str, float]:
     """The loss of training items, and how much smaller it is; nothing where none were given."""
-    return {} if train_loss is None else {"train_loss": train_loss, "gap": loss - train_loss}
+    return {} if trained is None else {"train_loss": trained[0], "gap": loss - trained[0]}
+
+
+def losses_of(items: ItemLosses, trained: Told | None) -> Losses:
+    """Of validation items, and of training items where some were given."""
+    return Losses(items, None if trained is None else trained[1])
 
 
 def perplexity_of(loss: float) -> float:

@@ -3,7 +3,12 @@
 `fit()` yields them; the console, `journal.jsonl`, TensorBoard and a web page read them. Nothing here writes or prints.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+
+# N items
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,25 @@ class Sample:
     output: str
 
 
+@dataclass(frozen=True, eq=False)
+class ItemLosses:
+    """Of the items of a part, in their order."""
+
+    nats: Float[np.ndarray, "N"]
+    """Summed over the targets of each."""
+    targets: Float[np.ndarray, "N"]
+    """How many count. The loss that a look tells is the sum of the nats over that of the targets."""
+
+
+@dataclass(frozen=True)
+class Losses:
+    """Item by item, as a look found them."""
+
+    valid: ItemLosses
+    train: ItemLosses | None = None
+    """Of the training items that are looked at."""
+
+
 @dataclass(frozen=True)
 class Evaluated:
     """A look at the validation data."""
@@ -49,6 +73,8 @@ class Evaluated:
     best: bool
     """Whether this beats every earlier evaluation of the run."""
     samples: tuple[Sample, ...] = ()
+    losses: Losses | None = field(default=None, compare=False, repr=False)
+    """What `loss` and `train_loss` are means of. No part of the journal: `training.looks` writes it."""
 
 
 @dataclass(frozen=True)

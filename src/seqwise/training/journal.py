@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -69,7 +69,7 @@ class Journal:
 
     def tell(self, event: Event) -> None:
         """Write one line."""
-        line = {"kind": type(event).__name__.lower(), **_plain(asdict(event))}
+        line = {"kind": type(event).__name__.lower(), **_plain(_told(event))}
         try:
             self.file.write(json.dumps(line, allow_nan=False) + "\n")
             self.file.flush()
@@ -126,6 +126,15 @@ def _event(line: bytes, where: str) -> Event:
             mend="deleting the line",
             where=where,
         ) from error
+
+
+def _told(event: Event) -> dict[str, Any]:
+    """All fields, but for the losses of items, which have a file of their own."""
+    if not isinstance(event, Evaluated):
+        return asdict(event)
+    told = asdict(replace(event, losses=None))
+    del told["losses"]
+    return told
 
 
 def _numbers(told: Mapping[str, Any]) -> dict[str, float]:

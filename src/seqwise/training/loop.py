@@ -1,7 +1,5 @@
 """fit(): a generator of events. It trains; who watches, and what an evaluation is, is handed in or reads the events.
-
-It knows no metric and no decoder (`evaluate` is a callable), no terminal and no file but the run folder's state.
-"""
+It knows no metric and no decoder (`evaluate` is a callable), no terminal and no file but the run folder's state."""
 
 import math
 import time
@@ -18,7 +16,7 @@ from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.distributed import Group, without_sync
-from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
+from seqwise.training.events import Evaluated, Event, Finished, Losses, Noted, Sample, Saved, Stepped
 from seqwise.training.moving import Thawing
 from seqwise.training.objectives import Objective as Objective
 from seqwise.training.optim import OptimizerSettings, rate_at, set_rate
@@ -49,8 +47,8 @@ class TrainingSettings:
     label_smoothing: Annotated[float, Range(0.0, 0.99)] = 0.1
     """Share of the probability that the target is not sure of (Szegedy et al. 2016)."""
     r_drop: Annotated[float, Range(0.0, 100.0)] = 0.0
-    """Read each example twice under different dropout and let it cost so much, alpha, that the answers differ (R-Drop,
-    Liang et al. 2021): small data gain, a step takes twice as long. 5 for translation; 0 reads once."""
+    """Read all twice under different dropout and let it cost so much that answers differ (R-Drop, Liang et al. 2021);
+    5 for small corpora to translate. A step takes nearly twice as long; 0 reads once."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the working weights; masters are always fp32. auto takes bf16 where the processor computes in it."""
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1
@@ -94,6 +92,8 @@ class Look:
 
     scores: dict[str, float]
     samples: tuple[Sample, ...] = ()
+    losses: Losses | None = None
+    """Item by item, where they are known."""
 
 
 @dataclass(frozen=True)
@@ -301,7 +301,7 @@ def _evaluated(state: TrainingState, setting: Setting, weights: Mapping[str, Ten
         setting.folder.save_model(weights, {"step": str(progress.step), **told})
     if agreed:
         progress.best, progress.best_step = look.scores, progress.step
-    return Evaluated(progress.step, look.scores, bool(agreed), look.samples)
+    return Evaluated(progress.step, look.scores, bool(agreed), look.samples, look.losses)
 
 
 def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:

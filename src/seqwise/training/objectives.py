@@ -66,6 +66,24 @@ class Learning(nn.Module, ABC):
         """Summed loss of what counts."""
         return self.cost(self.think(self.model, inputs, lengths, targets), targets, weights)
 
+    @abstractmethod
+    def costs(
+        self, thought: Float[Tensor, "..."], targets: Int[Tensor, "R T"], weights: Float[Tensor, "R T"]
+    ) -> tuple[Float[Tensor, "R T"], Float[Tensor, ""]]:
+        """Of each target, 0 where it does not count, and of all together: what `cost` tells, to the bit."""
+
+    def each(
+        self,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "R T"],
+        weights: Float[Tensor, "R T"],
+    ) -> tuple[Float[Tensor, "R T"], Float[Tensor, ""]]:
+        """Loss of each target and of all, from one pass; for looking, without smoothing and gradients."""
+        if self.smoothing:
+            raise ValueError("a look is one without smoothing")
+        return self.costs(self.think(self.model, inputs, lengths, targets), targets, weights)
+
 
 class _Tokens(Learning):
     """What is foreseen are tokens, by a head that knows its loss."""
@@ -76,6 +94,13 @@ class _Tokens(Learning):
         """Of the positions that count; the others never reach the vocabulary."""
         loss: Tensor = self.model.head.loss(thought, targets, weights, self.smoothing)  # type: ignore[operator, union-attr]
         return loss
+
+    def costs(
+        self, thought: Float[Tensor, "B T W"], targets: Int[Tensor, "B T"], weights: Float[Tensor, "B T"]
+    ) -> tuple[Float[Tensor, "B T"], Float[Tensor, ""]]:
+        """Of each position and of all."""
+        found: tuple[Tensor, Tensor] = self.model.head.losses(thought, targets, weights)  # type: ignore[operator, union-attr]
+        return found
 
     def scores(self, model: nn.Module, thought: Float[Tensor, "N W"]) -> Float[Tensor, "N V"]:
         """Of the vocabulary."""
@@ -142,9 +167,15 @@ class LabelObjective(Learning):
         self, thought: Float[Tensor, "*R L"], targets: Int[Tensor, "R T"], weights: Float[Tensor, "R T"]
     ) -> Float[Tensor, ""]:
         """In fp32, whatever the model computes in."""
+        return self.costs(thought, targets, weights)[1]
+
+    def costs(
+        self, thought: Float[Tensor, "*R L"], targets: Int[Tensor, "R T"], weights: Float[Tensor, "R T"]
+    ) -> tuple[Float[Tensor, "R T"], Float[Tensor, ""]]:
+        """Of each label and of all."""
         scores = thought.flatten(0, -2).float()  # (N, L)
-        losses = label_loss(scores, targets.flatten(), smoothing=self.smoothing)
-        return (losses * weights.flatten()).sum()
+        losses = label_loss(scores, targets.flatten(), smoothing=self.smoothing) * weights.flatten()
+        return losses.view_as(targets), losses.sum()
 
     def scores(self, model: nn.Module, thought: Float[Tensor, "N L"]) -> Float[Tensor, "N L"]:
         """Already there."""

@@ -10,7 +10,7 @@ No training is known here: scores come in, answers come out. Import the module t
     generalization  what was lost of what it could do before: a margin, flips; by group: groups
     luck            seeds and items at once; the best of several tries
     changed         which items were won and lost, and what changed in their words; by slice: slices
-    overfitting     training against validation along the journal; its test: rise
+    overfitting     training against validation along the journal; its tests: turning, rise
     memorisation    what was learnt by heart
     curve           whether more data would help; its sums: powerlaw; labels and duplicates that explain it: plateau
     cost            time, memory, weights, energy and money

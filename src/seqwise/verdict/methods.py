@@ -20,8 +20,10 @@ TESTS: Mapping[str, str] = {
 QUESTIONS: Mapping[Question, str] = {
     "generalization": "Losses: non-inferiority against a margin that is fixed before, one-sided at 5 %, and two "
     "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test.",
-    "overfitting": "Overfitting: the rise of the validation loss over its lowest look against chance; what was learnt "
-    "by heart by the losses of trained and unseen items (Yeom et al. 2018; DeLong, DeLong and Clarke-Pearson 1988).",
+    "overfitting": "Overfitting: the rise of the validation loss over the best earlier look, on the same items where "
+    "their losses are known, by the largest t of all looks (Hothorn, Bretz and Westfall 2008), where not against the "
+    "jitter of the looks; what was learnt by heart by the losses of trained and unseen items (Yeom et al. 2018; "
+    "DeLong, DeLong and Clarke-Pearson 1988).",
     "data": "More data: a power law over nested parts of the training files by profile likelihood (Bates and Watts "
     "1988; Hestness et al. 2017), read no farther than four times the largest.",
     "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",

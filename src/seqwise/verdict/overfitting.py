@@ -5,9 +5,9 @@
 
     rise = validation loss at the end - at the lowest look          H0: no earlier look is better than the end
 
-With the losses of the validation items at both steps the rise is tested by a paired t test: what sets items apart
-cancels out. With the means alone only the jitter of the looks is known; other items are then left out of account, which
-is said. How either is done: `rise.py`.
+With the losses of the validation items at all looks the rise is tested in pairs, over all earlier looks at once: what
+sets items apart cancels out, and it is allowed for that the best look was picked (`turning.py`). With the means alone
+only the jitter of the looks is known; other items are then left out of account, which is said (`rise.py`).
 
 Left out: what was learnt by heart, which is told by `memorisation`; which weights to keep, which the trainer chose.
 """
@@ -24,8 +24,10 @@ from seqwise.errors import ConfigError, DataError
 from seqwise.stats.means import student, welch
 from seqwise.stats.phrases import amount, between, counted, joined, number, percent
 from seqwise.stats.results import Cell, Estimate, Grid, Interval, Test, ends_of
+from seqwise.verdict.cost import HOUR
 from seqwise.verdict.findings import Answer, Finding, not_run, too_few
-from seqwise.verdict.rise import LEAST, UNIT, Losses, by_items, by_looks, jitter
+from seqwise.verdict.rise import LEAST, UNIT, Losses, by_items, by_looks, from_means, jitter
+from seqwise.verdict.turning import along
 
 # K looks
 
@@ -67,6 +69,12 @@ class Trend:
     """Seconds of it, where the time of the training is known."""
     kept: int | None = None
     """Step whose weights the run kept, where it is known."""
+    averaged: bool = False
+    """Whether the run kept the mean of the weights of its last looks instead."""
+    items: int = 0
+    """Validation items whose losses are known at each look; 0: means alone."""
+    whole: int = 0
+    """Validation items in all, where it is known."""
 
 
 def trend(
@@ -79,6 +87,8 @@ def trend(
     fresh: bool = False,
     seconds: float | None = None,
     kept: int | None = None,
+    averaged: bool = False,
+    whole: int = 0,
 ) -> Trend:
     """What the looks of a run tell.
 
@@ -86,36 +96,57 @@ def trend(
         looks: In any order. Of several at one step the first counts: others are of averaged weights.
         system: Its name.
         seed: Of the run.
-        valid: Losses of the validation items, in one order, by step; those of the best and the last step are used.
+        valid: Losses of the validation items, in one order, by step. Where one look is missing, those of the best and
+            the last step are used.
         train: Losses of training items at the last step.
         fresh: Whether the items of `valid` had no part in choosing the best step.
         seconds: That the steps took in all.
         kept: Step whose weights the run kept.
+        averaged: Whether the run kept the mean of its last looks' weights.
+        whole: Items of the validation part, where `valid` are some of them.
     """
-    ordered = _ordered(looks, system)
-    best, last = min(ordered, key=lambda look: look.valid), ordered[-1]
-    rise, by = _rise(ordered, best.step, valid or {}, fresh)
-    saved = 1 - best.step / last.step if last.step else 0.0
+    ordered, valid = _ordered(looks, system), valid or {}
+    last = ordered[-1]
+    found = None if fresh else along([look.step for look in ordered], valid)
+    if found is None:
+        best = min(ordered, key=lambda look: look.valid).step
+        rise, by = _rise(ordered, best, valid, fresh)
+        turning = from_means([(look.step, look.valid) for look in ordered], best, rise)
+    else:
+        best, rise, turning = found
+        by = "items"
+    saved = 1 - best / last.step if last.step else 0.0
     return Trend(
         system,
         seed,
         ordered,
-        best.step,
-        _turned(ordered, best, rise),
-        _gap(ordered, (valid or {}).get(last.step), train),
+        best,
+        turning,
+        _gap(ordered, valid.get(last.step), train),
         saved,
         rise,
         by,
         None if seconds is None else seconds * saved,
         kept,
+        averaged,
+        len(valid[last.step]) if by == "items" else 0,
+        whole,
     )
 
 
-def overfitting(trends: Sequence[Trend], *, margin: float | None = None, subject: str = "validation") -> Finding:
+def overfitting(
+    trends: Sequence[Trend],
+    *,
+    margin: float | None = None,
+    subject: str = "validation",
+    price_per_hour: float | None = None,
+    currency: str = "USD",
+) -> Finding:
     """Whether the runs of one system overfit: yes where validation turned in more than half of them, no where in all
     of them the rise stays within the margin.
 
-    margin: in nats; None: a share `MARGIN` of the lowest validation loss.
+    margin: in nats; None: a share `MARGIN` of the lowest validation loss. price_per_hour: of the machine, for what
+    stopping early would have spared.
     """
     if not trends:
         return not_run("overfitting", subject, "No looks at training and validation were given.")
@@ -128,24 +159,25 @@ def overfitting(trends: Sequence[Trend], *, margin: float | None = None, subject
         looks = max(len(one.looks) for one in trends)
         why = f"{counted(looks, 'look')} at validation, and {LEAST} at least show a curve: look more often"
         return too_few("overfitting", subject, f"{why}, or give the losses of the items.", system)
-    margin = MARGIN * float(np.mean([_at(one, one.best).valid for one in told])) if margin is None else margin
+    margin = MARGIN * float(np.mean([_at(one.looks, one.best).valid for one in told])) if margin is None else margin
     if not (isfinite(margin) and margin > 0):
         raise ConfigError(f"a margin of {margin:g} {UNIT}", "a margin above 0", "the smallest rise that matters")
     answers = [_answer(one, margin) for one in told]
     middle = sorted(told, key=lambda one: _effect(one).value)[len(told) // 2]
-    turned = answers.count("yes")
-    answer: Answer = "yes" if 2 * turned > len(told) else "no" if set(answers) == {"no"} else "cannot tell"
+    many = answers.count("yes")
+    answer: Answer = "yes" if 2 * many > len(told) else "no" if set(answers) == {"no"} else "cannot tell"
+    money = None if price_per_hour is None or middle.spared is None else price_per_hour * middle.spared / HOUR
     return Finding(
         "overfitting",
         subject,
         "MEASURED",
-        _sentence(middle, answer, margin, (turned, len(told))),
+        _sentence(middle, answer, margin, (many, len(told)), "" if money is None else f"{number(money, 3)} {currency}"),
         answer,
         system,
         middle.rise,
         margin,
         _needed(middle, margin) if answer == "cannot tell" else "",
-        _values(middle),
+        {**_values(middle), "money spared": money},
         (_grid(trends),),
         _notes(told, len(trends) - len(told)),
     )
@@ -180,18 +212,6 @@ def _row(values: Sequence[float]) -> Float[np.ndarray, "K"]:
     return np.array(values, dtype=np.float64)
 
 
-def _turned(looks: Sequence[Look], best: Look, rise: Test | None) -> int | None:
-    """The first look behind the best one from which on all are above it by more than chance."""
-    if rise is None or not rise.rejected or rise.effect.value <= 0 or rise.effect.interval is None:
-        return None
-    half, found = rise.effect.value - rise.effect.interval.low, looks[-1].step
-    for look in reversed(looks):
-        if look.step <= best.step or look.valid - best.valid <= half:
-            break
-        found = look.step
-    return found
-
-
 def _gap(looks: Sequence[Look], valid: Losses | None, train: Losses | None) -> Interval | None:
     """By the items where both are given, else from the jitter of the gap along the looks."""
     if valid is not None and train is not None:
@@ -203,8 +223,8 @@ def _gap(looks: Sequence[Look], valid: Losses | None, train: Losses | None) -> I
     return student(known[-1][1], sd, df)
 
 
-def _at(one: Trend, step: int) -> Look:
-    return next(look for look in one.looks if look.step == step)
+def _at(looks: Sequence[Look], step: int) -> Look:
+    return next(look for look in looks if look.step == step)
 
 
 def _effect(one: Trend) -> Estimate:
@@ -221,27 +241,40 @@ def _answer(one: Trend, margin: float) -> Answer:
     return "cannot tell" if one.turned is None else "yes"
 
 
-def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int]) -> str:
-    effect, best, last = _effect(one), _at(one, one.best), one.looks[-1]
+def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int], money: str) -> str:
+    effect, best, last = _effect(one), _at(one.looks, one.best), one.looks[-1]
     interval = between(effect.interval, UNIT) if effect.interval else ""
-    rise = f"{number(effect.value, 3)} {UNIT} above its lowest, at step {best.step} ({interval})"
-    turned, count = runs
-    of = f" in {turned} of {count} runs" if count > 1 else ""
+    rise = f"at the end validation loss is {number(effect.value, 3)} {UNIT} above its lowest, at step {best.step}"
+    if best is last:
+        rise = f"validation loss is lowest at the end, {amount(last.valid, UNIT)} at step {last.step}"
+        rise += f", {number(abs(effect.value), 3)} {UNIT} below all before it" if one.by == "items" else ""
+        interval = f"as a rise: {interval}"
+    many, count = runs
+    of = f" in {many} of {count} runs" if count > 1 else ""
     if answer == "no" and best is last:
-        told = f"validation loss is lowest at the end, {amount(last.valid, UNIT)} at step {last.step}"
-        return f"{one.system} does not overfit: {told}, and no rise beyond {amount(margin, UNIT)} fits its jitter."
+        chance = "its jitter" if one.by == "looks" else f"the losses of {counted(one.items, 'item')} ({interval})"
+        return f"{one.system} does not overfit: {rise}, and no rise beyond {amount(margin, UNIT)} fits {chance}."
     if answer == "no":
-        told = f"at the end validation loss is {rise}, within the margin of {amount(margin, UNIT)}"
-        return f"{one.system} does not overfit: {told}."
+        return f"{one.system} does not overfit: {rise} ({interval}), within the margin of {amount(margin, UNIT)}."
     if answer == "cannot tell":
-        told = f"at the end validation loss is {rise}, the margin is {amount(margin, UNIT)}"
-        return f"Cannot tell whether {one.system} overfits{f' (it does{of})' if turned else ''}: {told}."
-    spared = f" ({number(one.spared, 3)} s)" if one.spared else ""
-    stopping = f"stopping there would have spared {percent(one.saved or 0.0)} of the steps{spared}"
-    return f"{one.system} overfits{of}: at the end validation loss is {rise}; {stopping}{_kept(one)}."
+        told = f"{rise} ({interval}), the margin is {amount(margin, UNIT)}"
+        return f"Cannot tell whether {one.system} overfits{f' (it does{of})' if many else ''}: {told}."
+    turn = f", and from step {one.turned} on it is above that beyond chance" if one.turned is not None else ""
+    return f"{one.system} overfits{of}: {rise} ({interval}){turn}; {_stopping(one, money)}{_kept(one)}."
+
+
+def _stopping(one: Trend, money: str) -> str:
+    """What is told of the steps behind the best one."""
+    spared = [f"{number(one.spared, 3)} s"] if one.spared else []
+    spared += [money] if money and one.spared else []
+    steps = one.looks[-1].step - one.best
+    amounts = f" ({', '.join(spared)})" if spared else ""
+    return f"stopping there would have spared {steps:,} steps, {percent(one.saved or 0.0)} of the steps{amounts}"
 
 
 def _kept(one: Trend) -> str:
+    if one.averaged:
+        return "; the weights that were kept are the mean of those of the last looks"
     if one.kept is None or one.turned is None:
         return ""
     where = "from before it turned" if one.kept < one.turned else "from after it turned"
@@ -256,14 +289,15 @@ def _needed(one: Trend, margin: float) -> str:
     value, within = effect.value, effect.interval
     shares = [(value - within.low) / value] if value > 0 else []  # how much narrower it has to be for a yes
     shares += [(within.high - value) / (margin - value)] if value < margin else []
-    return f"Some {ceil(one.rise.n['pairs'] * min(shares) ** 2):,} validation items would tell." if shares else ""
+    items = next(iter(one.rise.n.values()))
+    return f"Some {ceil(items * min(shares) ** 2):,} validation items would tell." if shares else ""
 
 
 def _values(one: Trend) -> dict[str, float | str | None]:
     last = one.looks[-1]
     low, high = ends_of(one.gap)
     return {
-        "lowest validation loss": _at(one, one.best).valid,
+        "lowest validation loss": _at(one.looks, one.best).valid,
         "validation loss at the end": last.valid,
         "training loss at the end": last.train,
         "gap": None if last.train is None else last.valid - last.train,
@@ -271,6 +305,9 @@ def _values(one: Trend) -> dict[str, float | str | None]:
         "gap, high": high,
         "best step": one.best,
         "turned at step": one.turned,
+        "validation items": one.items or None,
+        "kept step": one.kept,
+        "steps spared": last.step - one.best,
         "share of the steps spared": one.saved,
         "seconds spared": one.spared,
     }
@@ -281,7 +318,7 @@ def _grid(trends: Sequence[Trend]) -> Grid:
     rows: list[tuple[Cell, ...]] = []
     for one in trends:
         rise = ends_of(one.rise.effect.interval if one.rise else None)
-        losses = _at(one, one.best).valid, one.looks[-1].valid
+        losses = _at(one.looks, one.best).valid, one.looks[-1].valid
         rows.append((one.seed, one.best, one.turned, *losses, *rise, *ends_of(one.gap), one.saved))
     note = f"Losses in {UNIT}. Gap: validation minus training loss at the end. Spared: by stopping at the best step."
     return Grid(f"{trends[0].system}: validation along the runs", (*columns, "spared"), tuple(rows), note)
@@ -291,6 +328,9 @@ def _notes(trends: Sequence[Trend], short: int) -> tuple[str, ...]:
     found = []
     if any(one.by == "looks" for one in trends):
         found.append("Chance is the jitter of the looks alone: losses item by item would take in that of the items.")
+    some = [one for one in trends if one.items and one.items < one.whole]
+    if some:
+        found.append(f"Chance is told by the losses of {some[0].items:,} of the {some[0].whole:,} validation items.")
     if any(one.saved for one in trends):
         found.append("Stopping early needs some looks beyond the best one, so that a little less is spared than said.")
     if short:

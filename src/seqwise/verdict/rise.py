@@ -1,7 +1,8 @@
 """How far a loss rose above its lowest look, and whether that is more than chance.
 
-    by_items   from the losses of the same items at both steps: a paired t test
+    by_items   from the losses of the same items at both steps alone: a paired t test; at all looks: `turning`
     by_looks   from the means alone: against their jitter around a smooth curve
+    from_means where the losses turned, by their means
     jitter     that spread, by second differences (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73 (1986) 625)
     detected   how large a rise has to be to be found
 
@@ -11,6 +12,7 @@ drawing curves that are flat but for their jitter, where the lowest of many diff
 needs no more than to hold for the best look, and the lowest one seen is farther below the end than that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import sqrt
@@ -57,7 +59,7 @@ def by_items(after: Losses, before: Losses, steps: tuple[int, int], picked: int 
         p=min(1.0, 2 * tail),
         effect=replace(test.effect, interval=Interval(low, high, LEVEL)),
         why=f"the same validation items at both steps, so that what sets items apart cancels out{widened}",
-        detectable=_detectable(detected(float(stdtrit(df, (1 + level) / 2)), df) * error),
+        detectable=detectable(detected(float(stdtrit(df, (1 + level) / 2)), df) * error),
     )
 
 
@@ -88,7 +90,7 @@ def by_looks(steps: Float[np.ndarray, "K"], losses: Float[np.ndarray, "K"]) -> T
         ),
         why="only the means of the looks are known: chance is their spread around a smooth curve, of which the lowest "
         f"of {count} was picked",
-        detectable=_detectable(drawn.detected * sd),
+        detectable=detectable(drawn.detected * sd),
         notes=("Other validation items would add to chance: the means alone cannot tell how much.",),
     )
 
@@ -115,6 +117,18 @@ def _flat_curves(steps: tuple[float, ...]) -> _Drawn:
     rises = (curves[:, -1] - curves[:, :-1].min(1)) / spreads  # (R,)
     low, high = (np.quantile(one, (1 + LEVEL) / 2) for one in (rises, (curves[:, 0] - curves[:, -1]) / spreads))
     return _Drawn(rises, float(low), float(high), float(np.quantile((low - rises) * spreads, POWER)))
+
+
+def from_means(looks: Sequence[tuple[int, float]], best: int, rise: Test | None) -> int | None:
+    """The first step behind the best one from which on all losses are above its own by more than chance."""
+    if rise is None or not rise.rejected or rise.effect.value <= 0 or rise.effect.interval is None:
+        return None
+    half, found, lowest = rise.effect.value - rise.effect.interval.low, looks[-1][0], dict(looks)[best]
+    for step, loss in reversed(looks):
+        if step <= best or loss - lowest <= half:
+            break
+        found = step
+    return found
 
 
 def jitter(steps: Float[np.ndarray, "K"], values: Float[np.ndarray, "K"]) -> tuple[float, float]:
@@ -153,5 +167,6 @@ def detected(critical: float, df: float) -> float:
     return crossing(lambda shift: float(ndtr(shift - critical * spreads).mean()), 0.0, 10 * (critical + 1), POWER)
 
 
-def _detectable(value: float) -> Estimate:
+def detectable(value: float) -> Estimate:
+    """As a test tells it."""
     return Estimate("rise found four times in five", value, None, UNIT)

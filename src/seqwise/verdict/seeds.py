@@ -18,6 +18,7 @@ Left out: seeds that saw different data each (folds).
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 
 import numpy as np
@@ -28,12 +29,20 @@ from seqwise.stats.crossing import upwards
 from seqwise.stats.power import shift_beyond
 from seqwise.stats.results import LEVEL, Interval
 
-# S seeds, U units (items or clusters)
+# S seeds, U units (items or clusters), P nodes
 
 Table = Float[np.ndarray, "S U"]
 
 REACH = 8.0  # sds over which the density is summed up
 NODES = 401  # the sum of so many is right to ten digits
+
+
+@lru_cache(maxsize=256)
+def _places(df: float) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P"]]:
+    """Of a normal value at the nodes, its density; and t(df) at the same places, both tails alike. Nothing takes as
+    long as its inverse, and one search for a critical value asks for it fifty times."""
+    z = np.linspace(-REACH, REACH, NODES)
+    return np.exp(-z * z / 2), stdtrit(df, ndtr(-np.abs(z))) * -np.sign(z)
 
 
 @dataclass(frozen=True)
@@ -59,9 +68,7 @@ class Chance:
             return float(stdtr(live[0][1], -t))
         (one, df), (other, rest) = live
         share = one / (one + other)
-        z = np.linspace(-REACH, REACH, NODES)
-        weights = np.exp(-z * z / 2)
-        middle = stdtrit(df, ndtr(-np.abs(z))) * -np.sign(z)  # t(df) at the same places, both tails alike
+        weights, middle = _places(df)
         found = stdtr(rest, (sqrt(share) * middle - t) / sqrt(1 - share))
         return float(weights @ found / weights.sum())
 
@@ -71,8 +78,7 @@ class Chance:
 
     def critical(self, level: float = LEVEL, sides: int = 2) -> float:
         """Errors beyond which a difference is told from nothing."""
-        tail = (1 - level) / sides
-        return upwards(lambda t: -self.above(t), 0.0, -tail)
+        return _critical(self, (1 - level) / sides)
 
     def interval(self, value: float, level: float = LEVEL) -> Interval:
         """Two-sided."""
@@ -83,6 +89,12 @@ class Chance:
         """What is found four times in five."""
         critical = self.critical(level, sides)
         return shift_beyond(critical, self.df, sides=1) * self.error  # beyond the other side lies next to nothing
+
+
+@lru_cache(maxsize=256)
+def _critical(chance: Chance, tail: float) -> float:
+    """The interval and what is found both ask for it."""
+    return upwards(lambda t: -chance.above(t), 0.0, -tail)
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,11 @@ def item_losses(objective: Learning, examples: Examples, device: torch.device) -
 
 
 @torch.inference_mode()
-def mean_loss(objective: Learning, examples: Examples, batch_tokens: int, packed: bool, device: torch.device) -> float:
-    """Nats per target that counts."""
-    return watching.mean_loss(objective, ordered(examples, batch_tokens, packed), device)
+def mean_and_items(
+    objective: Learning, examples: Examples, batch_tokens: int, packed: bool, device: torch.device
+) -> watching.Told:
+    """Nats per target that counts, over all examples and of each."""
+    return watching.mean_and_items(objective, ordered(examples, batch_tokens, packed), device)
 
 
 def steady(usual: Generation, settings: Tune) -> Generation:

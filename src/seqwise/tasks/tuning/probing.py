@@ -35,7 +35,7 @@ from seqwise.data.examples import ExampleLoader, Mixed
 from seqwise.data.loader import Batches, Place
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.tuning import ending, running, starting
-from seqwise.tasks.tuning.answers import mean_loss
+from seqwise.tasks.tuning.answers import mean_and_items
 from seqwise.tasks.tuning.bases import fingerprint
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.jobs import Job
@@ -247,7 +247,7 @@ def _look(start: Start, job: Job, settings: Tune) -> tuple[Spent, Spent]:
     def losses(count: int) -> None:
         learnt = material.train.select(np.array(spread(len(material.train), max(1, count * sample // len(valid)))))
         for part in (valid.select(np.array(spread(len(valid), count))), learnt):
-            mean_loss(objective, part, settings.training.batch_tokens, material.packed, where)
+            mean_and_items(objective, part, settings.training.batch_tokens, material.packed, where)
 
     asked = min(settings.evaluation.sentences or len(items), len(items))
     answering = scaled(lambda count: job.answers(_some(items, count)), asked).times(1 / asked)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Int
 from torch import Tensor, nn
 
 from seqwise import device as devices
@@ -16,14 +17,14 @@ from seqwise.data.loader import Batches
 from seqwise.models import assemble
 from seqwise.models.lora import selected
 from seqwise.tasks.pretrained import quick
-from seqwise.tasks.tuning.answers import mean_loss
+from seqwise.tasks.tuning.answers import mean_and_items
 from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Items, Read
 from seqwise.tasks.tuning.jobs import Job, Writing, job_for, learnt
 from seqwise.tasks.tuning.settings import LABEL_RATE, OWN_RATES, RATES, Tune
 from seqwise.training import distributed, moving
 from seqwise.training.agreement import agreeing
-from seqwise.training.events import Noted, Sample
+from seqwise.training.events import ItemLosses, Losses, Noted, Sample
 from seqwise.training.loop import Look, Setting
 from seqwise.training.objectives import Anchored, Learning
 from seqwise.training.optim import Weights, adamw
@@ -76,7 +77,9 @@ class Looker:
         count = settings.evaluation.sentences * writes or len(valid)
         self.items = valid.select(range(min(count, len(valid))))
         self.objective = job.objective(0.0)
-        self.sample = _sample(material.train, min(GAP, len(material.valid), len(material.train)))
+        chosen = _spread(len(material.train), min(GAP, len(material.valid), len(material.train)))
+        self.sample = material.train.select(chosen)
+        self.owners = _owners(job, valid), _owners(job, material.read.train)[chosen]
         self.averaged = averaged
 
     def __call__(self, weights: Mapping[str, Tensor]) -> Look:
@@ -96,25 +99,36 @@ class Looker:
         answers = self.job.answers(self.items) if self.job.task != "generate" else None
         known = {} if answers is None else dict(answers.scores)
         loss = known.pop("loss", None)
-        if loss is None:
-            loss = self._loss(self.material.valid)
-        train = self._loss(self.sample)
-        scores = {"loss": loss, "train_loss": train, "gap": loss - train}
+        if answers is None or loss is None:
+            loss, valid = self._loss(self.material.valid, self.owners[0])
+        else:
+            valid = ItemLosses(np.array(answers.losses), np.array(answers.tokens, dtype=np.float64))
+        train, trained = self._loss(self.sample, self.owners[1])
+        scores, losses = {"loss": loss, "train_loss": train, "gap": loss - train}, Losses(valid, trained)
         if answers is None:
-            return Look(scores)
+            return Look(scores, losses=losses)
         scores |= known
         shown = self.items.select(range(min(SHOWN, len(self.items))))
         triples = zip(shown.texts, shown.wanted, answers.outputs, strict=False)
-        return Look(scores, tuple(Sample(*triple) for triple in triples))
+        return Look(scores, tuple(Sample(*triple) for triple in triples), losses)
 
-    def _loss(self, examples: Examples) -> float:
-        return mean_loss(self.objective, examples, self.tokens, self.material.packed, self.device)
+    def _loss(self, examples: Examples, owners: Int[np.ndarray, "N"]) -> tuple[float, ItemLosses]:
+        """Of all, and of each item: its examples together, since they have chance in common."""
+        mean, found = mean_and_items(self.objective, examples, self.tokens, self.material.packed, self.device)
+        _, places = np.unique(owners, return_inverse=True)
+        return mean, ItemLosses(np.bincount(places, found.nats), np.bincount(places, found.targets))
 
 
-def _sample(examples: Examples, count: int) -> Examples:
+def _spread(most: int, count: int) -> Int[np.ndarray, "N"]:
     """So many, spread evenly: the same ones at each look."""
-    chosen = np.linspace(0, len(examples) - 1, count).astype(int)
-    return examples.select(chosen)
+    return np.linspace(0, most - 1, count).astype(int)
+
+
+def _owners(job: Job, items: Items) -> Int[np.ndarray, "N"]:
+    """Of each example, the item that it is of."""
+    if not isinstance(job, Writing):
+        return np.arange(len(items))
+    return np.array([one.item for one in learnt(job.masked(items))])
 
 
 @dataclass(frozen=True)

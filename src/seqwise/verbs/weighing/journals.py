@@ -1,30 +1,32 @@
 """What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
 
-from typing import Any
-
 import numpy as np
 
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import JOURNAL, LOOKS, RunFolder
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.stored import must_be_same
 from seqwise.tasks.tuning.items import Items, read_all
 from seqwise.tasks.tuning.spending import Spending, read_cost
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.systems import System
+from seqwise.training.events import Evaluated, Event, Stepped
+from seqwise.training.journal import read
+from seqwise.training.looks import Looks
+from seqwise.training.looks import read as read_looks
 from seqwise.verbs.weighing.asking import tried
 from seqwise.verbs.weighing.contenders import Contender, seed_of
 from seqwise.verbs.weighing.held import Held
-from seqwise.verbs.weighing.trial import looks
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.findings import Finding, failed, not_run
 from seqwise.verdict.memorisation import memorised
 from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
+from seqwise.verdict.turning import weighted
 
 MOST = 1000
 """Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
 
 
-def overfits(one: Contender) -> tuple[Finding, tuple[Trend, ...]]:
+def overfits(one: Contender, price_per_hour: float | None, currency: str) -> tuple[Finding, tuple[Trend, ...]]:
     """Whether validation turned; and the losses of each seed, where the runs are known."""
     try:
         trends = tuple(found for run in one.runs if (found := _trend(one.name, run)) is not None)
@@ -32,17 +34,62 @@ def overfits(one: Contender) -> tuple[Finding, tuple[Trend, ...]]:
         return failed("overfitting", "validation", error, one.name), ()
     if not trends:
         return not_run("overfitting", "validation", "No journal with looks at validation is known.", one.name), ()
-    return tried("overfitting", "validation", one.name, lambda: overfitting(trends)), trends
+
+    def told() -> Finding:
+        return overfitting(trends, price_per_hour=price_per_hour, currency=currency)
+
+    return tried("overfitting", "validation", one.name, told), trends
 
 
 def _trend(name: str, run: str) -> Trend | None:
-    looks = [one for one in _looks(run) if "loss" in one["scores"]]
+    """By the journal, and by the losses of the items where the run wrote them down."""
+    events = _events(run)
+    looks = [one for one in events if isinstance(one, Evaluated) and "loss" in one.scores]
     if not looks:
         return None
-    steps = [Look(one["step"], one["scores"]["loss"], one["scores"].get("train_loss")) for one in looks]
+    items, (kept, averaged) = _items(run), _kept(run)
+    valid = {} if items is None else dict(zip(items.steps.tolist(), weighted(items.nats, items.targets), strict=True))
     spent = _spending(run)
-    seconds = spent.training.seconds if spent and spent.complete else None
-    return trend(steps, name, seed_of(run), seconds=seconds)
+    if spent is not None:
+        seconds = spent.training.seconds if spent.complete else None
+    else:
+        seconds = sum(one.seconds for one in events if isinstance(one, Stepped))
+    return trend(
+        [Look(one.step, one.scores["loss"], one.scores.get("train_loss")) for one in looks],
+        name,
+        seed_of(run),
+        valid=valid,
+        train=_trained(items, looks[-1].step),
+        seconds=seconds,
+        kept=kept,
+        averaged=averaged,
+        whole=0 if items is None else items.items,
+    )
+
+
+def _trained(items: Looks | None, last: int) -> np.ndarray | None:
+    """Losses of training items at the last look; too few say nothing."""
+    if items is None or len(items.train.nats) < 2 or not len(items.steps) or items.steps[-1] != last:
+        return None
+    return weighted(items.train.nats, items.train.targets)
+
+
+def _kept(run: str) -> tuple[int | None, bool]:
+    """The step whose weights the run kept, as they tell themselves; or that they are the mean of several looks'."""
+    try:
+        told = RunFolder.open(run).load_model_metadata()
+    except (SeqwiseError, OSError):
+        return None, False
+    if told.get("averaged"):
+        return None, True
+    return (int(told["step"]) if told.get("step", "").isdecimal() else None), False
+
+
+def _items(run: str) -> Looks | None:
+    """None of a run that wrote none down, or of a single one."""
+    path = RunFolder.open(run).path / LOOKS
+    found = read_looks(path) if path.exists() else None
+    return None if found is None or len(found.targets) < 2 else found
 
 
 def by_heart(one: Contender, held: Held | None) -> Finding:
@@ -105,9 +152,9 @@ def _spending(run: str) -> Spending | None:
         return None
 
 
-def _looks(run: str) -> list[dict[str, Any]]:
+def _events(run: str) -> list[Event]:
     try:
-        return looks(RunFolder.open(run).path)
+        return read(RunFolder.open(run).path / JOURNAL)
     except SeqwiseError:
         return []
 

@@ -63,7 +63,7 @@ def _judged(
     asked = ask(found, rivals, terms, why)
     findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
     for one in found.tuned:
-        overfits, told = journals.overfits(one)
+        overfits, told = journals.overfits(one, request.price_per_hour, request.currency)
         trends += told
         spent += journals.costs_of(one)
         findings += [overfits, journals.by_heart(one, found.held)]
