@@ -256,5 +256,7 @@ def _differences(made: Generation, words: Vocabularies) -> Iterator[str]:
             "transformers ranks beams by log p / length ** length_penalty, Seqwise by Wu et al. 2016: outputs of beam "
             "search may differ where lengths do"
         )
+    if made.mbr != "none":
+        yield f"transformers writes the likeliest output, Seqwise by generation.mbr {made.mbr} the one most like the others"
     if not words.joint:
         yield "the tokenizer of the target lies in the folder target"
