@@ -13,7 +13,7 @@ Left out: what was learnt by heart, which is told by `memorisation`; which weigh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Literal
 
@@ -36,7 +36,7 @@ of what a loss moves from one seed to the next."""
 
 @dataclass(frozen=True)
 class Look:
-    """A look at both losses, in nats."""
+    """A look at both losses."""
 
     step: int
     valid: float
@@ -67,6 +67,8 @@ class Trend:
     """Seconds of it, where the time of the training is known."""
     kept: int | None = None
     """Step whose weights the run kept, where it is known."""
+    unit: str = UNIT
+    """Of the losses."""
 
 
 def trend(
@@ -79,6 +81,7 @@ def trend(
     fresh: bool = False,
     seconds: float | None = None,
     kept: int | None = None,
+    unit: str = UNIT,
 ) -> Trend:
     """What the looks of a run tell.
 
@@ -91,6 +94,7 @@ def trend(
         fresh: Whether the items of `valid` had no part in choosing the best step.
         seconds: That the steps took in all.
         kept: Step whose weights the run kept.
+        unit: Of the losses.
     """
     ordered = _ordered(looks, system)
     best, last = min(ordered, key=lambda look: look.valid), ordered[-1]
@@ -104,18 +108,25 @@ def trend(
         _turned(ordered, best, rise),
         _gap(ordered, (valid or {}).get(last.step), train),
         saved,
-        rise,
+        None if rise is None else _in(unit, rise),
         by,
         None if seconds is None else seconds * saved,
         kept,
+        unit,
     )
+
+
+def _in(unit: str, rise: Test) -> Test:
+    """With its unit."""
+    least = None if rise.detectable is None else replace(rise.detectable, unit=unit)
+    return replace(rise, effect=replace(rise.effect, unit=unit), detectable=least)
 
 
 def overfitting(trends: Sequence[Trend], *, margin: float | None = None, subject: str = "validation") -> Finding:
     """Whether the runs of one system overfit: yes where validation turned in more than half of them, no where in all
     of them the rise stays within the margin.
 
-    margin: in nats; None: a share `MARGIN` of the lowest validation loss.
+    margin: in the unit of the losses; None: a share `MARGIN` of the lowest validation loss.
     """
     if not trends:
         return not_run("overfitting", subject, "No looks at training and validation were given.")
@@ -130,7 +141,7 @@ def overfitting(trends: Sequence[Trend], *, margin: float | None = None, subject
         return too_few("overfitting", subject, f"{why}, or give the losses of the items.", system)
     margin = MARGIN * float(np.mean([_at(one, one.best).valid for one in told])) if margin is None else margin
     if not (isfinite(margin) and margin > 0):
-        raise ConfigError(f"a margin of {margin:g} {UNIT}", "a margin above 0", "the smallest rise that matters")
+        raise ConfigError(f"a margin of {margin:g} {told[0].unit}", "a margin above 0", "the smallest rise that matters")
     answers = [_answer(one, margin) for one in told]
     middle = sorted(told, key=lambda one: _effect(one).value)[len(told) // 2]
     turned = answers.count("yes")
@@ -222,19 +233,19 @@ def _answer(one: Trend, margin: float) -> Answer:
 
 
 def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int]) -> str:
-    effect, best, last = _effect(one), _at(one, one.best), one.looks[-1]
-    interval = between(effect.interval, UNIT) if effect.interval else ""
-    rise = f"{number(effect.value, 3)} {UNIT} above its lowest, at step {best.step} ({interval})"
+    effect, best, last, unit = _effect(one), _at(one, one.best), one.looks[-1], one.unit
+    interval = between(effect.interval, unit) if effect.interval else ""
+    rise = f"{number(effect.value, 3)} {unit} above its lowest, at step {best.step} ({interval})"
     turned, count = runs
     of = f" in {turned} of {count} runs" if count > 1 else ""
     if answer == "no" and best is last:
-        told = f"validation loss is lowest at the end, {amount(last.valid, UNIT)} at step {last.step}"
-        return f"{one.system} does not overfit: {told}, and no rise beyond {amount(margin, UNIT)} fits its jitter."
+        told = f"validation loss is lowest at the end, {amount(last.valid, unit)} at step {last.step}"
+        return f"{one.system} does not overfit: {told}, and no rise beyond {amount(margin, unit)} fits its jitter."
     if answer == "no":
-        told = f"at the end validation loss is {rise}, within the margin of {amount(margin, UNIT)}"
+        told = f"at the end validation loss is {rise}, within the margin of {amount(margin, unit)}"
         return f"{one.system} does not overfit: {told}."
     if answer == "cannot tell":
-        told = f"at the end validation loss is {rise}, the margin is {amount(margin, UNIT)}"
+        told = f"at the end validation loss is {rise}, the margin is {amount(margin, unit)}"
         return f"Cannot tell whether {one.system} overfits{f' (it does{of})' if turned else ''}: {told}."
     spared = f" ({number(one.spared, 3)} s)" if one.spared else ""
     stopping = f"stopping there would have spared {percent(one.saved or 0.0)} of the steps{spared}"
@@ -283,7 +294,7 @@ def _grid(trends: Sequence[Trend]) -> Grid:
         rise = ends_of(one.rise.effect.interval if one.rise else None)
         losses = _at(one, one.best).valid, one.looks[-1].valid
         rows.append((one.seed, one.best, one.turned, *losses, *rise, *ends_of(one.gap), one.saved))
-    note = f"Losses in {UNIT}. Gap: validation minus training loss at the end. Spared: by stopping at the best step."
+    note = f"Losses in {trends[0].unit}. Gap: validation minus training loss at the end. Spared: by stopping at the best step."
     return Grid(f"{trends[0].system}: validation along the runs", (*columns, "spared"), tuple(rows), note)
 
 

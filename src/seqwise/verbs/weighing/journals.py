@@ -1,16 +1,20 @@
 """What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
 
+from math import fsum
 from typing import Any
 
 import numpy as np
 
-from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.run import JOURNAL, RunFolder
 from seqwise.errors import SeqwiseError
-from seqwise.tasks.stored import must_be_same
+from seqwise.tasks.forecasting.stored import read_forecast
+from seqwise.tasks.stored import is_forecast, must_be_same
 from seqwise.tasks.tuning.items import Items, read_all
 from seqwise.tasks.tuning.spending import Spending, read_cost
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.systems import System
+from seqwise.training.events import Stepped
+from seqwise.training.journal import read
 from seqwise.verbs.weighing.asking import tried
 from seqwise.verbs.weighing.contenders import Contender, seed_of
 from seqwise.verbs.weighing.held import Held
@@ -22,6 +26,10 @@ from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
 
 MOST = 1000
 """Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
+UNTOLD = {
+    name: "seqwise train forecast writes down the time of its steps alone"
+    for name in ("processor", "memory", "energy", "foreseen_seconds", "foreseen_memory")
+}
 
 
 def overfits(one: Contender) -> tuple[Finding, tuple[Trend, ...]]:
@@ -41,8 +49,9 @@ def _trend(name: str, run: str) -> Trend | None:
         return None
     steps = [Look(one["step"], one["scores"]["loss"], one["scores"].get("train_loss")) for one in looks]
     spent = _spending(run)
-    seconds = spent.training.seconds if spent and spent.complete else None
-    return trend(steps, name, seed_of(run), seconds=seconds)
+    seconds = spent.training.seconds if spent and spent.complete else _stepped(run)
+    crps = is_forecast(run) and read_forecast(RunFolder.open(run)).loss == "crps"
+    return trend(steps, name, seed_of(run), seconds=seconds, unit="CRPS" if crps else "nats")
 
 
 def by_heart(one: Contender, held: Held | None) -> Finding:
@@ -76,6 +85,9 @@ def costs_of(one: Contender) -> tuple[Cost, ...]:
         told = _spending(run)
         if told is not None and told.complete:
             found.append(_cost(one.name, told))
+        elif is_forecast(run):
+            weights = RunFolder.open(run).load_signature().get("parameters")
+            found.append(Cost(one.name, seed_of(run), _stepped(run), trained=weights, why=UNTOLD))
         elif is_tuned(run):  # begun by a version that wrote nothing down: no cell of its row is empty
             found.append(Cost(one.name, seed_of(run)))
     return tuple(found)
@@ -103,6 +115,17 @@ def _spending(run: str) -> Spending | None:
         return read_cost(RunFolder.open(run)) if is_tuned(run) else None
     except SeqwiseError:
         return None
+
+
+def _stepped(run: str) -> float | None:
+    """Seconds of all steps of a run that wrote down nothing else."""
+    if not is_forecast(run):
+        return None
+    try:
+        steps = [one.seconds for one in read(RunFolder.open(run).path / JOURNAL) if isinstance(one, Stepped)]
+    except SeqwiseError:
+        return None
+    return fsum(steps) if steps else None
 
 
 def _looks(run: str) -> list[dict[str, Any]]:
