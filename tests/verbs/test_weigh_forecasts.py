@@ -215,9 +215,7 @@ def no_forecaster(place, folder):
     return str(folder / "x"), "beside the forecaster"
 
 
-@pytest.mark.parametrize(
-    "kind", [another_horizon, another_target, another_frequency, the_same_weights, no_forecaster]
-)
+@pytest.mark.parametrize("kind", [another_horizon, another_target, another_frequency, the_same_weights, no_forecaster])
 def test_runs_that_cannot_be_compared_are_refused_in_one_line(kind, place, tmp_path):
     other, wanted = kind(place, tmp_path)
     with pytest.raises(ConfigError, match=wanted) as caught:

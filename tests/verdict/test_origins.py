@@ -128,7 +128,9 @@ def test_each_series_is_a_slice_with_a_test_of_its_own():
     assert [one.values["label"] for one in found] == ["north", "south"]
     assert all(one.test is not None and one.test.n == {"origins": 40} for one in found)
     assert "chance" not in found[0].told
-    few = slices(*(one.select(range(30)) for one in (scored("base", base, 12, **more), scored("tuned", tuned, 12, **more))))
+    few = slices(
+        *(one.select(range(30)) for one in (scored("base", base, 12, **more), scored("tuned", tuned, 12, **more)))
+    )
     assert {one.state for one in few} == {"TOO FEW"}  # 15 origins each, of 24
 
 

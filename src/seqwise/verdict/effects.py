@@ -106,7 +106,7 @@ def weighed(
     if not data.single:
         return _seeds(data, level)
     if data.ahead:
-        test, chance = origins.tested(data, _name(data), level)
+        test, chance = origins.compared(data, _name(data), level)
         return Weighed(test, data, chance)
     if data.codes is not None and not _level(data):
         return _clustered(data, level)

@@ -1,6 +1,6 @@
 """Forecasts from successive origins: how far luck carries a difference whose items depend on each other in time.
 
-    tested     Diebold and Mariano's test (1995) with Harvey, Leybourne and Newbold's correction (1997)
+    compared   Diebold and Mariano's test (1995) with Harvey, Leybourne and Newbold's correction (1997)
     crossed    the same of several trainings, whose luck counts beside that of the origins
     lacking    why so few origins tell nothing
 
@@ -22,9 +22,9 @@ models behind them, of which one may hold the other (Clark and West 2007); gaps 
 both sides are neighbours.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
-from math import sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -69,7 +69,7 @@ def lacking(scored: Scored) -> str:
 
 def covariances(origins: int, ahead: int) -> int:
     """How many count, the variance among them."""
-    return max(ahead, round(origins ** (1 / 3)))
+    return max(ahead, round(math.cbrt(origins)))
 
 
 def chance_of(units: Differences, ahead: int) -> Chance:
@@ -84,7 +84,7 @@ def chance_of(units: Differences, ahead: int) -> Chance:
     return Chance.of(error, min(n - 1.0, n / (2 * m - 1)))
 
 
-def tested(data: Aligned, name: str, level: float = LEVEL) -> tuple[Test, Chance]:
+def compared(data: Aligned, name: str, level: float = LEVEL) -> tuple[Test, Chance]:
     """Of one training of each. name: of the difference."""
     units = data.tables()[0][0]
     n, value, measure = len(units), float(units.mean()), data.measure
@@ -127,5 +127,5 @@ def crossed(tables: Sequence[Float[np.ndarray, "S T"]], value: float, ahead: int
     (luck, df), time = own.chance.parts[0], lasting.error**2
     total = luck + time
     fits = total * total / (luck * luck / df + time * time / lasting.df)
-    chance = Chance(sqrt(total), fits, ((luck, df), (time, lasting.df)))
+    chance = Chance(math.sqrt(total), fits, ((luck, df), (time, lasting.df)))
     return Crossed(value, chance, luck, time, 0.0, own.sd)

@@ -141,7 +141,9 @@ def overfitting(trends: Sequence[Trend], *, margin: float | None = None, subject
         return too_few("overfitting", subject, f"{why}, or give the losses of the items.", system)
     margin = MARGIN * float(np.mean([_at(one, one.best).valid for one in told])) if margin is None else margin
     if not (isfinite(margin) and margin > 0):
-        raise ConfigError(f"a margin of {margin:g} {told[0].unit}", "a margin above 0", "the smallest rise that matters")
+        raise ConfigError(
+            f"a margin of {margin:g} {told[0].unit}", "a margin above 0", "the smallest rise that matters"
+        )
     answers = [_answer(one, margin) for one in told]
     middle = sorted(told, key=lambda one: _effect(one).value)[len(told) // 2]
     turned = answers.count("yes")
@@ -294,7 +296,8 @@ def _grid(trends: Sequence[Trend]) -> Grid:
         rise = ends_of(one.rise.effect.interval if one.rise else None)
         losses = _at(one, one.best).valid, one.looks[-1].valid
         rows.append((one.seed, one.best, one.turned, *losses, *rise, *ends_of(one.gap), one.saved))
-    note = f"Losses in {trends[0].unit}. Gap: validation minus training loss at the end. Spared: by stopping at the best step."
+    gap = "Gap: validation minus training loss at the end. Spared: by stopping at the best step."
+    note = f"Losses in {trends[0].unit}. {gap}"
     return Grid(f"{trends[0].system}: validation along the runs", (*columns, "spared"), tuple(rows), note)
 
 

@@ -90,7 +90,9 @@ def told(found: Weighed, aim: float, what: str, level: float = LEVEL) -> str:
     if ways:
         return f"{' or '.join(ways)} would tell {what}, four times in five."
     if isfinite(wanted) and wanted <= found.data.many:
-        return f"As many {found.data.noun} as these show {what}, four times in five, so that it may be smaller in truth."
+        return (
+            f"As many {found.data.noun} as these show {what}, four times in five, so that it may be smaller in truth."
+        )
     return f"Neither more {found.data.noun} alone nor {MOST_SEEDS} seeds would tell {what}."
 
 

@@ -145,9 +145,7 @@ class Backtest:
         return np.asarray(np.bincount(place, values) / np.bincount(place))
 
 
-def backtest(
-    stored: Stored, table: SeriesTable, span: Span, stride: int, kept: tuple[int, ...] = ()
-) -> Backtest:
+def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int, kept: tuple[int, ...] = ()) -> Backtest:
     """From each origin whose foreseen steps lie within the span. kept: steps whose medians of the model are kept."""
     settings, columns = stored.settings, stored.columns
     horizon, names = settings.horizon, table.names

@@ -82,7 +82,9 @@ def answered(stored: Stored, paths: Sequence[str], last: np.datetime64, part: st
     table, run, horizon = read_table(stored, paths), str(stored.folder.path), stored.settings.horizon
     if table.times[-1] <= last:
         given = f"{part} with rows up to {shown_time(table.times[-1])}, all of which a run was trained on or stopped by"
-        raise DataError(given, f"rows after {shown_time(last)}", "a newer table, or training with a larger --split.test")
+        raise DataError(
+            given, f"rows after {shown_time(last)}", "a newer table, or training with a larger --split.test"
+        )
     span, steps = Span(last + np.timedelta64(1, "us"), None), kept(horizon)
     try:
         found = backtest(stored, table, span, 1, tuple(step - 1 for step in steps))

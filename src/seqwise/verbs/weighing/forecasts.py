@@ -4,13 +4,13 @@
     of_forecasters     base and tuned runs from the same origins, and the best of the forecasts that cost nothing
 
 An item is an origin, of a series where there are several; its score is the mean over steps and targets of the absolute
-error of the median, or of CRPS, in the data's own unit. All are asked from the origins that all can be asked from, after
-all that any of them was trained on or stopped by. Items follow one another in time and look ahead (`Scored.ahead`), so
-that the test of a difference is one for such (`verdict.origins`).
+error of the median, or of CRPS, in the data's own unit. All are asked from the origins that all can be asked from,
+after all that any of them was trained on or stopped by. Items follow one another in time and look ahead
+(`Scored.ahead`), so that the test of a difference is one for such (`verdict.origins`).
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -27,7 +27,7 @@ from seqwise.tasks.forecasting.stored import Stored, open_run, read_forecast
 from seqwise.tasks.stored import is_forecast
 from seqwise.tasks.weighing.forecasters import Answers, answered, common, must_compare, since
 from seqwise.verbs.weighing.contenders import BASE, FORECAST, TEST, Contender, Field, named, seed_of
-from seqwise.verbs.weighing.measures import Metric, chosen, errors, known
+from seqwise.verbs.weighing.measures import chosen, errors, known
 from seqwise.verbs.weighing.request import Request
 from seqwise.verdict.scored import Scored
 
@@ -111,7 +111,8 @@ def _scored(run: Stored, found: Answers, name: str, part: str, metric: str, who:
     signature = f"{what}|horizon:{horizon}|targets:{','.join(targets)}|step:{run.columns.frequency}"
     units = {quantity(target)[1] for target in targets}
     measured = errors(metric, found.errors[who][what], units.pop() if len(units) == 1 else "", signature)
-    texts = _texts(found, targets, horizon) if who == MODEL and len(found) <= TOLD else {}
+    told = who == MODEL and len(found) <= TOLD
+    outputs, references, texts = _texts(found, targets, horizon) if told else ((), (), ())
     return Scored(
         name,
         part,
@@ -121,8 +122,10 @@ def _scored(run: Stored, found: Answers, name: str, part: str, metric: str, who:
         _signed(ids, found),
         clusters=tuple(str(time) for time in found.times) if several else (),
         slices={"series": tuple(series)} if several else {},
+        outputs=outputs,
+        references=references,
+        texts=texts,
         ahead=horizon,
-        **texts,
     )
 
 
@@ -133,8 +136,8 @@ def _signed(ids: Sequence[str], found: Answers) -> str:
     return told.hexdigest()[:16]
 
 
-def _texts(found: Answers, targets: Sequence[str], horizon: int) -> Mapping[str, Told]:
-    """What was foreseen and what came, to be looked at."""
+def _texts(found: Answers, targets: Sequence[str], horizon: int) -> tuple[Told, Told, Told]:
+    """What was foreseen, what came, and what was asked, to be looked at."""
     size = float(np.nanmedian(np.abs(found.truth))) if np.isfinite(found.truth).any() else 1.0
     places = max(0, DIGITS - 1 - int(np.floor(np.log10(size)))) if size > 0 else DIGITS - 1
     few = f", of which {joined([str(step) for step in found.steps])}" if len(found.steps) < horizon else ""
@@ -143,13 +146,11 @@ def _texts(found: Answers, targets: Sequence[str], horizon: int) -> Mapping[str,
     def row(values: np.ndarray) -> str:
         """(K, C) as a line."""
         each = [", ".join("missing" if np.isnan(one) else f"{one:,.{places}f}" for one in side) for side in values.T]
-        return each[0] if len(each) == 1 else "; ".join(f"{name} {one}" for name, one in zip(targets, each, strict=True))
+        return (
+            each[0] if len(each) == 1 else "; ".join(f"{name} {one}" for name, one in zip(targets, each, strict=True))
+        )
 
-    return {
-        "outputs": tuple(map(row, found.medians)),
-        "references": tuple(map(row, found.truth)),
-        "texts": (ahead,) * len(found),
-    }
+    return tuple(map(row, found.medians)), tuple(map(row, found.truth)), (ahead,) * len(found)
 
 
 def _rivals(run: Stored, found: Answers, metric: str) -> tuple[tuple[Scored, ...], str]:

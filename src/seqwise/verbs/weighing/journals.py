@@ -26,10 +26,10 @@ from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
 
 MOST = 1000
 """Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
-UNTOLD = {
-    name: "seqwise train forecast writes down the time of its steps alone"
-    for name in ("processor", "memory", "energy", "foreseen_seconds", "foreseen_memory")
-}
+UNTOLD = dict.fromkeys(
+    ("processor", "memory", "energy", "foreseen_seconds", "foreseen_memory"),
+    "seqwise train forecast writes down the time of its steps alone",
+)
 
 
 def overfits(one: Contender) -> tuple[Finding, tuple[Trend, ...]]:
