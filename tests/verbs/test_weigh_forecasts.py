@@ -96,7 +96,9 @@ def test_a_forecaster_that_has_learnt_is_worth_it_and_all_that_is_written_agrees
     assert main([*words, "--markdown"]) == 0
     assert "Diebold and Mariano" in capsys.readouterr().out
     assert main([*words, "--card"]) == 0
-    assert "pipeline_tag: time-series-forecasting" in capsys.readouterr().out
+    card = capsys.readouterr().out
+    assert "pipeline_tag: time-series-forecasting" in card
+    assert "tuned from" not in card
 
 
 def test_scores_and_differences_are_those_of_the_backtest_from_the_origins_that_both_have(place):

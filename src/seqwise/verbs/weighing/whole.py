@@ -9,6 +9,7 @@ from pathlib import Path
 from seqwise import __version__
 from seqwise.errors import SeqwiseError
 from seqwise.reports.card import About
+from seqwise.tasks.stored import is_forecast
 from seqwise.verbs.weighing import contenders, forecasts, journals, sizes, trading, trying
 from seqwise.verbs.weighing.asking import Terms, ask
 from seqwise.verbs.weighing.contenders import TEST, Field
@@ -55,8 +56,9 @@ def about(request: Request, verdict: Verdict) -> About:
 
 
 def _hub_name(base: str) -> str:
-    """The base as the hub may know it: a folder's name; a file of predictions is no model."""
-    return "" if Path(base).is_file() else Path(base).name
+    """The base as the hub may know it: a folder's name; a file of predictions is no model, and no forecaster was tuned
+    from another one."""
+    return "" if Path(base).is_file() or is_forecast(base) else Path(base).name
 
 
 def _judged(
