@@ -14,7 +14,8 @@ difference changes the spread itself, it is what worlds with that difference cal
 nothing detectable there is no such row, and coverage is that of a difference set by hand.
 
 Worlds: answers of which a share changes; losses of which the tuned model's are wider, so that differences are skewed;
-documents of 4 to 18 items with a correlation of 0.3; seeds with luck of their own, on all items and on single ones;
+documents of 4 to 18 items with a correlation of 0.3; forecasts from successive origins, whose differences share all
+steps of the horizon but one with their neighbour's; seeds with luck of their own, on all items and on single ones;
 BLEU of sentences of the phrasebook with words dropped, doubled, moved and mistaken; macro-F1 and perplexity.
 
 Beside it, on the same worlds: the z-test of two independent samples, as in lm-eval's model comparator, of the first
@@ -64,6 +65,7 @@ WANTED = {
 OURS = "seqwise"
 RIGHT = Measure("accuracy", "right")
 LOSS = Measure("loss", "score", "nats", lower=True)
+MAE = Measure("MAE", "score", "MAE", lower=True)
 
 Chance = np.random.Generator
 Pair = tuple[np.ndarray, np.ndarray]  # of base and tuned, (W, S, N) or (W, S, N, C); one S may be 1
@@ -86,6 +88,8 @@ class Kind:
     most: float = np.inf
     """The largest difference that such worlds can have."""
     clusters: tuple[str, ...] = ()
+    ahead: int = 0
+    """Steps that forecasts from successive origins look ahead."""
     spreads: bool = False
     """Whether a difference changes how far items scatter, and with it what is detectable."""
     peer: str = "unpaired z"
@@ -194,7 +198,7 @@ def scored(kind: Kind, values: np.ndarray, system: str) -> Scored | list[Scored]
     """As a session hands it over: one model, or one of each seed."""
     ids = tuple(map(str, range(values.shape[1])))
     seeds = [
-        Scored(system, "test", kind.measure, ids, one, seed=seed, clusters=kind.clusters)
+        Scored(system, "test", kind.measure, ids, one, seed=seed, clusters=kind.clusters, ahead=kind.ahead)
         for seed, one in enumerate(values)
     ]
     return seeds if len(seeds) > 1 else seeds[0]
@@ -285,6 +289,9 @@ def kinds() -> Iterator[Kind]:
         yield Kind("clusters, right or wrong", told, RIGHT, make, 8.0, 10.0, 20.0, clusters, True)
         make = partial(losses, n=len(documents), documents=documents)
         yield Kind("clusters, losses", told, LOSS, make, 0.3, 0.2, clusters=clusters)
+    for n, ahead in ((30, 1), (200, 1), (60, 6), (200, 6), (72, 24), (240, 24)):
+        make = partial(forecasts, n=n, ahead=ahead)
+        yield Kind(f"forecasts, {ahead} ahead", f"{n:,}", MAE, make, 2 * (ahead / n) ** 0.5, 0.2, ahead=ahead)
     for count in (3, 5):
         told = f"{count} seeds x 200"
         make = partial(seeded_answers, n=200, seeds=count)
@@ -311,6 +318,18 @@ def answers(
         drawn = np.where(chance.random((worlds, n)) < ALIKE**0.5, common, drawn)
     both = drawn == 2
     return ((drawn == 1) | both)[:, None], ((drawn == 0) | both)[:, None]
+
+
+def forecasts(chance: Chance, worlds: int, difference: float, n: int, ahead: int) -> Pair:
+    """Errors, 4 on average; both kinds of luck go through all origins that share a step."""
+
+    def moving(sd: float) -> np.ndarray:
+        sums = np.cumsum(chance.standard_normal((worlds, 1, n + ahead)), axis=2)
+        found: np.ndarray = sd * (sums[..., ahead:] - sums[..., :-ahead]) / ahead**0.5
+        return found
+
+    base = 4 + moving(1.0)
+    return base, base + moving(1.0) + difference
 
 
 def losses(chance: Chance, worlds: int, difference: float, n: int, documents: np.ndarray | None = None) -> Pair:

@@ -14,17 +14,19 @@ from seqwise.verdict.sentence import AT_MOST, MATTERS, OPENING, not_worse, sente
 from seqwise.verdict.verdict import decide
 
 
-def measured(value: float, half: float, n: int, seeds: int, unit: str = "points") -> results.Test:
+def measured(value: float, half: float, n: int, seeds: int, unit: str = "points", noun: str = "items") -> results.Test:
     p = 0.01 if abs(value) > half else 0.4
-    counts = {"items": n} | ({"seeds": seeds} if seeds > 1 else {})
+    counts = {noun: n} | ({"seeds": seeds} if seeds > 1 else {})
     effect = Estimate("tuned minus base", value, Interval(value - half, value + half), unit)
     return results.Test("a test", "no difference", "t", 1.0, (n - 1,), p, counts, effect)
 
 
-def answered(question: Question, subject: str, generator: random.Random, margin: float | None = None) -> Finding:
+def answered(
+    question: Question, subject: str, generator: random.Random, margin: float | None = None, noun: str = "items"
+) -> Finding:
     """A finding whose answer follows from its interval, as all of them do."""
     value, half = generator.uniform(-8, 8), generator.uniform(0.1, 6)
-    test = measured(value, half, generator.randrange(20, 5000), generator.choice([1, 3, 5]))
+    test = measured(value, half, generator.randrange(20, 5000), generator.choice([1, 3, 5]), noun=noun)
     low, high = value - half, value + half
     answer: Answer
     if margin is not None:
@@ -36,11 +38,14 @@ def answered(question: Question, subject: str, generator: random.Random, margin:
 
 def world(seed: int) -> list[Finding]:
     generator = random.Random(seed)
-    findings = [answered("gain", "test", generator)]
+    noun = "origins" if seed % 3 == 0 else "items"  # forecasts are told by their origins
+    findings = [answered("gain", "test", generator, noun=noun)]
     for name in ["sst2", "news", "reviews"][: generator.randrange(4)]:
-        findings.append(answered("generalization", name, generator, margin=generator.choice([0.5, 1.0, 2.0])))
+        findings.append(
+            answered("generalization", name, generator, margin=generator.choice([0.5, 1.0, 2.0]), noun=noun)
+        )
     for name in ["tf-idf", "majority"][: generator.randrange(3)]:
-        findings.append(answered("rival", name, generator))
+        findings.append(answered("rival", name, generator, noun=noun))
     if generator.random() < 0.2:
         findings.append(not_run("data", "test", "nobody asked"))
     if generator.random() < 0.1:
@@ -83,7 +88,8 @@ def holds(findings: list[Finding]) -> None:
         if one is gain and gain.answer != "cannot tell":
             value, *ends_ = alike(abs(one.test.effect.value), *sorted(map(abs, ends)))
             assert f"{value} points (95 % interval {ends_[0]} to {ends_[1]}" in told
-        assert f"{one.test.n['items']:,} items" in told
+        noun = "items" if "items" in one.test.n else "origins"
+        assert f"{one.test.n[noun]:,} {noun}" in told
     if losses:
         assert all(one.subject in told for one in losses)
     else:

@@ -99,7 +99,7 @@ def trend(found: Trend) -> Picture:
         if found.turned is not None:
             panel.axvspan(found.turned, max(last, found.turned), color=ORANGE, alpha=0.12, lw=0,
                           label="worse beyond chance")  # fmt: skip
-        panel.set(xlabel="step", ylabel="loss (nats)")
+        panel.set(xlabel="step", ylabel=f"loss ({label(found.unit)})")
         panel.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         panel.legend(loc="best")
 
@@ -111,7 +111,7 @@ def trend(found: Trend) -> Picture:
         notes.append(f"The end: {ends(within.level, low, high)} nats {told}.")
     if found.gap is not None:
         low, high = alike(found.gap.low, found.gap.high)
-        notes.append(f"At the end validation is above training by {ends(found.gap.level, low, high)} nats.")
+        notes.append(f"At the end validation is above training by {ends(found.gap.level, low, high)} {found.unit}.")
     if found.saved:
         notes.append(f"Stopping at the best step would have spared {percent(found.saved)} of the steps.")
     return draw(title, alt + ".", paint, size=(7.6, 3.6), note=" ".join(notes))

@@ -115,7 +115,9 @@ def _item(one: Item, base: str, system: str) -> str:
 
 
 def _marked(one: Item, kind: str, element: str) -> str:
-    """An output, what the other lacks marked, cut where it is long."""
+    """An output, what the other lacks marked, cut where it is long; as it is where no words were compared."""
+    if not one.words:
+        return coded(one.base if kind == "gone" else one.tuned)
     told, left = "", LONGEST
     for words in one.words:
         if words.kind not in ("same", kind) or left <= 0:

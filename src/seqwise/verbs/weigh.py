@@ -14,6 +14,7 @@ from seqwise.reports.record import to_json
 from seqwise.reports.verdicts import verdict_page
 from seqwise.reports.weighed import Weighed
 from seqwise.verbs.weighing.contenders import are_files
+from seqwise.verbs.weighing.forecasts import are_forecasters
 from seqwise.verbs.weighing.measures import Metric
 from seqwise.verbs.weighing.request import Method, Request
 from seqwise.verbs.weighing.whole import about, weigh_all
@@ -78,9 +79,9 @@ def weigh(
         base: The untouched model: a run, a folder in the hub's format; or a file of its predictions.
         tuned: What became of it, or other systems; of the same kind. Runs that differ by their seed alone are one
             system with several seeds.
-        test: Files of the test set, in the format that the run was tuned on.
+        test: Files of the test set, in the format that the run was tuned on; of forecasters a table.
         general: Files of what the base could do before, each a set of its own; two aligned files with a comma between.
-        metric: How items are scored; auto goes by the task, or by the columns of files.
+        metric: How items are scored; auto goes by the task, or by the columns of files. Of forecasters mae or crps.
         margin: The loss on a general set that would matter, in the unit of the measure. Decide before you look.
         least: The smallest gain that would be useful, in the same unit.
         group_by: Column that says what belongs together: a document, a patient.
@@ -115,7 +116,8 @@ def weigh(
     if markdown + card + json > 1:
         raise ConfigError("several of --markdown, --card and --json", "one of them", "--out, whose folder has all")
     keep_memory()
-    request.check(files=are_files((base, *tuned)))
+    words = (base, *tuned)
+    request.check(files=are_files(words), forecasters=are_forecasters(words))
     verdict = weigh_all(request)
     written = _write(verdict, out) if out is not None else ""
     code = 0 if _met(verdict, fail_unless) else FAILED

@@ -51,6 +51,21 @@ class Aligned:
         return len(self.base[0])
 
     @property
+    def ahead(self) -> int:
+        """Steps that forecasts from successive origins look ahead; 0 of all else."""
+        return self.base[0].ahead
+
+    @property
+    def noun(self) -> str:
+        """What more of would tell."""
+        return "origins" if self.ahead else "items"
+
+    @property
+    def many(self) -> int:
+        """How many of these: of several series, times of origin."""
+        return len(self.sizes) if self.ahead else self.items
+
+    @property
     def sizes(self) -> np.ndarray:
         """Items of each unit."""
         return np.ones(self.items, dtype=np.int64) if self.codes is None else np.bincount(self.codes)
@@ -63,9 +78,9 @@ class Aligned:
     @property
     def n(self) -> dict[str, int]:
         """What was counted."""
-        counts = {"items": self.items}
+        counts = {self.noun: self.many}
         if self.codes is not None:
-            counts["clusters"] = len(self.sizes)
+            counts |= {"forecasts": self.items} if self.ahead else {"clusters": len(self.sizes)}
         if not self.single:
             counts["seeds"] = len(self.tuned)
         if len(self.base) > 1:

@@ -101,7 +101,7 @@ def changed(base: Scored, tuned: Scored, most: int = 10) -> tuple[Finding, Chang
         question="changed",
         subject=base.part,
         state="MEASURED",
-        told=_told(found, base.system),
+        told=_told(found, base.system, "forecast" if base.ahead else "item"),
         system=tuned.system,
         values={"won": won, "lost": lost, "same": found.same},
         grids=(_grid(found, base.measure.name),) if best or worst else (),
@@ -141,21 +141,21 @@ def _item(base: Scored, tuned: Scored, before: np.ndarray, after: np.ndarray, pl
         tuned=other,
         before=float(before[place]),
         after=float(after[place]),
-        words=difference(one, other),
+        words=() if base.ahead else difference(one, other),  # numbers that differ everywhere have no words in common
     )
 
 
-def _told(found: Changed, base: str) -> str:
+def _told(found: Changed, base: str, noun: str) -> str:
     if not found.won + found.lost:
-        return f"Not one of {counted(found.same, 'item')} of {found.part} scores otherwise than by {base}."
+        return f"Not one of {counted(found.same, noun)} of {found.part} scores otherwise than by {base}."
     everything = found.won + found.lost + found.same
     told = (
-        f"Of {counted(everything, 'item')} of {found.part} {found.system} does {found.won:,} better than {base} "
+        f"Of {counted(everything, noun)} of {found.part} {found.system} does {found.won:,} better than {base} "
         f"and {found.lost:,} worse; {found.same:,} are as before"
     )
     if found.worst:
         one = found.worst[0]
-        told += f"; the largest loss is item {one.id}, from {' to '.join(alike(one.before, one.after))}"
+        told += f"; the largest loss is {noun} {one.id}, from {' to '.join(alike(one.before, one.after))}"
     return told + "."
 
 

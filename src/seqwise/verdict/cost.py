@@ -196,7 +196,7 @@ def _why(runs: Sequence[Cost], missing: Sequence[str]) -> str:
     """Why cells are missing: what the runs say, else what is usual."""
     told = {name: sorted({one.why[name] for one in runs if name in one.why}) for name in missing}
     reasons = [f"{joined(told[name])}" if told[name] else WHY[name] for name in missing]
-    return f"{ABSENT}: {'; '.join(reasons)}." if reasons else ""
+    return f"{ABSENT}: {'; '.join(dict.fromkeys(reasons))}." if reasons else ""
 
 
 def _ratios(systems: Mapping[str, Sequence[Cost]], first: str, measures: Sequence[_Measure]) -> Grid:

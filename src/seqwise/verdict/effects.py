@@ -9,6 +9,7 @@
     counts          swaps for p, the jackknife's t for the interval    the same, by the jackknife of clusters
 
     several seeds   seeds x units at once, whatever the scores are (`seeds.py`)
+    forecasts       from successive origins, one or several seeds: Diebold and Mariano's (`origins.py`)
 
 The effect is tuned minus base, in the unit of the measure. Differences are told only where p is below 5 % and the
 interval leaves out 0. Of counts (BLEU, macro-F1, perplexity) the percentile bootstrap was measured beside the
@@ -32,18 +33,17 @@ from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
-from seqwise.verdict import draws
+from seqwise.verdict import draws, origins
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
-from seqwise.verdict.seeds import Chance, Crossed, crossed
+from seqwise.verdict.seeds import FOUND, Chance, Crossed, crossed
 
 BOOTSTRAP = 30
 """Units: of fewer the percentile bootstrap is too narrow to be shown (at 8 it covers 87 % in place of 95)."""
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
-FOUND = "difference found four times in five"
 NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
 
@@ -105,6 +105,9 @@ def weighed(
         return _nothing(data, level)
     if not data.single:
         return _seeds(data, level)
+    if data.ahead:
+        test, chance = origins.compared(data, _name(data), level)
+        return Weighed(test, data, chance)
     if data.codes is not None and not _level(data):
         return _clustered(data, level)
     if data.measure.kind == "right":
@@ -284,7 +287,8 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     tables = data.tables()
     value = float(sum(table.mean() for table in tables))
     differing(np.concatenate([table.reshape(-1) for table in tables]), _name(data), _size(data))
-    luck = crossed(tables, value, freedom(data.sizes) if data.codes is not None else data.items - 1)
+    units = freedom(data.sizes) if data.codes is not None else data.items - 1
+    luck = origins.crossed(tables, value, data.ahead) if data.ahead else crossed(tables, value, units)
     chance, seeds = luck.chance, data.n["seeds"]
     share = luck.training / (luck.training + max(luck.items, luck.rest))
     notes = [
@@ -292,17 +296,18 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         f"p and interval by Behrens and Fisher; Satterthwaite's t({number(chance.df)}): {told_p(luck.satterthwaite)}.",
     ]
     few = Assumption("seeds like others", None, f"{seeds:,} seeds stand for all others that might have been taken.")
+    what = "clusters" if data.codes is not None and not data.ahead else data.noun
     test = Test(
-        name="t-test of seeds x clusters" if data.codes is not None else "t-test of seeds x items",
-        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same, over all seeds and items",
+        name=f"{'Diebold-Mariano test over' if data.ahead else 't-test of'} seeds x {what}",
+        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same, over all seeds and {data.noun}",
         symbol="t",
         statistic=value / chance.error,
         df=(chance.df,),
         p=chance.p(value),
         n=data.n,
         effect=Estimate(_name(data), value, chance.interval(value, level), data.measure.unit),
-        why="several seeds on the same items: the luck of training and of the items counts at once",
-        assumptions=(few, INDEPENDENT),
+        why=f"several seeds on the same {data.noun}: the luck of training and of the {data.noun} counts at once",
+        assumptions=(few,) if data.ahead else (few, INDEPENDENT),
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
         notes=tuple(notes),
     )

@@ -121,12 +121,12 @@ def _useful(found: Weighed, said: Answer, least: float | None) -> str:
 def _needed(found: Weighed, said: Answer, least: float | None, level: float) -> str:
     if said != "cannot tell":
         return ""
-    if least is not None and shortage.items(found, least, level) > found.data.items:
+    if least is not None and shortage.items(found, least, level) > found.data.many:
         return shortage.told(found, least, "a gain of {}", level)
     if not found.value:
         least_found = found.test.detectable
         if least_found is None:
-            return "Nothing changed; no number of items can be told from that."
+            return f"Nothing changed; no number of {found.data.noun} can be told from that."
         shown = limit(least_found.value, least_found.unit)
         return f"Nothing changed; a difference of {shown} would have been found four times in five."
     return shortage.told(found, found.value, "a difference as large as the one seen, {}", level)

@@ -71,22 +71,22 @@ def luck(
 def _one(found: Weighed, tried: int, height: float, level: float) -> Finding:
     """One seed."""
     tuned = found.data.names[0]
-    items = "is excluded" if found.shown else "is not excluded"
-    head = f"One seed of {tuned}: the luck of the items {items}, the luck of training is unknown"
+    noun, excluded = found.data.noun, "is excluded" if found.shown else "is not excluded"
+    head = f"One seed of {tuned}: the luck of the {noun} {excluded}, the luck of training is unknown"
     three, five = (number(t_effect(count, level=level), 2) for count in (3, 5))
     needed = (
         f"Four times in five 3 seeds would tell a difference {three} times as large as their sd from seed to seed, "
         f"5 seeds one {five} times as large."
     )
-    notes = ["An interval over items says nothing of another seed."]
+    notes = [f"An interval over {noun} says nothing of another seed."]
     values = _values(found)
     if tried > 1:
         error = found.chance.error if found.chance else _width(found)
         values["optimism"] = height * error
         size = limit(float(f"{height * error:.3g}"), found.data.measure.unit)
         notes.append(
-            f"Picked as the best of {tried} by this set: luck of the items alone may be worth {size} of it; "
-            "other items would tell."
+            f"Picked as the best of {tried} by this set: luck of the {noun} alone may be worth {size} of it; "
+            f"other {noun} would tell."
         )
     return _made(found, "cannot tell", f"{head}: {both(found)}.", needed, values, notes)
 
@@ -127,7 +127,7 @@ def _opening(found: Weighed, said: Answer) -> str:
     if said == "no":
         return f"The difference between {tuned} and {base} is larger than luck makes it"
     few = len(found.data.tuned) < ENOUGH
-    lead = "Two seeds are too few to know their spread; luck" if few else "Luck of seeds and items"
+    lead = "Two seeds are too few to know their spread; luck" if few else f"Luck of seeds and {found.data.noun}"
     return f"{lead} may have made the difference between {tuned} and {base}"
 
 

@@ -11,6 +11,9 @@ TESTS: Mapping[str, str] = {
     "bootstrap of the mean beside it (Fisher 1935; Efron 1979).",
     "approximate randomization": "Scores that are made of sums over the items: outputs of the two systems swapped at "
     "random (Noreen 1989), the interval by the jackknife (Tukey 1958), the paired bootstrap beside it (Koehn 2004).",
+    "diebold-mariano": "Forecasts from successive origins, whose errors depend on each other: Diebold and Mariano's "
+    "test of the mean difference (1995), corrected for small samples (Harvey, Leybourne and Newbold 1997), with the "
+    "covariances of the horizon or of the cube root of the origins, and the degrees of freedom that their sum leaves.",
     "clusters": "Items that belong together: the jackknife of clusters, CR1's error where they are of one size "
     "(Cameron and Miller 2015; MacKinnon, Nielsen and Webb 2023), degrees of freedom by Bell and McCaffrey (2002).",
     "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "

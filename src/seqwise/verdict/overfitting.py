@@ -13,7 +13,7 @@ Left out: what was learnt by heart, which is told by `memorisation`; which weigh
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, isfinite
 from typing import Literal
 
@@ -38,7 +38,7 @@ of what a loss moves from one seed to the next."""
 
 @dataclass(frozen=True)
 class Look:
-    """A look at both losses, in nats."""
+    """A look at both losses."""
 
     step: int
     valid: float
@@ -75,6 +75,8 @@ class Trend:
     """Validation items whose losses are known at each look; 0: means alone."""
     whole: int = 0
     """Validation items in all, where it is known."""
+    unit: str = UNIT
+    """Of the losses."""
 
 
 def trend(
@@ -89,6 +91,7 @@ def trend(
     kept: int | None = None,
     averaged: bool = False,
     whole: int = 0,
+    unit: str = UNIT,
 ) -> Trend:
     """What the looks of a run tell.
 
@@ -104,6 +107,7 @@ def trend(
         kept: Step whose weights the run kept.
         averaged: Whether the run kept the mean of its last looks' weights.
         whole: Items of the validation part, where `valid` are some of them.
+        unit: Of the losses.
     """
     ordered, valid = _ordered(looks, system), valid or {}
     last = ordered[-1]
@@ -124,14 +128,21 @@ def trend(
         turning,
         _gap(ordered, valid.get(last.step), train),
         saved,
-        rise,
+        None if rise is None else _in(unit, rise),
         by,
         None if seconds is None else seconds * saved,
         kept,
         averaged,
         len(valid[last.step]) if by == "items" else 0,
         whole,
+        unit,
     )
+
+
+def _in(unit: str, rise: Test) -> Test:
+    """With its unit."""
+    least = None if rise.detectable is None else replace(rise.detectable, unit=unit)
+    return replace(rise, effect=replace(rise.effect, unit=unit), detectable=least)
 
 
 def overfitting(
@@ -145,8 +156,8 @@ def overfitting(
     """Whether the runs of one system overfit: yes where validation turned in more than half of them, no where in all
     of them the rise stays within the margin.
 
-    margin: in nats; None: a share `MARGIN` of the lowest validation loss. price_per_hour: of the machine, for what
-    stopping early would have spared.
+    margin: in the unit of the losses; None: a share `MARGIN` of the lowest validation loss. price_per_hour: of the
+    machine, for what stopping early would have spared.
     """
     if not trends:
         return not_run("overfitting", subject, "No looks at training and validation were given.")
@@ -161,7 +172,9 @@ def overfitting(
         return too_few("overfitting", subject, f"{why}, or give the losses of the items.", system)
     margin = MARGIN * float(np.mean([_at(one.looks, one.best).valid for one in told])) if margin is None else margin
     if not (isfinite(margin) and margin > 0):
-        raise ConfigError(f"a margin of {margin:g} {UNIT}", "a margin above 0", "the smallest rise that matters")
+        raise ConfigError(
+            f"a margin of {margin:g} {told[0].unit}", "a margin above 0", "the smallest rise that matters"
+        )
     answers = [_answer(one, margin) for one in told]
     middle = sorted(told, key=lambda one: _effect(one).value)[len(told) // 2]
     many = answers.count("yes")
@@ -190,8 +203,7 @@ def _ordered(looks: Sequence[Look], system: str) -> tuple[Look, ...]:
     ordered = tuple(first[step] for step in sorted(first))
     if not ordered:
         raise DataError(f"no looks of {system}", "one at least", "the journal of a run that looked at validation")
-    bad = [look for look in ordered if not (isfinite(look.valid) and isfinite(look.train or 0.0))]
-    if bad:
+    if bad := [look for look in ordered if not (isfinite(look.valid) and isfinite(look.train or 0.0))]:
         raise DataError(f"a loss that is not finite at step {bad[0].step} of {system}", "finite losses", "another run")
     return ordered
 
@@ -242,22 +254,22 @@ def _answer(one: Trend, margin: float) -> Answer:
 
 
 def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int], money: str) -> str:
-    effect, best, last = _effect(one), _at(one.looks, one.best), one.looks[-1]
-    interval = between(effect.interval, UNIT) if effect.interval else ""
-    rise = f"at the end validation loss is {number(effect.value, 3)} {UNIT} above its lowest, at step {best.step}"
+    effect, best, last, unit = _effect(one), _at(one.looks, one.best), one.looks[-1], one.unit
+    interval = between(effect.interval, unit) if effect.interval else ""
+    rise = f"at the end validation loss is {number(effect.value, 3)} {unit} above its lowest, at step {best.step}"
     if best is last:
-        rise = f"validation loss is lowest at the end, {amount(last.valid, UNIT)} at step {last.step}"
-        rise += f", {number(abs(effect.value), 3)} {UNIT} below all before it" if one.by == "items" else ""
+        rise = f"validation loss is lowest at the end, {amount(last.valid, unit)} at step {last.step}"
+        rise += f", {number(abs(effect.value), 3)} {unit} below all before it" if one.by == "items" else ""
         interval = f"as a rise: {interval}"
     many, count = runs
     of = f" in {many} of {count} runs" if count > 1 else ""
     if answer == "no" and best is last:
         chance = "its jitter" if one.by == "looks" else f"the losses of {counted(one.items, 'item')} ({interval})"
-        return f"{one.system} does not overfit: {rise}, and no rise beyond {amount(margin, UNIT)} fits {chance}."
+        return f"{one.system} does not overfit: {rise}, and no rise beyond {amount(margin, unit)} fits {chance}."
     if answer == "no":
-        return f"{one.system} does not overfit: {rise} ({interval}), within the margin of {amount(margin, UNIT)}."
+        return f"{one.system} does not overfit: {rise} ({interval}), within the margin of {amount(margin, unit)}."
     if answer == "cannot tell":
-        told = f"{rise} ({interval}), the margin is {amount(margin, UNIT)}"
+        told = f"{rise} ({interval}), the margin is {amount(margin, unit)}"
         return f"Cannot tell whether {one.system} overfits{f' (it does{of})' if many else ''}: {told}."
     turn = f", and from step {one.turned} on it is above that beyond chance" if one.turned is not None else ""
     return f"{one.system} overfits{of}: {rise} ({interval}){turn}; {_stopping(one, money)}{_kept(one)}."
@@ -277,8 +289,8 @@ def _kept(one: Trend) -> str:
         return "; the weights that were kept are the mean of those of the last looks"
     if one.kept is None or one.turned is None:
         return ""
-    where = "from before it turned" if one.kept < one.turned else "from after it turned"
-    return f"; the weights that were kept, of step {one.kept}, are {where}"
+    where = "before" if one.kept < one.turned else "after"
+    return f"; the weights that were kept, of step {one.kept}, are from {where} it turned"
 
 
 def _needed(one: Trend, margin: float) -> str:
@@ -320,7 +332,8 @@ def _grid(trends: Sequence[Trend]) -> Grid:
         rise = ends_of(one.rise.effect.interval if one.rise else None)
         losses = _at(one.looks, one.best).valid, one.looks[-1].valid
         rows.append((one.seed, one.best, one.turned, *losses, *rise, *ends_of(one.gap), one.saved))
-    note = f"Losses in {UNIT}. Gap: validation minus training loss at the end. Spared: by stopping at the best step."
+    note = "Gap: validation minus training loss at the end. Spared: by stopping at the best step."
+    note = f"Losses in {trends[0].unit}. {note}"
     return Grid(f"{trends[0].system}: validation along the runs", (*columns, "spared"), tuple(rows), note)
 
 
@@ -328,8 +341,7 @@ def _notes(trends: Sequence[Trend], short: int) -> tuple[str, ...]:
     found = []
     if any(one.by == "looks" for one in trends):
         found.append("Chance is the jitter of the looks alone: losses item by item would take in that of the items.")
-    some = [one for one in trends if one.items and one.items < one.whole]
-    if some:
+    if some := [one for one in trends if one.items and one.items < one.whole]:
         found.append(f"Chance is told by the losses of {some[0].items:,} of the {some[0].whole:,} validation items.")
     if any(one.saved for one in trends):
         found.append("Stopping early needs some looks beyond the best one, so that a little less is spared than said.")

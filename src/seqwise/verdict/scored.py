@@ -83,6 +83,9 @@ class Scored:
     """What items belong together by: a document, a patient. Empty where each stands by itself."""
     slices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Further labels of each item, by name: its length, its label, where it comes from."""
+    ahead: int = 0
+    """Steps that each item looks ahead, where items are forecasts from successive origins in the order of time, or the
+    clusters are. 0: all else, whose order means nothing."""
 
     @property
     def value(self) -> float:

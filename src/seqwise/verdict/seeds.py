@@ -34,6 +34,8 @@ from seqwise.stats.results import LEVEL, Interval
 Table = Float[np.ndarray, "S U"]
 
 REACH = 8.0  # sds over which the density is summed up
+FOUND = "difference found four times in five"
+"""What a difference is called that `Chance.detectable` tells."""
 NODES = 401  # the sum of so many is right to ten digits
 
 

@@ -224,8 +224,8 @@ def signed(test: Test) -> str:
 
 
 def _told(value: float, interval: Interval | None, test: Test) -> str:
-    items = test.n.get("items", next(iter(test.n.values()), 0))
-    count = f"{items:,} items"
+    noun = "items" if "items" in test.n else next(iter(test.n), "items")
+    count = f"{test.n.get(noun, 0):,} {noun}"
     if "clusters" in test.n:
         count += f" in {test.n['clusters']:,} groups"
     if interval is None:

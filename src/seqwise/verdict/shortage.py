@@ -35,15 +35,15 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
         share = min(1.0, aim / 100)
         changed = max(changed, share)
         return _rounded(pairs_items((changed - share) / 2, (changed + share) / 2, level=level))
-    units = len(data.sizes)
+    units, many = len(data.sizes), data.many
     if found.crossed is None:
         wanted = t_items(aim / (found.chance.error * sqrt(units)), level=level)
-        return _rounded(wanted * data.items / units)
+        return _rounded(wanted * many / units)
     luck, room = found.crossed, float(aim / (ndtri((1 + level) / 2) + ndtri(POWER))) ** 2
     lasting = luck.training
     if lasting >= room:
         return inf
-    return _rounded(data.items * max(luck.items, luck.rest) / (room - lasting))
+    return _rounded(many * max(luck.items, luck.rest) / (room - lasting))
 
 
 def seeds(found: Weighed, aim: float, level: float = LEVEL) -> float:
@@ -72,7 +72,7 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
         changed = max(sum(data.flips) / data.items, 1 / data.items)
         sd = 100 * sqrt(changed)
     else:
-        sd = found.chance.error * sqrt(data.items)
+        sd = found.chance.error * sqrt(data.many)
     if not sd:
         return inf
     return _rounded(non_inferiority_items(margin, sd=sd, difference=difference, level=level))
@@ -83,15 +83,17 @@ def told(found: Weighed, aim: float, what: str, level: float = LEVEL) -> str:
     what = what.format(limit(abs(aim), found.data.measure.unit))
     wanted, more = items(found, aim, level), seeds(found, aim, level)
     ways = []
-    if isfinite(wanted) and found.data.items < wanted <= MOST_ITEMS:
-        ways.append(f"{int(wanted):,} items like these (now {found.data.items:,})")
+    if isfinite(wanted) and found.data.many < wanted <= MOST_ITEMS:
+        ways.append(f"{int(wanted):,} {found.data.noun} like these (now {found.data.many:,})")
     if isfinite(more) and more > len(found.data.tuned):
         ways.append(f"{counted(int(more), 'seed')} (now {len(found.data.tuned)})")
     if ways:
         return f"{' or '.join(ways)} would tell {what}, four times in five."
-    if isfinite(wanted) and wanted <= found.data.items:
-        return f"As many items as these show {what}, four times in five, so that it may be smaller in truth."
-    return f"Neither more items alone nor {MOST_SEEDS} seeds would tell {what}."
+    if isfinite(wanted) and wanted <= found.data.many:
+        return (
+            f"As many {found.data.noun} as these show {what}, four times in five, so that it may be smaller in truth."
+        )
+    return f"Neither more {found.data.noun} alone nor {MOST_SEEDS} seeds would tell {what}."
 
 
 def _rounded(wanted: float) -> float:

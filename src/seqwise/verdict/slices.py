@@ -18,6 +18,7 @@ from seqwise.errors import SeqwiseError
 from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import alike, chance, counted, ends
 from seqwise.stats.results import LEVEL, Test
+from seqwise.verdict import origins
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.effects import weighed
 from seqwise.verdict.findings import Finding
@@ -33,6 +34,7 @@ CORRECTED = "p, Holm"
 def slices(base: Systems, tuned: Systems, least_items: int = 20) -> tuple[Finding, ...]:
     """The effect in each slice over all seeds, by slice and label in the order of the set; none of a set without."""
     data = aligned(base, tuned)
+    least_items = max(least_items, origins.fewest(data.ahead) if data.ahead else 0)
     first, other = data.base[0], data.tuned[0]
     found: list[Finding] = []
     for name, labels in ({**other.slices, **first.slices}).items():

@@ -7,7 +7,14 @@ from seqwise.stats.phrases import alike, amount, chance, counted, joined, sure
 from seqwise.stats.results import Test
 from seqwise.verdict.effects import Weighed
 
-WORDS = {"items": "item", "clusters": "cluster", "seeds": "seed", "seeds of the base": "seed of the base"}
+WORDS = {
+    "items": "item",
+    "clusters": "cluster",
+    "origins": "origin",
+    "forecasts": "forecast",
+    "seeds": "seed",
+    "seeds of the base": "seed of the base",
+}
 
 
 def both(found: Weighed) -> str:

@@ -3,7 +3,7 @@
     origin    the last time that is seen; from each, all steps of the horizon are foreseen, and compared with what came
 
 The rivals (`rivals.py`) see the same origins and have bands from the training part. Sums are kept by origin, for the
-test of a difference, and by step of the horizon; no forecast is kept.
+test of a difference, and by step of the horizon; forecasts are kept of the steps that are asked for.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ MEASURES = ("MAE", "RMSE", "MASE", "CRPS", "log score")
 """MAE of the median, RMSE of the mean; RMSE is kept squared until it is told."""
 BINS = 20  # of the PIT histogram
 
-# N origins of all series; H steps, C targets, M measures, B origins at a time; T times of all series
+# N origins of all series; H steps, C targets, K of them kept, M measures, B origins at a time; T times of all series
 
 
 @dataclass(eq=False)
@@ -51,14 +51,17 @@ class Tally:
     """Sum of squared errors in standardized units."""
     first: list[Float[np.ndarray, "B C"]] = field(default_factory=list)
     """Normal scores of the first step, origin by origin; NaN where nothing came."""
+    kept: tuple[int, ...] = ()
+    """Steps whose medians are kept, from 0."""
+    medians: list[Float[np.ndarray, "B K C"]] = field(default_factory=list)
 
     @classmethod
-    def empty(cls, origins: int, horizon: int) -> "Tally":
+    def empty(cls, origins: int, horizon: int, kept: tuple[int, ...] = ()) -> "Tally":
         """Nothing yet."""
         m = len(MEASURES)
         by_origin, by_step = np.zeros((m, origins)), np.zeros((m, horizon))
         inside, held = np.zeros((3, horizon)), np.full((3, origins), np.nan)
-        return cls(by_origin, by_step, inside, np.zeros(horizon), held, np.zeros(horizon))
+        return cls(by_origin, by_step, inside, np.zeros(horizon), held, np.zeros(horizon), kept=kept)
 
     def add(
         self,
@@ -90,6 +93,8 @@ class Tally:
             self.held[i, items] = np.where(count > 0, inside.sum((1, 2)) / np.maximum(count, 1), np.nan)
         self.pit += np.histogram(pit[there], BINS, (0.0, 1.0))[0]
         self.standardized += float(np.where(there, squares / sd[:, None] ** 2, 0.0).sum())
+        if self.kept:
+            self.medians.append(median[:, list(self.kept)])
         self.first.append(np.where(there[:, 0], found.scores(truth).numpy()[:, 0], np.nan))
 
     def totals(self) -> Float[np.ndarray, "M"]:
@@ -140,8 +145,8 @@ class Backtest:
         return np.asarray(np.bincount(place, values) / np.bincount(place))
 
 
-def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Backtest:
-    """From each origin whose foreseen steps lie within the span."""
+def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int, kept: tuple[int, ...] = ()) -> Backtest:
+    """From each origin whose foreseen steps lie within the span. kept: steps whose medians of the model are kept."""
     settings, columns = stored.settings, stored.columns
     horizon, names = settings.horizon, table.names
     scaled = stored.scales.apply(table)
@@ -151,7 +156,8 @@ def backtest(stored: Stored, table: SeriesTable, span: Span, stride: int) -> Bac
     widths = stored.widths()
     numbers = [_own(columns.names, name) for name in names]
     steps = np.where(widths.scale[numbers] > 0, widths.scale[numbers], np.nan)  # (S, C)
-    tallies = {name: Tally.empty(len(windows), horizon) for name in ("model", *rivals.NAMES)}
+    tallies = {name: Tally.empty(len(windows), horizon) for name in rivals.NAMES}
+    tallies["model"] = Tally.empty(len(windows), horizon, kept)
     told = _Rivals(stored, table, windows, widths, numbers)
     for items, found in windows_foreseen(stored, windows):
         rows = items.numpy()

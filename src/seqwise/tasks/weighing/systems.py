@@ -5,7 +5,7 @@
 
 A base without a head for the labels is given one with random weights, as tuning does; `fresh` names them. The base is
 read in full precision, also where the run was tuned on four bits: they are a price of the method, which the base does
-not pay. Left out: forecasters, which `seqwise evaluate` compares with naive forecasts.
+not pay. Left out: runs that forecast, for which `forecasters` is.
 """
 
 import hashlib

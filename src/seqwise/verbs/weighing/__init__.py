@@ -5,6 +5,7 @@ slices        labels of items: their length, columns of the file
 rows          a table, row by row, with the place of each
 predictions   a file that another program wrote
 models        a run or a checkpoint on the user's files; held: which are in memory
+forecasts     runs that forecast, on tables, with the forecasts that cost nothing
 rivals        what costs nothing, on the same files
 blends        weights between base and tuned, item by item
 keeping       scores on disk

@@ -11,10 +11,11 @@ from functools import partial
 from seqwise.errors import SeqwiseError
 from seqwise.verbs.weighing.contenders import TEST, Contender, Field
 from seqwise.verdict.changed import Changed, changed
-from seqwise.verdict.findings import Finding, Question, failed, not_run
+from seqwise.verdict.findings import Finding, Question, failed, not_run, too_few
 from seqwise.verdict.gain import against_rival, gain
 from seqwise.verdict.generalization import default_margin, generalization
 from seqwise.verdict.luck import luck
+from seqwise.verdict.origins import lacking as lacking_origins
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.sentence import AT_MOST, MATTERS, TWINS
 from seqwise.verdict.slices import slices
@@ -49,6 +50,11 @@ def ask(found: Field, rivals: Sequence[Scored], terms: Terms, lacking: str | Exc
         if base is None or tuned is None:
             findings.append(not_run("gain", TEST, "No test set was given.", one.name))
             continue
+        if few := lacking_origins(base[0]):
+            short: tuple[Question, ...] = ("gain", "luck", *(("rival",) if rivals else ()))
+            findings += [too_few(question, _of(question, rivals), few, one.name) for question in short]
+            findings += [*_losses(found.base, one, terms), *_changes(base, tuned, changes)]
+            continue
         findings.append(_ruled_out(gain(_one(base), _one(tuned), terms.least), base[0], terms))
         findings += _losses(found.base, one, terms)
         lucky = tried("luck", TEST, one.name, partial(luck, _one(base), _one(tuned), terms.tried))
@@ -56,6 +62,11 @@ def ask(found: Field, rivals: Sequence[Scored], terms: Terms, lacking: str | Exc
         findings += _rivals(rivals, one, lacking)
         findings += _changes(base, tuned, changes)
     return Asked(tuple(findings), tuple(changes))
+
+
+def _of(question: Question, rivals: Sequence[Scored]) -> str:
+    """What a question is asked of."""
+    return rivals[0].system if question == "rival" else TEST
 
 
 def _twin(answer: Finding) -> Finding:
@@ -89,13 +100,16 @@ def _ruled_out(found: Finding, base: Scored, terms: Terms) -> Finding:
 
 def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
     """Each general set, with Holm over all."""
-    general = [part for part in base.parts if part != TEST]
-    if not general:
+    few = {part: why for part, scored in base.parts.items() if (why := lacking_origins(scored[0]))}
+    general = [part for part in base.parts if part != TEST and part not in few]
+    short = [too_few("generalization", part, why, tuned.name) for part, why in few.items() if part != TEST]
+    if not general and not short:
         why = "No general set was given, --general."
         return [not_run("generalization", "general sets", why, tuned.name)]
     base_sets = {part: _one(base.parts[part]) for part in general}
     tuned_sets = {part: _one(tuned.parts[part]) for part in general}
-    return [replace(one, system=tuned.name) for one in generalization(base_sets, tuned_sets, terms.margin)]
+    found = generalization(base_sets, tuned_sets, terms.margin)
+    return [*(replace(one, system=tuned.name) for one in found), *short]
 
 
 def _rivals(rivals: Sequence[Scored], tuned: Contender, lacking: str | Exception) -> list[Finding]:

@@ -14,6 +14,8 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
 from seqwise.data.files import check_paths
 from seqwise.errors import ConfigError, DataError
+from seqwise.tasks.forecasting.stored import read_forecast
+from seqwise.tasks.stored import is_forecast
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import System, must_differ
@@ -26,6 +28,8 @@ from seqwise.verdict.trials import Row
 
 TEST = "test"
 BASE = "base"
+FORECAST = "forecast"
+"""The task of a field of forecasters."""
 Sets = Mapping[str, tuple[str, ...]]
 """Files by the name of the set."""
 
@@ -72,7 +76,7 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     if general:
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
-    names = _named([Path(one).stem for one in tuned])
+    names = named([Path(one).stem for one in tuned])
     first = predictions.read_predictions(base, metric, TEST, BASE)
     found = Contender(BASE, _by_set(first), (base,))
     contenders = []
@@ -180,7 +184,7 @@ def _by_set(rows: Sequence[Scored]) -> dict[str, tuple[Scored, ...]]:
     return found
 
 
-def _named(names: Sequence[str]) -> list[str]:
+def named(names: Sequence[str]) -> list[str]:
     """Different ones; `base` is taken."""
     found: list[str] = []
     for name in names:
@@ -213,7 +217,7 @@ def _titles(groups: Sequence[Sequence[str]]) -> list[str]:
     methods = [_method(runs[0]) for runs in groups]
     if len(groups) > 1 and all(methods) and len(set(methods)) == len(methods):
         return methods
-    return ["tuned"] if len(groups) == 1 else _named([Path(runs[0]).name for runs in groups])
+    return ["tuned"] if len(groups) == 1 else named([Path(runs[0]).name for runs in groups])
 
 
 def _method(run: str) -> str:
@@ -221,7 +225,9 @@ def _method(run: str) -> str:
 
 
 def seed_of(run: str) -> int | None:
-    """Of a run of seqwise tune."""
+    """Of a run of seqwise tune, or of a forecaster."""
+    if is_forecast(run):
+        return read_forecast(RunFolder.open(run)).training.seed
     return read_tune(RunFolder.open(run)).training.seed if is_tuned(run) else None
 
 

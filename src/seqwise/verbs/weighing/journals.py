@@ -1,10 +1,14 @@
 """What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
 
+from collections.abc import Sequence
+from math import fsum
+
 import numpy as np
 
 from seqwise.checkpoints.run import JOURNAL, LOOKS, RunFolder
 from seqwise.errors import SeqwiseError
-from seqwise.tasks.stored import must_be_same
+from seqwise.tasks.forecasting.stored import read_forecast
+from seqwise.tasks.stored import is_forecast, must_be_same
 from seqwise.tasks.tuning.items import Items, read_all
 from seqwise.tasks.tuning.spending import Spending, read_cost
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
@@ -24,6 +28,10 @@ from seqwise.verdict.turning import weighted
 
 MOST = 1000
 """Items of each kind that are asked what was learnt by heart: enough for a share within three points."""
+UNTOLD = dict.fromkeys(
+    ("processor", "memory", "energy", "foreseen_seconds", "foreseen_memory"),
+    "seqwise train forecast writes down the time of its steps alone",
+)
 
 
 def overfits(one: Contender, price_per_hour: float | None, currency: str) -> tuple[Finding, tuple[Trend, ...]]:
@@ -50,10 +58,8 @@ def _trend(name: str, run: str) -> Trend | None:
     items, (kept, averaged) = _items(run), _kept(run)
     valid = {} if items is None else dict(zip(items.steps.tolist(), weighted(items.nats, items.targets), strict=True))
     spent = _spending(run)
-    if spent is not None:
-        seconds = spent.training.seconds if spent.complete else None
-    else:
-        seconds = sum(one.seconds for one in events if isinstance(one, Stepped))
+    seconds = _stepped(events) if spent is None else spent.training.seconds if spent.complete else None
+    crps = is_forecast(run) and read_forecast(RunFolder.open(run)).loss == "crps"
     return trend(
         [Look(one.step, one.scores["loss"], one.scores.get("train_loss")) for one in looks],
         name,
@@ -64,7 +70,13 @@ def _trend(name: str, run: str) -> Trend | None:
         kept=kept,
         averaged=averaged,
         whole=0 if items is None else items.items,
+        unit="CRPS" if crps else "nats",
     )
+
+
+def _stepped(events: Sequence[Event]) -> float | None:
+    """Seconds of all steps, where there are any."""
+    return fsum(one.seconds for one in events if isinstance(one, Stepped)) or None
 
 
 def _trained(items: Looks | None, last: int) -> np.ndarray | None:
@@ -123,6 +135,9 @@ def costs_of(one: Contender) -> tuple[Cost, ...]:
         told = _spending(run)
         if told is not None and told.complete:
             found.append(_cost(one.name, told))
+        elif is_forecast(run):
+            weights = RunFolder.open(run).load_signature().get("parameters")
+            found.append(Cost(one.name, seed_of(run), _stepped(_events(run)), trained=weights, why=UNTOLD))
         elif is_tuned(run):  # begun by a version that wrote nothing down: no cell of its row is empty
             found.append(Cost(one.name, seed_of(run)))
     return tuple(found)

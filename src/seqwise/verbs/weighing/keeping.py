@@ -27,6 +27,7 @@ def save(scored: Scored, path: Path) -> None:
         "part": scored.part,
         "data": scored.data,
         "seed": scored.seed,
+        "ahead": scored.ahead,
         "measure": {name: getattr(measure, name) for name in ("name", "kind", "unit", "lower", "signature")},
         "slices": {name: list(labels) for name, labels in scored.slices.items()},
         **{name: list(getattr(scored, name)) for name in TEXTS},
@@ -51,8 +52,9 @@ def load(path: Path, system: str | None = None, seed: int | None = None) -> Scor
         chosen = told["seed"] if seed is None else seed
         named = system or told["system"]
         return Scored(
-            named, told["part"], measure, values=values, data=told["data"], seed=chosen, slices=slices, **texts
-        )
+            named, told["part"], measure, values=values, data=told["data"], seed=chosen, slices=slices,
+            ahead=told.get("ahead", 0), **texts,
+        )  # fmt: skip
     except (OSError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
         raise DataError(
             f"scores that cannot be read ({type(error).__name__}: {error})",

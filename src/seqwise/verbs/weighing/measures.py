@@ -4,6 +4,7 @@
     texts       exact match, BLEU, chrF, ROUGE
     numbers     a score, a loss, an error of each item
     foreseen    perplexity, nats a token
+    errors      of forecasts: absolute error, CRPS
 
 All that a number depends on stands in the signature of its measure, so that numbers made in two ways never meet.
 Macro-F1 is over the classes that are true of some item: what else is found is a miss, and no class of its own, so that
@@ -25,13 +26,14 @@ from seqwise.verdict.scored import Counts, Measure, Scores
 # N items, R resamples, C counts of an item
 
 Metric = Literal["auto", "accuracy", "macro-f1", "exact-match", "bleu", "chrf", "rouge1", "rouge2", "rougeL", "score",
-                 "loss", "perplexity", "error"]  # fmt: skip
+                 "loss", "perplexity", "error", "mae", "crps"]  # fmt: skip
 METRICS: tuple[str, ...] = get_args(Metric)
 USUAL: Mapping[str, tuple[str, ...]] = {
     "classify": ("accuracy", "macro-f1"),
     "translate": ("bleu", "chrf", "rouge1", "rouge2", "rougeL", "exact-match"),
     "summarize": ("rougeL", "rouge1", "rouge2", "bleu", "chrf", "exact-match"),
     "generate": ("loss", "perplexity"),
+    "forecast": ("mae", "crps"),
 }
 """What a task may be measured by; the first of each unless told otherwise."""
 BETWEEN = " ||| "
@@ -151,6 +153,11 @@ def foreseen(metric: str, nats: Sequence[float], tokens: Sequence[int], signatur
     if metric == "perplexity":
         return Measured(Measure("perplexity", "counts", "perplexity", True, signature, perplexity), counts)
     return Measured(Measure("nats a token", "counts", "nats a token", True, signature, rate), counts)
+
+
+def errors(metric: str, values: Float[np.ndarray, "N"], unit: str, signature: str) -> Measured:
+    """Of forecasts, a mean over steps and targets for each origin. unit: of the data, where it is known."""
+    return Measured(Measure(metric.upper(), "score", unit or metric.upper(), True, signature), values)
 
 
 def rate(sums: Counts) -> Scores:

@@ -1,6 +1,6 @@
 """What is asked of `seqwise weigh`, and the contradictions in it, refused before anything is read."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,8 @@ from seqwise.verbs.weighing.measures import Metric
 Method = Literal["full", "lora", "qlora"]
 MODELS_ONLY = ("test", "general", "methods", "seeds", "curve", "recipe", "blend", "valid", "group_by", "cluster")
 """What means nothing for files of predictions."""
+TUNING_ONLY = ("methods", "seeds", "curve", "recipe", "blend", "valid", "group_by", "cluster")
+"""What means nothing for runs of `seqwise train forecast`."""
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,11 @@ class Request:
             found[name if name not in found else f"{name} {len(found)}"] = paths
         return found
 
-    def check(self, *, files: bool) -> None:
-        """Refuse what contradicts itself. files: whether the words are files of predictions."""
+    def check(self, *, files: bool, forecasters: bool = False) -> None:
+        """Refuse what contradicts itself. files: whether the words are files of predictions; forecasters: runs."""
+        if forecasters:
+            allowed = "--test, --general, --metric, --margin, --least and what says where the answer goes"
+            self._refused(TUNING_ONLY, "forecasters", allowed)
         if not self.tuned and (files or not self.trials):
             mend = "seqwise weigh BASE TUNED, or --seeds 3 --recipe tune.yaml --out runs/weighed"
             raise ConfigError(f"{self.base} alone", "two systems", mend)
@@ -67,7 +72,7 @@ class Request:
             twice = next(one for one in self.tuned if one == self.base or self.tuned.count(one) > 1)
             raise ConfigError(f"{twice} twice", "different systems", "leaving one out")
         if files:
-            self._files()
+            self._refused(MODELS_ONLY, "files of predictions", "the columns id, set, seed and cluster in the files")
         elif not self.test:
             raise ConfigError("no --test", "the files to measure the gain on", "--test test.tsv")
         self._folder()
@@ -83,12 +88,11 @@ class Request:
             mend = "--margin 1, or whatever loss would matter"
             raise ConfigError("--margin 0", "a margin above 0: that nothing at all was lost cannot be shown", mend)
 
-    def _files(self) -> None:
-        for name in MODELS_ONLY:
+    def _refused(self, names: Sequence[str], what: str, allowed: str) -> None:
+        for name in names:
             if getattr(self, name):
                 flag = "--" + name.replace("_", "-")
-                allowed = "the columns id, set, seed and cluster in the files"
-                raise ConfigError(f"{flag} beside files of predictions", allowed, "leaving it out")
+                raise ConfigError(f"{flag} beside {what}", allowed, "leaving it out")
 
     def _folder(self) -> None:
         """Where trials go, and whether it is free."""

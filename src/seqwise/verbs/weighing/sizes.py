@@ -9,7 +9,7 @@ from seqwise.tasks.tuning.items import read_all
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.verbs.weighing import trying
 from seqwise.verbs.weighing.asking import Terms, margin_of, tried
-from seqwise.verbs.weighing.contenders import TEST, Field
+from seqwise.verbs.weighing.contenders import FORECAST, TEST, Field
 from seqwise.verbs.weighing.request import Request
 from seqwise.verbs.weighing.trying import Tried
 from seqwise.verdict.curve import Curve, enough_data
@@ -23,6 +23,9 @@ def enough(
 ) -> tuple[Finding, Curve | None]:
     """The answer, of the first method, and the curve behind it."""
     name = found.tuned[0].name
+    if found.task == FORECAST:
+        why = "Fractions of the data are tried with runs of seqwise tune only; no forecaster is trained here."
+        return not_run("data", TEST, why, name), None
     if table is None or not request.curve:
         return not_run("data", TEST, "Nobody asked for trials on fractions of the data, --curve.", name), None
     points, kind = trying.points_of(table, found.tuned[0].method)

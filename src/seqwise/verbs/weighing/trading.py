@@ -13,7 +13,7 @@ from seqwise.errors import SeqwiseError
 from seqwise.stats.results import Estimate, Interval, Test
 from seqwise.verbs.weighing.asking import Terms, margin_of
 from seqwise.verbs.weighing.blends import Blends, Share, blends, named
-from seqwise.verbs.weighing.contenders import TEST, Contender, Field
+from seqwise.verbs.weighing.contenders import FORECAST, TEST, Contender, Field
 from seqwise.verbs.weighing.request import Request
 from seqwise.verdict.effects import effect
 from seqwise.verdict.findings import Finding, failed, not_run
@@ -29,6 +29,8 @@ def traded(request: Request, terms: Terms, found: Field) -> tuple[Finding, Trade
         return not_run("trade", TEST, "It takes a test set and a general set, --general.", one.name), None
     if not request.blend:
         why = "No blend was asked for, --blend."
+        if found.task == FORECAST:
+            why = "Forecasters are trained each from its own random weights, between which no blend forecasts anything."
         return not_run("trade", TEST, why, one.name), _systems(found, general)
     try:
         return _blended(request, terms, found, one, general)

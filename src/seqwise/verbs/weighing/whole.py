@@ -9,7 +9,8 @@ from pathlib import Path
 from seqwise import __version__
 from seqwise.errors import SeqwiseError
 from seqwise.reports.card import About
-from seqwise.verbs.weighing import contenders, journals, sizes, trading, trying
+from seqwise.tasks.stored import is_forecast
+from seqwise.verbs.weighing import contenders, forecasts, journals, sizes, trading, trying
 from seqwise.verbs.weighing.asking import Terms, ask
 from seqwise.verbs.weighing.contenders import TEST, Field
 from seqwise.verbs.weighing.request import Request
@@ -24,7 +25,7 @@ from seqwise.verdict.trials import plan
 from seqwise.verdict.verdict import Verdict, decide
 
 PIPELINES = {"classify": "text-classification", "translate": "translation", "summarize": "summarization",
-             "generate": "text-generation"}  # fmt: skip
+             "generate": "text-generation", "forecast": "time-series-forecasting"}  # fmt: skip
 """What the hub calls our tasks."""
 
 
@@ -34,6 +35,9 @@ def weigh_all(request: Request) -> Verdict:
     if contenders.are_files((request.base, *request.tuned)):
         found = contenders.of_files(request.base, request.tuned, request.metric, {})
         return _judged(request, terms, found, (), "Files of predictions have no training files.", None)
+    if forecasts.are_forecasters((request.base, *request.tuned)):
+        found, costless = forecasts.of_forecasters(request)
+        return _judged(request, terms, found, costless, "" if request.rivals else "They were not asked for.", None)
     table = _tried(request) if request.trials else None
     sets, metric, cluster = request.sets, request.metric, request.group_by
     if table is None:
@@ -52,8 +56,9 @@ def about(request: Request, verdict: Verdict) -> About:
 
 
 def _hub_name(base: str) -> str:
-    """The base as the hub may know it: a folder's name; a file of predictions is no model."""
-    return "" if Path(base).is_file() else Path(base).name
+    """The base as the hub may know it: a folder's name; a file of predictions is no model, and no forecaster was tuned
+    from another one."""
+    return "" if Path(base).is_file() or is_forecast(base) else Path(base).name
 
 
 def _judged(
@@ -143,7 +148,7 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
     facts |= {"seqwise": __version__} | ({"task": found.task} if found.task else {})
     facts |= {"base": request.base, "tuned": ", ".join(run for one in found.tuned for run in one.runs)}
     for part, several in found.base.parts.items():
-        facts[part] = (
-            f"{len(several[0]):,} items, {several[0].measure.signature or several[0].measure.name}, {several[0].data}"
-        )
+        one = several[0]
+        what = "forecasts" if one.ahead else "items"
+        facts[part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
     return facts
