@@ -31,7 +31,7 @@ from seqwise.stats.phrases import number, percent, sure
 from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
-from seqwise.stats.samples import differing
+from seqwise.stats.samples import differing, flat
 from seqwise.verdict import draws
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
@@ -46,6 +46,7 @@ MANY = 20_000
 FOUND = "difference found four times in five"
 NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
+SIGNS = 6  # differences that are all the same, from which flips of their signs tell anything: 2 in 2^6 is below 5 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +104,8 @@ def weighed(
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
     if data.measure.kind != "right" and _same(data):
         return _nothing(data, level)
+    if (alike := _alike(data)) >= SIGNS:
+        return _steady(data, alike, level)
     if not data.single:
         return _seeds(data, level)
     if data.codes is not None and not _level(data):
@@ -139,6 +142,37 @@ def _nothing(data: Aligned, level: float) -> Weighed:
         assumptions=(INDEPENDENT,),
     )
     return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
+
+
+def _alike(data: Aligned) -> int:
+    """Items, or clusters, where each has the same difference; 0 where differences have a spread."""
+    if data.single and data.measure.kind == "right":
+        return 0  # of flips the spread is known
+    tables = data.tables()
+    return tables[0].shape[1] if all(flat(table.reshape(-1), _size(data)) for table in tables) else 0
+
+
+def _steady(data: Aligned, units: int, level: float) -> Weighed:
+    """Each item differs by the same: no spread to take an interval from, and a test by signs that needs none.
+
+    What flips of the signs do not reject is the difference itself alone, and that is the interval.
+    """
+    value = float(sum(table.mean() for table in data.tables()))
+    what = "items" if data.codes is None else "clusters"
+    test = Test(
+        name="flips of signs",
+        null=f"a difference is as likely to be {data.names[0]}'s as {data.names[1]}'s",
+        symbol="difference",
+        statistic=value,
+        df=(),
+        p=2.0 ** (1 - units),
+        n=data.n,
+        effect=Estimate(_name(data), value, Interval(value, value, level), data.measure.unit),
+        why=f"all {units:,} {what} differ by the same, so that there is no spread; the test needs the signs alone",
+        assumptions=(INDEPENDENT,),
+        notes=(f"All differences are the same over the {what}: look whether the scores are what they should be.",),
+    )
+    return Weighed(test, data, Chance.of(NONE, max(1.0, units - 1.0)))
 
 
 def _level(data: Aligned) -> bool:
@@ -300,13 +334,20 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value),
         n=data.n,
-        effect=Estimate(_name(data), value, chance.interval(value, level), data.measure.unit),
+        effect=Estimate(_name(data), value, _possible(chance.interval(value, level), data), data.measure.unit),
         why="several seeds on the same items: the luck of training and of the items counts at once",
-        assumptions=(few, INDEPENDENT),
+        assumptions=(few,) if data.codes is not None else (few, INDEPENDENT),
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
         notes=tuple(notes),
     )
     return Weighed(test, data, chance, luck)
+
+
+def _possible(within: Interval, data: Aligned) -> Interval:
+    """Shares differ by 100 points at most, whatever few seeds leave open."""
+    if data.measure.kind != "right":
+        return within
+    return replace(within, low=max(-100.0, within.low), high=min(100.0, within.high))
 
 
 def _chance(data: Aligned, units: np.ndarray) -> Chance:

@@ -71,8 +71,8 @@ def luck(
 def _one(found: Weighed, tried: int, height: float, level: float) -> Finding:
     """One seed."""
     tuned = found.data.names[0]
-    items = "is excluded" if found.shown else "is not excluded"
-    head = f"One seed of {tuned}: the luck of the items {items}, the luck of training is unknown"
+    items = "luck of the items alone seldom makes this" if found.shown else "luck of the items alone may make this"
+    head = f"One seed of {tuned}: {items}, luck of training is unknown"
     three, five = (number(t_effect(count, level=level), 2) for count in (3, 5))
     needed = (
         f"Four times in five 3 seeds would tell a difference {three} times as large as their sd from seed to seed, "
