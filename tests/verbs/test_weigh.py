@@ -96,9 +96,9 @@ def test_a_general_set_that_both_answer_alike_is_no_reason_to_refuse(two, tmp_pa
 
 
 def test_a_general_set_that_cannot_be_told_is_an_error_of_its_own_and_leaves_the_verdict_open(tmp_path):
-    """All items of news are worse by exactly 2: no spread to tell that by, and no reason to call it kept."""
-    noise = random.Random(3)
-    base = [{"id": f"{part}{i}", "score": noise.random(), "set": part} for part in ("test", "news") for i in range(60)]
+    """All five items of news are worse by exactly 2: too few to tell that by, and no reason to call it kept."""
+    noise, sizes = random.Random(3), {"test": 60, "news": 5}
+    base = [{"id": f"{part}{i}", "score": noise.random(), "set": part} for part in sizes for i in range(sizes[part])]
     tuned = [
         {**row, "score": row["score"] + noise.gauss(1, 0.1)} if row["set"] == "test" else {**row, "score": 1.0}
         for row in base
@@ -130,7 +130,7 @@ def test_many_systems_are_held_to_holm(two, tmp_path):
     found = seqwise.weigh(*two, *others).verdict
     assert found.tuned == ("tuned", "other7", "other8")
     assert found.sentence.startswith("Worth it")
-    assert "Of 3 systems weighed it comes out best" in found.sentence
+    assert "Of 3 systems, each against base and none against another, tuned has the best verdict" in found.sentence
 
 
 def test_markdown_and_card_carry_the_sentence(two, capsys):
@@ -140,6 +140,13 @@ def test_markdown_and_card_carry_the_sentence(two, capsys):
     card = capsys.readouterr().out
     assert card.startswith("---\n")
     assert "Worth it: " in card
+    assert "\n# tuned\n\ntuned, weighed against base by Seqwise.\n" in card
+
+
+def test_the_card_of_several_systems_is_that_of_the_best(two, tmp_path, capsys):
+    other = labelled(tmp_path / "other.jsonl", 0.5, 7)
+    assert main(["weigh", two[0], other, two[1], "--card"]) == 0
+    assert "\n# tuned\n" in capsys.readouterr().out
 
 
 def unequal(place, base, _):
@@ -205,6 +212,14 @@ def no_margin(_, base, tuned):
     return [base, tuned, "--margin", "0"], "a margin above 0"
 
 
+def a_margin_below_0(_, base, tuned):
+    return [base, tuned, "--margin", "-1"], "Try --margin 1"
+
+
+def no_useful_gain(_, base, tuned):
+    return [base, tuned, "--least", "0"], "a gain above 0"
+
+
 def no_json(place, base, _):
     (place / "x.jsonl").write_text('{"id": "1", "prediction": "good", "reference": "good"}\n{"id": "2", "pred\n')
     return [base, str(place / "x.jsonl")], "x.jsonl:2"
@@ -217,7 +232,8 @@ def nothing_to_compare(_, base, __):
 @pytest.mark.parametrize(
     "kind",
     [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
-     a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, no_json, nothing_to_compare],
+     a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, a_margin_below_0, no_useful_gain,
+     no_json, nothing_to_compare],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(kind, two, tmp_path, capsys):
     words, wanted = kind(tmp_path, *two)

@@ -143,6 +143,20 @@ def test_plain_text_is_foreseen_by_models_that_write(inside):
         score_model("translate", ["text.txt"], general=True)
 
 
+def test_lines_of_a_document_count_as_one_for_whoever_foresees_them(inside):
+    """Blank lines part documents."""
+    documents = ["".join(f"{line}\n" for line in TEXTS[i % 5 : i % 5 + 2]) for i in range(40)]
+    (inside / "book.txt").write_text("\n".join(documents))
+    (run,) = scored({"run": open_system("generate")}, ["book.txt"], "book", general=True).values()
+    assert len(run) == 80
+    assert run.clusters == tuple(str(i // 2 + 1) for i in range(80))
+
+
+def test_a_column_that_is_none_of_labels_is_not_probed(inside):
+    with pytest.raises(DataError, match="5 texts a label on average"):
+        scored({"run": open_system("classify")}, ["pairs.tsv"], "pairs", general=True)
+
+
 def test_columns_of_the_file_make_ids_slices_and_clusters(inside, tmp_path):
     rows = [line.split("\t") for line in (inside / "test.tsv").read_text().splitlines()[1:]]
     told = [{"id": f"t{i}", "text": a, "label": b, "source": "web" if i % 3 else "print", "page": i // 4}

@@ -10,7 +10,7 @@ from sklearn.metrics import f1_score
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.metrics.rouge import rouge
-from seqwise.verbs.weighing.predictions import must_differ, read_predictions
+from seqwise.verbs.weighing.predictions import must_count_alike, must_differ, read_predictions, told_by_case
 from seqwise.verdict.scored import paired
 
 
@@ -243,3 +243,31 @@ def test_an_encoding_is_mended_in_words_since_there_is_no_flag(tmp_path):
     path.write_bytes("id,prediction,reference\n1,caf\xe9,a\n2,a,b\n".encode("latin-1"))
     with pytest.raises(DataError, match="Try converting it to utf-8 from latin-1"):
         read_predictions(str(path))
+
+
+def test_a_loss_of_other_tokens_is_another_measure(tmp_path):
+    rows = [{"id": i, "loss": 30.0 + i % 5, "tokens": 12} for i in range(20)]
+    (base,) = read_predictions(written(tmp_path / "a.jsonl", rows), system="base")
+    (same,) = read_predictions(written(tmp_path / "b.jsonl", rows[::-1]))
+    must_count_alike(base, same)
+    (tuned,) = read_predictions(written(tmp_path / "c.jsonl", changed(rows, 3, tokens=13)))
+    with pytest.raises(DataError, match="12 tokens of item '3' in base and 13 in tuned"):
+        must_count_alike(base, tuned)
+
+
+def test_labels_that_are_wrong_by_their_case_alone_are_counted(tmp_path):
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", changed(labels(), 1, prediction="Good")), system="base")
+    assert told_by_case(found) == "1 prediction of base on test counted as wrong for upper and lower case alone"
+    (found,) = read_predictions(written(tmp_path / "b.jsonl", labels()))
+    assert not told_by_case(found)
+
+
+def test_numbers_to_be_foretold_are_told_from_texts(tmp_path):
+    rows = [{"id": i, "prediction": i / 7, "reference": i / 6} for i in range(40)]
+    with pytest.raises(ConfigError, match="--metric error for numbers"):
+        read_predictions(written(tmp_path / "a.jsonl", rows))
+
+
+def test_a_list_is_no_prediction(tmp_path):
+    with pytest.raises(DataError, match="one text or label"):
+        read_predictions(written(tmp_path / "a.jsonl", changed(labels(), 2, prediction=["good"])), "accuracy")

@@ -208,3 +208,45 @@ def test_a_score_that_is_nothing_for_both_is_no_difference():
     base, tuned = (scored(np.stack([one, np.full(10, 9.0)], 1), measure, name)
                    for one, name in ((np.zeros(10), "base"), (np.eye(10)[0], "tuned")))  # fmt: skip
     assert (effect(base, tuned).effect.value, effect(base, tuned).p) == (0, 1)
+
+
+@pytest.mark.parametrize(("count", "seeds"), [(6, 1), (50, 1), (50, 3)])
+def test_a_difference_that_all_items_have_is_told_by_signs(count, seeds):
+    """Oracle: scipy's permutation test of signs, of which no flip but the two whole ones is as far from 0."""
+    values = np.arange(count) % 4
+    base = [scored(values, LOSS, "base", seed=one) for one in range(seeds)]
+    found = effect(base, [scored(values - 2.0, LOSS, seed=one) for one in range(seeds)])
+    assert (found.effect.value, found.effect.interval) == (-2.0, Interval(-2.0, -2.0))
+    assert found.rejected
+    if count == 6:
+        d = (np.full(6, -2.0),)
+        theirs = stats.permutation_test(d, np.mean, permutation_type="samples", n_resamples=np.inf)
+        assert found.p == pytest.approx(theirs.pvalue)
+
+
+def test_all_wrong_before_and_all_right_now_is_an_answer_for_several_seeds_too():
+    base = [scored(np.zeros(40, dtype=bool), RIGHT, "base", seed=seed) for seed in (1, 2)]
+    tuned = [scored(np.ones(40, dtype=bool), RIGHT, seed=seed) for seed in (1, 2, 3)]
+    found = effect(base, tuned)
+    assert (found.effect.value, found.rejected) == (100.0, True)
+
+
+def test_five_items_that_differ_by_the_same_tell_nothing():
+    with pytest.raises(DataError, match="all 5 values"):
+        effect(scored(np.arange(5.0), LOSS, "base"), scored(np.arange(5.0) - 1, LOSS))
+
+
+def test_no_interval_of_shares_goes_beyond_what_shares_can_differ_by():
+    """Two seeds leave nearly everything open, and no more than everything."""
+    generator = np.random.default_rng(1)
+    base = scored(generator.random(60) < 0.5, RIGHT, "base")
+    tuned = [scored(generator.random(60) < share, RIGHT, seed=seed) for seed, share in enumerate((0.4, 0.9))]
+    within = effect(base, tuned).effect.interval
+    assert (within.low, within.high) == (-100.0, 100.0)
+
+
+def test_items_of_clusters_are_not_said_to_stand_alone():
+    generator = np.random.default_rng(1)
+    base, *tuned = [scored(generator.random(60), LOSS, name, np.arange(60) // 5, seed)
+                    for name, seed in (("base", None), ("tuned", 1), ("tuned", 2))]  # fmt: skip
+    assert [one.name for one in effect(base, tuned).assumptions] == ["seeds like others"]

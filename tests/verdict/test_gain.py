@@ -92,6 +92,10 @@ def test_so_many_items_would_indeed_tell():
     assert 0.78 < (np.abs(t) > 1.972).mean() < 0.84
 
 
+def test_as_many_gained_as_lost_is_not_nothing_changed():
+    assert gain(*flips(50, 10, 10, 50)).needed.startswith("Gains and losses are level; a difference of ")
+
+
 def test_nothing_changed_is_told_as_such():
     found = gain(*flips(50, 0, 0, 50))
     assert found.answer == "cannot tell"

@@ -172,3 +172,18 @@ def test_a_long_tail_of_losses_does_not_pass_for_harmless():
         pair = aligned(scored(0 * drawn, SCORE, "base"), scored(drawn - 0.5, SCORE))
         ruled += no_worse(weighed(pair, resamples=40), 0.5).p < 0.05
     assert ruled / worlds < 0.07
+
+
+def test_the_margin_of_scores_of_both_signs_goes_by_their_size():
+    """Their mean says nothing of the scale: it may be 0."""
+    values = np.array([-3.0, 3.0] * 30)
+    noise = np.random.default_rng(1).normal(0, 1, 60)
+    found = of(scored(values, SCORE, "base"), scored(values + noise, SCORE))
+    assert found.margin == pytest.approx(0.02 * 3)
+
+
+def test_a_loss_that_all_items_share_is_told():
+    found = of(scored(np.full(40, 3.0), SCORE, "base"), scored(np.full(40, 1.0), SCORE))
+    assert (found.state, found.answer) == ("MEASURED", "yes")
+    found = of(scored(np.full(40, 1.0), SCORE, "base"), scored(np.full(40, 3.0), SCORE))
+    assert (found.state, found.answer) == ("MEASURED", "no")

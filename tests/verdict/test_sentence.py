@@ -172,9 +172,22 @@ def test_the_best_of_several_is_told_of():
     ]
     made = decide(findings, "base", ("full", "lora", "qlora"), "accuracy")
     assert "lora is better than base" in made.sentence
-    assert "Of 3 systems weighed it comes out best; worth it: full and qlora." in made.sentence
+    chosen = (
+        "Of 3 systems, each against base and none against another, lora has the largest gain of 3 with this verdict"
+    )
+    assert f"{chosen}; worth it: full and qlora." in made.sentence
     assert math.isclose(made.findings[0].test.effect.value, 4.0)  # type: ignore[union-attr]
     assert not re.search(r"\bnan\b|None", made.sentence)
+
+
+def test_of_systems_that_tell_nothing_the_first_is_told_of_and_none_is_said_to_gain_most():
+    findings = [
+        Finding("gain", "test", "MEASURED", ".", "cannot tell", system=name, test=measured(value, 9.0, 500, 3))
+        for name, value in (("full", 1.0), ("lora", 2.0))
+    ]
+    told = decide(findings, "base", ("full", "lora"), "accuracy").sentence
+    assert "full has the same verdict as lora and comes first; cannot tell: lora." in told
+    assert "largest" not in told
 
 
 def lucky(optimism: float, answer: Answer = "cannot tell", low: float = 2.0) -> list[Finding]:
@@ -203,7 +216,7 @@ def test_luck_that_was_ruled_out_with_the_choice_counts_no_more():
 
 def test_what_would_be_needed_goes_on_in_the_sentence():
     test = measured(0.0, 2.0, 400, 1)
-    needed = "Nothing changed; no number of items can be told from that."
+    needed = "Nothing changed; how many items would tell is not known from that."
     told = sentence([Finding("gain", "test", "MEASURED", ".", "cannot tell", test=test, needed=needed)])
-    assert ", and nothing changed; no number of items can be told from that; " in told
+    assert ", and nothing changed; how many items would tell is not known from that; " in told
     assert "Nothing" not in told

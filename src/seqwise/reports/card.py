@@ -63,9 +63,8 @@ def card(verdict: Verdict, about: About) -> str:
     if about.task and (results := _results(verdict, about, system)):
         front["model-index"] = [{"name": about.name, "results": results}]
     told = yaml.safe_dump(front, sort_keys=False, allow_unicode=True, width=10_000)
-    opening = f"{system}, weighed against {verdict.base} by Seqwise."
-    if about.base:
-        opening = f"{system}, tuned from {about.base} and weighed against it by Seqwise."
+    origin = f"tuned from {about.base} and weighed against it" if about.base else f"weighed against {verdict.base}"
+    opening = f"{system}, {origin} by Seqwise."
     parts = (f"---\n{told}---", f"# {plain(about.name)}", plain(opening), "## Verdict", markdown(verdict))
     return "\n\n".join(parts)
 

@@ -41,9 +41,18 @@ def effects(verdict: Verdict) -> tuple[Picture, ...]:
     """A picture for each unit, as effects of different units have no common axis; none where nothing was measured."""
     units: dict[str, list[Finding]] = {}
     for one in verdict.findings:
-        if one.test is not None and np.isfinite(one.test.effect.value) and not is_slice(one):
+        if _drawn(one, verdict.findings) and one.test is not None and np.isfinite(one.test.effect.value):
             units.setdefault(one.test.effect.unit, []).append(one)
     return tuple(_panel(found, unit, verdict) for unit, found in units.items())
+
+
+def _drawn(one: Finding, findings: Sequence[Finding]) -> bool:
+    """Not those of slices, and not the effect of luck where it is that of the gain, lest one number stands twice."""
+    if one.question != "luck" or one.test is None:
+        return not is_slice(one)
+    gains = [other.test.effect for other in findings if other.question == "gain" and other.test is not None
+             and (other.subject, other.system) == (one.subject, one.system)]  # fmt: skip
+    return one.test.effect not in gains
 
 
 def _panel(found: Sequence[Finding], unit: str, verdict: Verdict) -> Picture:

@@ -15,10 +15,11 @@ from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.choosing import Translation
 from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.pretrained import Opened, fitting, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
-from seqwise.tasks.translation import Translation, Translator
+from seqwise.tasks.translation import Translator
 from seqwise.tasks.writing import Rewriter
 from seqwise.training.console import printable
 

@@ -270,16 +270,17 @@ def _digits(value: float) -> str:
 
 
 def _share(ours: Sequence[Cost], theirs: Sequence[Cost], measure: _Measure) -> str:
-    """0.62 (95 % 0.5 to 0.8) of the time."""
+    """62 % of the time, 1.4 times (95 % 1.1 to 1.8) the time."""
     known = _known(ours, measure), _known(theirs, measure)
     found = ratio(*known) if all(known) else None
     if found is None:
         return ""
     if found.interval is None:
-        size = f"{number(found.value, 3)} times" if found.value >= 1 else percent(found.value)
-        return f"{size} {measure.clause}"
+        if found.value < 1:
+            return f"{percent(found.value)} {measure.clause}"
+        return f"{number(found.value, 3)} times {measure.clause.removeprefix('of ')}"
     size, *limits = alike(found.value, found.interval.low, found.interval.high)
-    return f"{size} times ({ends(found.interval.level, *limits)}) {measure.clause}"
+    return f"{size} times ({ends(found.interval.level, *limits)}) {measure.clause.removeprefix('of ')}"
 
 
 def _values(systems: Mapping[str, Sequence[Cost]], measures: Sequence[_Measure]) -> dict[str, float | str | None]:
@@ -292,7 +293,8 @@ def _notes(spent: Sequence[Cost], systems: Mapping[str, Sequence[Cost]]) -> tupl
     found = []
     single = [system for system, runs in systems.items() if len(runs) == 1]
     if len(systems) > 1 and single:
-        found.append(f"One run each of {joined(single)}: how much another run would differ is not known.")
+        runs = f"One run {'each ' if len(single) > 1 else ''}of {joined(single)}"
+        found.append(f"{runs}: how much another run would differ is not known.")
     examples = {one.examples for one in spent if one.examples is not None}
     if len(examples) > 1:
         found.append("The runs were trained on different numbers of examples, which their costs follow.")

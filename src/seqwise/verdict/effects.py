@@ -33,7 +33,7 @@ from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
-from seqwise.verdict import draws, origins
+from seqwise.verdict import draws, origins, unmoved
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
 from seqwise.verdict.flips import Flips
@@ -44,7 +44,6 @@ BOOTSTRAP = 30
 """Units: of fewer the percentile bootstrap is too narrow to be shown (at 8 it covers 87 % in place of 95)."""
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
-NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
 
 
@@ -101,8 +100,8 @@ def weighed(
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
     if data.measure.kind == "right" and not any(data.flips):
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
-    if data.measure.kind != "right" and _same(data):
-        return _nothing(data, level)
+    if (still := unmoved.compared(data, _name(data), _size(data), level)) is not None:
+        return Weighed(still[0], data, still[1])
     if not data.single:
         return _seeds(data, level)
     if data.ahead:
@@ -115,33 +114,6 @@ def weighed(
     if data.measure.kind == "score":
         return _scores(data, level, resamples, seed)
     return _counts(data, level, resamples, seed)
-
-
-def _same(data: Aligned) -> bool:
-    """Whether no item makes a difference to the score: all have the same, or the score is 0 whatever they have."""
-    first = data.base[0].values
-    if all(np.array_equal(first, one.values) for one in (*data.base, *data.tuned)):
-        return True
-    if data.measure.kind != "counts" or len(set(data.values)) > 1:
-        return False
-    return all(float(np.abs(table).max()) <= 1e-12 * _size(data) for table in data.tables())
-
-
-def _nothing(data: Aligned, level: float) -> Weighed:
-    """No item differs: there is no spread to tell by, and nothing to be told."""
-    test = Test(
-        name="no test",
-        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same",
-        symbol="difference",
-        statistic=0.0,
-        df=(),
-        p=1.0,
-        n=data.n,
-        effect=Estimate(_name(data), 0.0, Interval(0.0, 0.0, level), data.measure.unit),
-        why="no item makes a difference to the score",
-        assumptions=(INDEPENDENT,),
-    )
-    return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
 
 
 def _level(data: Aligned) -> bool:
@@ -305,13 +277,20 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value),
         n=data.n,
-        effect=Estimate(_name(data), value, chance.interval(value, level), data.measure.unit),
+        effect=Estimate(_name(data), value, _possible(chance.interval(value, level), data), data.measure.unit),
         why=f"several seeds on the same {data.noun}: the luck of training and of the {data.noun} counts at once",
-        assumptions=(few,) if data.ahead else (few, INDEPENDENT),
+        assumptions=(few,) if data.ahead or data.codes is not None else (few, INDEPENDENT),
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
         notes=tuple(notes),
     )
     return Weighed(test, data, chance, luck)
+
+
+def _possible(within: Interval, data: Aligned) -> Interval:
+    """Shares differ by 100 points at most, whatever few seeds leave open."""
+    if data.measure.kind != "right":
+        return within
+    return replace(within, low=max(-100.0, within.low), high=min(100.0, within.high))
 
 
 def _chance(data: Aligned, units: np.ndarray) -> Chance:

@@ -10,6 +10,8 @@ least, a difference that is surely smaller is answered by "no" as well: better b
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from seqwise.errors import ConfigError
 from seqwise.stats.results import LEVEL
 from seqwise.verdict import draws, shortage
@@ -124,9 +126,11 @@ def _needed(found: Weighed, said: Answer, least: float | None, level: float) -> 
     if least is not None and shortage.items(found, least, level) > found.data.many:
         return shortage.told(found, least, "a gain of {}", level)
     if not found.value:
-        least_found = found.test.detectable
+        first, least_found = found.data.base[0].values, found.test.detectable
+        same = all(np.array_equal(first, one.values) for one in found.data.tuned)
+        what = "Nothing changed" if same else "Gains and losses are level"
         if least_found is None:
-            return f"Nothing changed; no number of {found.data.noun} can be told from that."
+            return f"{what}; how many {found.data.noun} would tell is not known from that."
         shown = limit(least_found.value, least_found.unit)
-        return f"Nothing changed; a difference of {shown} would have been found four times in five."
+        return f"{what}; a difference of {shown} would have been found four times in five."
     return shortage.told(found, found.value, "a difference as large as the one seen, {}", level)

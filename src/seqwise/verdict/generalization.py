@@ -19,9 +19,9 @@ Default margins. They have to be chosen before data are seen, so that the user's
     ROUGE                   0.5               as its systems lie closer together than BLEU's
     perplexity              2 % of the base   0.02 nats a token, below what a change of the corpus's edition makes
     nats a token            0.02              the same
-    MAE, CRPS of forecasts  5 % of the base   half of the nearly 10 % that parted the winner of the M4 competition from its
-                                              benchmark of combined forecasts (Makridakis et al. 2020)
-    other numbers           2 % of the base   as nothing is known of their scale
+    MAE, CRPS of forecasts  5 % of the base   half of the nearly 10 % that parted the winner of the M4 competition from
+                                              its benchmark of combined forecasts (Makridakis et al. 2020)
+    other numbers           2 % of the base   as nothing is known of their scale; of its size, where some are below 0
 
 Left out: forgetting along a chain of tasks (backward transfer).
 """
@@ -59,7 +59,7 @@ FORECASTS = 0.05
 
 
 def default_margin(measure: Measure, base: float = 0.0) -> float:
-    """In the unit of the measure. base: the base's score, of which some margins are a share."""
+    """In the unit of the measure. base: the base's score, or `Scored.size`, of which some margins are a share."""
     name = measure.name.lower()
     if measure.kind == "right" or any(known in name for known in ("bleu", "chrf", "f1", "accuracy")):
         return POINT
@@ -142,7 +142,7 @@ def _smallest(found: Weighed, level: float) -> float:
     if found.chance is None:
         raise TypeError("of items that flip there is no spread")
     least = found.chance.critical(level, 1) * found.chance.error - found.gain
-    if _ruled_out(found, least * (1 + 1e-9)) <= 1 - level:
+    if _ruled_out(found, least + 1e-9 * abs(least)) <= 1 - level:
         return least
     return crossing(lambda margin: _ruled_out(found, margin), least, least + 20 * found.chance.error, 1 - level)
 
@@ -202,7 +202,8 @@ def _finding(
 ) -> Finding:
     """One set."""
     measure, (before, after) = found.data.measure, found.data.values
-    limit_ = default_margin(measure, before) if margin is None else margin
+    size = float(np.mean([one.size for one in found.data.base]))
+    limit_ = default_margin(measure, size) if margin is None else margin
     ruled = no_worse(found, limit_, level)
     loss = found.gain < 0 and found.shown and holm < 1 - level
     said: Answer = "no" if ruled.rejected else "yes" if loss else "cannot tell"

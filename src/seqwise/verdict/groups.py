@@ -14,11 +14,8 @@ from seqwise.stats.phrases import counted
 from seqwise.stats.results import LEVEL, Cell, Grid, ends_of
 from seqwise.verdict import draws
 from seqwise.verdict.effects import Weighed, weighed
+from seqwise.verdict.slices import LABELS, SMALL
 
-SMALL = 20
-"""Items of a group, below which it is left out."""
-MOST = 30
-"""Groups of a slice: more are ids and no groups."""
 DRAWN = 2_000  # resamples for a group
 
 
@@ -43,7 +40,7 @@ def by_group(
     unit, title = found.data.measure.unit, f"{found.data.part} by group"
     rows = tuple(_row(group, float(p)) for group, p in zip(groups, holm, strict=True))
     columns = ("by", "group", "items", *reversed(found.data.names), f"difference, {unit}", "low", "high", "p, Holm")
-    left = f"; {counted(small, 'group')} of fewer than {SMALL} items left out" if small else ""
+    left = f"; {counted(small, 'group')} of fewer than {SMALL} items or without spread left out" if small else ""
     lost = [
         f"{group.slice} {group.label}"
         for group, p in zip(groups, holm, strict=True)
@@ -57,7 +54,7 @@ def _groups(found: Weighed, level: float, resamples: int) -> tuple[list[Group], 
     groups, small, data = [], 0, found.data
     for name, labels in data.base[0].slices.items():
         kinds = sorted(set(labels))
-        if not 1 < len(kinds) <= MOST:
+        if not 1 < len(kinds) <= LABELS:
             continue
         for label in kinds:
             chosen = np.flatnonzero([one == label for one in labels])

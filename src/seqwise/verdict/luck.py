@@ -71,8 +71,9 @@ def luck(
 def _one(found: Weighed, tried: int, height: float, level: float) -> Finding:
     """One seed."""
     tuned = found.data.names[0]
-    noun, excluded = found.data.noun, "is excluded" if found.shown else "is not excluded"
-    head = f"One seed of {tuned}: the luck of the {noun} {excluded}, the luck of training is unknown"
+    noun = found.data.noun
+    chance = f"luck of the {noun} alone {'seldom makes' if found.shown else 'may make'} this"
+    head = f"One seed of {tuned}: {chance}, luck of training is unknown"
     three, five = (number(t_effect(count, level=level), 2) for count in (3, 5))
     needed = (
         f"Four times in five 3 seeds would tell a difference {three} times as large as their sd from seed to seed, "

@@ -168,7 +168,8 @@ def _needed(strength: Estimate, counts: tuple[int, int], limit: float) -> str:
     items = ceil(min(counts) * (half / distance) ** 2) if distance * MANY**0.5 > half else MANY
     if items >= MANY:
         return "No number of items that anybody has would tell: the share lies at the limit."
-    return f"Some {max(items, min(counts) + 1):,} items of each kind would tell."
+    more = max(items, min(counts) + 1)
+    return f"Some {more:,} trained items and as many unseen ones would tell what was learnt by heart."
 
 
 def _values(halves: tuple[_Half, _Half], strength: Estimate) -> dict[str, float | str | None]:

@@ -14,6 +14,8 @@ TESTS: Mapping[str, str] = {
     "diebold-mariano": "Forecasts from successive origins, whose errors depend on each other: Diebold and Mariano's "
     "test of the mean difference (1995), corrected for small samples (Harvey, Leybourne and Newbold 1997), with the "
     "covariances of the horizon or of the cube root of the origins, and the degrees of freedom that their sum leaves.",
+    "flips of signs": "Differences that are all the same: the share of the flips of their signs that are as far from "
+    "none (Fisher 1935).",
     "clusters": "Items that belong together: the jackknife of clusters, CR1's error where they are of one size "
     "(Cameron and Miller 2015; MacKinnon, Nielsen and Webb 2023), degrees of freedom by Bell and McCaffrey (2002).",
     "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "
@@ -30,12 +32,11 @@ QUESTIONS: Mapping[Question, str] = {
     "data": "More data: a power law over nested parts of the training files by profile likelihood (Bates and Watts "
     "1988; Hestness et al. 2017), read no farther than four times the largest.",
     "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",
-    "luck": "The best of several tries is taken down by what the largest of so many normal values lies above their "
-    "mean.",
     "trade": "Weights between base and tuned (Wortsman et al. 2022): the share is chosen on validation by the rule of "
     "one standard error (Breiman et al. 1984), and tested once on the test set.",
 }
 """By what was asked."""
+TRIED = "The best of several tries is taken down by what the largest of so many normal values lies above their mean."
 HOLM = "Several sets, slices or systems at once: p-values by Holm's correction (Holm 1979)."
 POWER = (
     "What could have been shown is found four times in five by a two-sided test at 5 %; it follows from the spread "
@@ -50,6 +51,7 @@ def methods(findings: Sequence[Finding]) -> tuple[str, ...]:
     asked = {one.question for one in measured}
     told = [text for name, text in TESTS.items() if name in names]
     told += [text for question, text in QUESTIONS.items() if question in asked]
+    told += [TRIED] if any("optimism" in one.values for one in measured) else []
     several = any(
         sum(one.question == question and one.test is not None for one in measured) > 1
         for question in ("gain", "generalization", "changed")

@@ -23,6 +23,9 @@ from seqwise.stats.proportions import POINTS
 # N items, R resamples, C counts of an item
 
 Kind = Literal["right", "score", "counts"]
+TOKENS = "tokens:"
+"""How the signature of a score of tokens begins, before how many these are: other tokens, another measure."""
+
 Counts = Float[np.ndarray, "R C"]
 Scores = Float[np.ndarray, "R"]
 
@@ -92,6 +95,11 @@ class Scored:
         """The score of the set."""
         return self.measure.of(self.values)
 
+    @property
+    def size(self) -> float:
+        """The score of the values without their signs: how large they are, where gains and losses would cancel out."""
+        return self.value if self.measure.kind == "right" else self.measure.of(np.abs(self.values))
+
     def __len__(self) -> int:
         return len(self.ids)
 
@@ -152,6 +160,10 @@ def paired(base: Scored, tuned: Scored) -> tuple[Scored, Scored]:
 def _alike(base: Scored, tuned: Scored) -> None:
     """Refuse other sets and other measures."""
     one, other = base.measure, tuned.measure
+    if one != other and one.name == other.name and all(each.signature.startswith(TOKENS) for each in (one, other)):
+        counts = [each.signature.removeprefix(TOKENS) for each in (one, other)]
+        given = f"{one.name} over {counts[0]} tokens by {base.system} and over {counts[1]} by {tuned.system}"
+        raise DataError(given, "one way to cut texts into tokens", "models with the same tokenizer")
     if one != other:
         given = f"{base.system} scored by {_named(one)} and {tuned.system} by {_named(other)}"
         raise DataError(given, "one measure for both", "scoring both anew with the same --metric")

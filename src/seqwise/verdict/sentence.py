@@ -150,7 +150,7 @@ def _rivals(findings: Sequence[Finding]) -> str:
     better = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
     told = [f"{one.subject}, which costs next to nothing, is better by {_size(_test(one))}" for one in better]
-    told += [f"that it beats {one.subject} is not shown (difference {signed(_test(one))})" for one in unsure]
+    told += [f"that it beats {one.subject} is not shown, the difference is {signed(_test(one))}" for one in unsure]
     if beaten and not told:
         told.append(f"it beats {joined(beaten)}")
     return joined(told)

@@ -26,12 +26,14 @@ from seqwise.verdict.scored import Scored
 
 Systems = Scored | Sequence[Scored]
 
-LABELS = 50
+LABELS = 30
 """Of a slice: one with more is a name of each item rather than a kind of it."""
+SMALL = 20
+"""Items of a label, below which nothing is tested."""
 CORRECTED = "p, Holm"
 
 
-def slices(base: Systems, tuned: Systems, least_items: int = 20) -> tuple[Finding, ...]:
+def slices(base: Systems, tuned: Systems, least_items: int = SMALL) -> tuple[Finding, ...]:
     """The effect in each slice over all seeds, by slice and label in the order of the set; none of a set without."""
     data = aligned(base, tuned)
     least_items = max(least_items, origins.fewest(data.ahead) if data.ahead else 0)

@@ -1,7 +1,8 @@
 """All answers together, and one sentence over them.
 
 With several systems the gains are held to Holm's p-values, since the best of many is easily better by luck; the
-sentence is about the one that comes out best: by what it was worth, then by its gain.
+sentence is about the one that comes out best: by what it was worth, then by its gain. Each is tested against the base;
+whether two of them differ is another question, which is not asked, and the sentence says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -68,7 +69,7 @@ def decide(findings: Sequence[Finding], base: str, tuned: Sequence[str], measure
     best = min(tuned, key=lambda name: (ORDER.index(worth(of[name])), -_gained(of[name])))
     told = sentence(of[best], base, best)
     if len(tuned) > 1:
-        told = told.rstrip(".") + f". Of {len(tuned)} systems weighed it comes out best; {_others(of, best)}."
+        told = f"{told.rstrip('.')}. {_chosen(of, best, base)}; {_others(of, best)}."
     places = {question: place for place, question in enumerate(ASKED)}
     ordered = sorted(held, key=lambda one: (places[one.question], tuned.index(one.system) if one.system in of else -1))
     how, kept = methods(ordered), not_worse(of[best])
@@ -83,6 +84,17 @@ def _gained(findings: Sequence[Finding]) -> float:
         if one.question == "gain" and one.test is not None
     ]
     return min(sizes, default=0.0)
+
+
+def _chosen(of: Mapping[str, Sequence[Finding]], best: str, base: str) -> str:
+    """By what the best was taken; that it is better than the others was not asked."""
+    alike = [name for name in of if worth(of[name]) == worth(of[best])]
+    first = f"Of {len(of)} systems, each against {base} and none against another, {best} has the "
+    if len(alike) == 1:
+        return first + "best verdict"
+    largest = sum(_gained(of[name]) == _gained(of[best]) for name in alike) == 1
+    return first + (f"largest gain of {len(alike)} with this verdict" if largest else "same verdict as "
+                    f"{joined([name for name in alike if name != best])} and comes first")  # fmt: skip
 
 
 def _others(of: Mapping[str, Sequence[Finding]], best: str) -> str:

@@ -61,6 +61,9 @@ def probed(rows: Float[np.ndarray, "N W"], labels: Sequence[str]) -> tuple[str, 
     if len(set(labels)) < 2 or len(labels) < 2 * FOLDS:
         given = f"{len(labels):,} texts of {len(set(labels)):,} labels for a probe"
         raise DataError(given, f"two labels and {2 * FOLDS} texts at least", "another general set")
+    if FOLDS * len(set(labels)) > len(labels):
+        given = f"{len(set(labels)):,} labels of {len(labels):,} texts for a probe"
+        raise DataError(given, f"{FOLDS} texts a label on average, to learn it from", "a set whose column is of labels")
     part, names = folds(labels), np.array(labels, dtype=object)
     said = np.empty(len(labels), dtype=object)
     for fold in range(FOLDS):

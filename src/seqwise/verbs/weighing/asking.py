@@ -87,7 +87,7 @@ def tried(question: Question, subject: str, system: str, made: Callable[[], Find
 
 def margin_of(scored: Scored, terms: Terms) -> float:
     """As given, or the default of the measure."""
-    return default_margin(scored.measure, scored.value) if terms.margin is None else terms.margin
+    return default_margin(scored.measure, scored.size) if terms.margin is None else terms.margin
 
 
 def _ruled_out(found: Finding, base: Scored, terms: Terms) -> Finding:

@@ -76,7 +76,7 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     if general:
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
-    names = named([Path(one).stem for one in tuned])
+    names = named([Path(one.removesuffix(".gz")).stem for one in tuned])
     first = predictions.read_predictions(base, metric, TEST, BASE)
     found = Contender(BASE, _by_set(first), (base,))
     contenders = []
@@ -88,12 +88,16 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
                 there, lacking = (path, base) if part in parts else (base, path)
                 given = f"the set {part!r} in {there} and not in {lacking}"
                 raise DataError(given, "the same sets in all files", f"adding its items to {lacking}")
-        predictions.must_differ([(found.parts[part][0], several[0]) for part, several in parts.items()])
+        pairs = [(found.parts[part][0], several[0]) for part, several in parts.items()]
+        predictions.must_differ(pairs)
+        for pair in pairs:
+            predictions.must_count_alike(*pair)
         contenders.append(Contender(name, parts, (path,)))
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
         raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
-    return Field(found, tuple(contenders))
+    firsts = [several[0] for one in (found, *contenders) for several in one.parts.values()]
+    return Field(found, tuple(contenders), tuple(filter(None, map(predictions.told_by_case, firsts))))
 
 
 def of_models(

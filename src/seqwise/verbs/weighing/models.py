@@ -35,7 +35,7 @@ from seqwise.verbs.weighing.measures import (
     right_or_wrong,
 )
 from seqwise.verbs.weighing.rows import columns_beside
-from seqwise.verdict.scored import Scored, signed
+from seqwise.verdict.scored import TOKENS, Scored, signed
 
 TABLES = (".tsv", ".tab", ".csv", ".jsonl", ".ndjson", ".json", ".parquet", ".tmx")
 PROBE = "accuracy of a probe"
@@ -91,11 +91,16 @@ def scored(
 def _items(system: System, paths: Sequence[str], cluster: str | None, general: bool) -> Items:
     """With what belongs together; a general set need not have the column that the test set has."""
     try:
-        return items_of(system, paths, cluster)
+        found = items_of(system, paths, cluster)
     except SeqwiseError:
         if cluster is None or not general:
             raise
-        return items_of(system, paths)
+        found = items_of(system, paths)
+    if system.task != "generate" or found.groups or any(map(_is_table, paths)):
+        return found
+    _, places, documents = _lines(paths)
+    of = dict(zip(places, documents, strict=True))
+    return replace(found, groups=_clusters([of.get(place, place) for place in found.places]))
 
 
 def needs_probe(system: System, test: Sequence[str], cluster: str | None = None) -> bool:
@@ -133,7 +138,7 @@ def score_items(
         return made(name, part, labels(how, outputs, items.wanted), items, outputs, columns)
     answers = system.job.answers(items)
     if system.task == "generate":
-        found = foreseen(how, answers.losses, answers.tokens, f"tokens:{sum(answers.tokens)}")
+        found = foreseen(how, answers.losses, answers.tokens, f"{TOKENS}{sum(answers.tokens):,}")
         return made(name, part, found, items, (), columns)
     return made(name, part, compared(how, answers.outputs, items.right), items, answers.outputs, columns)
 
@@ -218,7 +223,7 @@ def _probed(name: str, system: System, items: Items, part: str, paths: Sequence[
 def _plain(paths: Sequence[str], systems: Mapping[str, System]) -> bool:
     """Whether the files are text without columns, which is foreseen. Two files side by side are pairs for those that
     rewrite; models that generate read texts themselves."""
-    tables = [Path(path.lower().removesuffix(".gz")).suffix in TABLES for path in paths]
+    tables = list(map(_is_table, paths))
     tasks = {system.task for system in systems.values() if system.job is not None}
     if not paths or any(tables) or tasks == {"generate"} or (len(paths) == 2 and tasks & {"translate", "summarize"}):
         return False
@@ -227,6 +232,15 @@ def _plain(paths: Sequence[str], systems: Mapping[str, System]) -> bool:
             given = f"the plain text {paths[0]} for {system.name}"
             raise ConfigError(given, "a model that foresees text, a decoder", "a table with columns of the task")
     return True
+
+
+def _is_table(path: str) -> bool:
+    return Path(path.lower().removesuffix(".gz")).suffix in TABLES
+
+
+def _clusters(documents: Sequence[str]) -> tuple[str, ...]:
+    """Documents that stand for clusters; nothing where they are few, or each line is one."""
+    return tuple(documents) if DOCUMENTS <= len(set(documents)) < len(documents) else ()
 
 
 def _lines(paths: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
@@ -256,10 +270,9 @@ def _foreseen(name: str, system: System, paths: Sequence[str], part: str, metric
     texts, _, documents = _lines(paths)
     found = surprise(system.opened, texts)
     measured = foreseen(
-        "loss" if metric == "loss" else "perplexity", found.nats, found.tokens, f"tokens:{sum(found.tokens)}"
+        "loss" if metric == "loss" else "perplexity", found.nats, found.tokens, f"{TOKENS}{sum(found.tokens):,}"
     )
     ids = _ids((), len(texts))
-    many = DOCUMENTS <= len(set(documents)) < len(texts)
     return Scored(
         name,
         part,
@@ -268,6 +281,6 @@ def _foreseen(name: str, system: System, paths: Sequence[str], part: str, metric
         measured.values,
         signed(ids, (), texts),
         texts=texts,
-        clusters=documents if many else (),
+        clusters=_clusters(documents),
         slices=slices.of_items(texts),
     )

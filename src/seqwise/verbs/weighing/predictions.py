@@ -22,7 +22,17 @@ from seqwise.data.files import shown
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.stats.phrases import counted, joined
 from seqwise.verbs.weighing import slices
-from seqwise.verbs.weighing.measures import BETWEEN, Measured, Metric, compared, foreseen, known, numbers
+from seqwise.verbs.weighing.measures import (
+    BETWEEN,
+    Measured,
+    Metric,
+    compared,
+    foreseen,
+    known,
+    numbers,
+    perplexity,
+    rate,
+)
 from seqwise.verbs.weighing.rows import Row, read_rows, told
 from seqwise.verdict.scored import Scored, signed
 
@@ -75,6 +85,27 @@ def must_differ(sets: Sequence[tuple[Scored, Scored]]) -> None:
         raise DataError(given, "two systems", f"checking that the second file is that of {tuned.system}")
 
 
+def must_count_alike(base: Scored, tuned: Scored) -> None:
+    """Refuse a loss a token whose tokens are others: that one text makes fewer of them is no gain."""
+    if base.measure.score not in (perplexity, rate):
+        return
+    theirs = dict(zip(tuned.ids, tuned.values[:, 1].tolist(), strict=True))
+    for name, own in zip(base.ids, base.values[:, 1].tolist(), strict=True):
+        if (other := theirs.get(name, own)) != own:
+            given = f"{own:,.0f} tokens of item {name!r} in {base.system} and {other:,.0f} in {tuned.system}"
+            raise DataError(given, "as many in both, or a loss a token is another measure", "counting words or bytes")
+
+
+def told_by_case(scored: Scored) -> str:
+    """A note on labels that are right but for upper and lower case; empty where there are none."""
+    if scored.measure.name not in ("accuracy", "macro-F1") or not scored.references or not scored.outputs:
+        return ""
+    pairs = [(a.strip(), b.strip()) for a, b in zip(scored.outputs, scored.references, strict=True)]
+    count = sum(a != b and a.casefold() == b.casefold() for a, b in pairs)
+    what = f"{counted(count, 'prediction')} of {scored.system} on {scored.part}"
+    return f"{what} counted as wrong for upper and lower case alone" if count else ""
+
+
 def _same(base: Scored, tuned: Scored) -> bool:
     if base.outputs and tuned.outputs:
         said = [dict(zip(one.ids, one.outputs, strict=True)) for one in (base, tuned)]
@@ -119,7 +150,9 @@ def _metric(rows: Sequence[Row], metric: Metric, path: str) -> str:
     raise ConfigError(
         f"{len(references):,} different references of {counted(len(rows), 'row')} and no --metric",
         "to be told how texts are scored",
-        "--metric bleu for translations, rougeL for summaries, exact-match for answers, accuracy for labels",
+        "--metric error for numbers"
+        if all(len(one) == 1 and _is_number(one[0]) for one in references)
+        else "--metric bleu for translations, rougeL for summaries, exact-match for answers, accuracy for labels",
         path,
     )
 
@@ -185,6 +218,13 @@ def _every_seed(parted: dict[tuple[str, int | None], list[Row]], path: str) -> N
             raise DataError(given, "the same seeds in every set", "adding them, or leaving them out everywhere", path)
 
 
+def _is_number(text: str) -> bool:
+    try:
+        return math.isfinite(float(text))
+    except ValueError:
+        return False
+
+
 def _number(row: Row, name: str) -> float:
     value = row.cells[name]
     try:
@@ -216,6 +256,10 @@ def _measured(metric: str, rows: Sequence[Row]) -> Measured:
         if all(value is not None for value in values):
             return numbers(metric, np.array(values, dtype=bool))
         return numbers(metric, np.array([_number(row, metric) for row in rows]))
+    for row in rows:
+        if isinstance(row.cells["prediction"], list | dict):
+            given = f"the prediction {shown(told(row.cells['prediction']))}"
+            raise DataError(given, "one text or label", "the best of them alone", row.where)
     outputs = [told(row.cells["prediction"]) for row in rows]
     references = [_references(row) for row in rows]
     if metric in ("accuracy", "macro-f1"):

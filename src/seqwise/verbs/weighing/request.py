@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Literal
 
@@ -84,9 +85,15 @@ class Request:
         if both := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
             given = f"{sorted(both)[0]} to choose the share of --blend by, and to test it"
             raise ConfigError(given, "files for --valid that nothing else is asked of", "leaving out --valid")
-        if self.margin == 0:
-            mend = "--margin 1, or whatever loss would matter"
-            raise ConfigError("--margin 0", "a margin above 0: that nothing at all was lost cannot be shown", mend)
+        self._above_0()
+
+    def _above_0(self) -> None:
+        """Refuse limits that nothing can meet."""
+        if self.margin is not None and not 0 < self.margin < inf:
+            allowed = "a margin above 0: that nothing at all was lost cannot be shown"
+            raise ConfigError(f"--margin {self.margin:g}", allowed, "--margin 1, or whatever loss would matter")
+        if self.least is not None and not 0 < self.least < inf:
+            raise ConfigError(f"--least {self.least:g}", "a gain above 0", "leaving it out, for any gain")
 
     def _refused(self, names: Sequence[str], what: str, allowed: str) -> None:
         for name in names:

@@ -1,14 +1,16 @@
 """Labels of items, so that a difference can be looked at where it arises: how long a text is, what else is known of it.
 
-A column of the file makes slices where it has some values only; one that has another value in each row says nothing of
-groups. Lengths are cut at terciles of the set itself: short, medium and long mean something else in another set.
+A column of the file makes slices where it has few values, at most as many as `verdict.slices` looks at; one that has
+another value in each row says nothing of groups. Lengths are cut at terciles of the set itself: short, medium and long
+mean something else in another set.
 """
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-MOST = 20  # values of a column that makes slices
+from seqwise.verdict.slices import LABELS
+
 SPREAD = 2  # words at least between the terciles, or the lengths are all alike
 LETTERS = 12  # letters a word on average, beyond which a script is taken to have no spaces
 
@@ -28,7 +30,7 @@ def lengths(texts: Sequence[str]) -> tuple[str, ...]:
     return found if len(set(found)) > 1 else ()
 
 
-def useful(columns: Mapping[str, Sequence[str]], most: int = MOST) -> dict[str, tuple[str, ...]]:
+def useful(columns: Mapping[str, Sequence[str]], most: int = LABELS) -> dict[str, tuple[str, ...]]:
     """Columns that part the items into some groups."""
     found = {}
     for name, values in columns.items():

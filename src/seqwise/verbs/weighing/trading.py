@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 
 from seqwise.errors import SeqwiseError
+from seqwise.stats.phrases import counted
 from seqwise.stats.results import Estimate, Interval, Test
 from seqwise.verbs.weighing.asking import Terms, margin_of
 from seqwise.verbs.weighing.blends import Blends, Share, blends, named
@@ -55,13 +56,24 @@ def _blended(
         side = "the tuned model itself" if made.chosen else "the base, which gains nothing,"
         untested, shown = trade(choices, "validation", measure.name, measure.unit, margin, system=one.name)
         why = f"Of all shares {side} comes out best on validation, so that no blend was tested."
-        return replace(untested, subject=TEST, told=why), shown
+        return replace(untested, subject=TEST, told=why, notes=_of_what(found, one, general)), shown
     kept = better(effect(tuned, made.test), made.test)
     saved = better(effect(_half(whole.general[0], 1), _half(blended.general[0], 1)), blended.general[0])
     answer, shown = trade(
         choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name
     )
-    return answer, _beside(found, general, made, blended) or shown
+    notes = (*answer.notes, *_of_what(found, one, general))
+    return replace(answer, notes=notes), _beside(found, general, made, blended) or shown
+
+
+def _of_what(found: Field, one: Contender, general: str) -> tuple[str, ...]:
+    """What the blends were of, and by which general set they were judged, where there are more."""
+    run = f" its first run, {one.runs[0]}, of {counted(len(one.runs), 'run')}" if len(one.runs) > 1 else ""
+    system = f" {one.name} of {counted(len(found.tuned), 'system')}" if len(found.tuned) > 1 else ""
+    told = f"Blends are of{' and'.join(filter(None, (system, run)))}; others were not blended." if system or run else ""
+    sets = len(found.base.parts) - 1
+    judged = f"Losses of blends are those on {general}, the first of {sets} general sets." if sets > 1 else ""
+    return tuple(filter(None, (told, judged)))
 
 
 def _beside(found: Field, general: str, made: Blends, blended: Share) -> Trade | None:

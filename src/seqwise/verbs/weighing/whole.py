@@ -50,9 +50,10 @@ def weigh_all(request: Request) -> Verdict:
 
 def about(request: Request, verdict: Verdict) -> About:
     """What a card must be told of the model."""
-    run = next(iter(request.tuned), request.base)
+    run = Path(next(iter(request.tuned), request.base))
+    name = verdict.best if len(verdict.tuned) > 1 or run.is_file() else run.name
     task = verdict.facts.get("task", "")
-    return About(Path(run).name, PIPELINES.get(task, ""), verdict.best, _hub_name(request.base))
+    return About(name, PIPELINES.get(task, ""), verdict.best, _hub_name(request.base))
 
 
 def _hub_name(base: str) -> str:
