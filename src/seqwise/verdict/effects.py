@@ -31,10 +31,11 @@ from seqwise.stats.phrases import number, percent, sure
 from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
-from seqwise.stats.samples import differing, flat
+from seqwise.stats.samples import differing
 from seqwise.verdict import draws
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
+from seqwise.verdict.constant import SIGNS, alike, nothing, same, steady
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.seeds import Chance, Crossed, crossed
@@ -46,7 +47,6 @@ MANY = 20_000
 FOUND = "difference found four times in five"
 NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
-SIGNS = 6  # differences that are all the same, from which flips of their signs tell anything: 2 in 2^6 is below 5 %
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,10 +102,10 @@ def weighed(
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
     if data.measure.kind == "right" and not any(data.flips):
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
-    if data.measure.kind != "right" and _same(data):
-        return _nothing(data, level)
-    if (alike := _alike(data)) >= SIGNS:
-        return _steady(data, alike, level)
+    if data.measure.kind != "right" and same(data):
+        return _spreadless(data, nothing(data, level))
+    if (units := alike(data)) >= SIGNS:
+        return _spreadless(data, steady(data, units, level))
     if not data.single:
         return _seeds(data, level)
     if data.codes is not None and not _level(data):
@@ -117,62 +117,9 @@ def weighed(
     return _counts(data, level, resamples, seed)
 
 
-def _same(data: Aligned) -> bool:
-    """Whether no item makes a difference to the score: all have the same, or the score is 0 whatever they have."""
-    first = data.base[0].values
-    if all(np.array_equal(first, one.values) for one in (*data.base, *data.tuned)):
-        return True
-    if data.measure.kind != "counts" or len(set(data.values)) > 1:
-        return False
-    return all(float(np.abs(table).max()) <= 1e-12 * _size(data) for table in data.tables())
-
-
-def _nothing(data: Aligned, level: float) -> Weighed:
-    """No item differs: there is no spread to tell by, and nothing to be told."""
-    test = Test(
-        name="no test",
-        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same",
-        symbol="difference",
-        statistic=0.0,
-        df=(),
-        p=1.0,
-        n=data.n,
-        effect=Estimate(_name(data), 0.0, Interval(0.0, 0.0, level), data.measure.unit),
-        why="no item makes a difference to the score",
-        assumptions=(INDEPENDENT,),
-    )
+def _spreadless(data: Aligned, test: Test) -> Weighed:
+    """With an error that is none."""
     return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
-
-
-def _alike(data: Aligned) -> int:
-    """Items, or clusters, where each has the same difference; 0 where differences have a spread."""
-    if data.single and data.measure.kind == "right":
-        return 0  # of flips the spread is known
-    tables = data.tables()
-    return tables[0].shape[1] if all(flat(table.reshape(-1), _size(data)) for table in tables) else 0
-
-
-def _steady(data: Aligned, units: int, level: float) -> Weighed:
-    """Each item differs by the same: no spread to take an interval from, and a test by signs that needs none.
-
-    What flips of the signs do not reject is the difference itself alone, and that is the interval.
-    """
-    value = float(sum(table.mean() for table in data.tables()))
-    what = "items" if data.codes is None else "clusters"
-    test = Test(
-        name="flips of signs",
-        null=f"a difference is as likely to be {data.names[0]}'s as {data.names[1]}'s",
-        symbol="difference",
-        statistic=value,
-        df=(),
-        p=2.0 ** (1 - units),
-        n=data.n,
-        effect=Estimate(_name(data), value, Interval(value, value, level), data.measure.unit),
-        why=f"all {units:,} {what} differ by the same, so that there is no spread; the test needs the signs alone",
-        assumptions=(INDEPENDENT,),
-        notes=(f"All differences are the same over the {what}: look whether the scores are what they should be.",),
-    )
-    return Weighed(test, data, Chance.of(NONE, max(1.0, units - 1.0)))
 
 
 def _level(data: Aligned) -> bool:
@@ -202,7 +149,7 @@ def _right(data: Aligned, level: float) -> Weighed:
         found,
         null="an item that only one of them gets right is as likely the one's as the other's",
         n=data.n,
-        effect=replace(found.effect, name=_name(data)),
+        effect=replace(found.effect, name=data.difference),
         why=f"{why} keeps to its 5 % nearly always and sees more than the exact test",
         detectable=Estimate(FOUND, 100 * least, None, data.measure.unit) if least <= 1 else None,
         notes=notes,
@@ -223,7 +170,7 @@ def _scores(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
         notes.append("The two tests disagree at this level: take the answer with care.")
     if len(d) >= BOOTSTRAP:
         notes.append(_drawn(draws.middle(draws.means(d, resamples, seed), level), resamples, measure.unit))
-    test = replace(found, n=data.n, effect=replace(found.effect, name=_name(data)), notes=tuple(notes))
+    test = replace(found, n=data.n, effect=replace(found.effect, name=data.difference), notes=tuple(notes))
     return Weighed(test, data, Chance.of(jackknife_error(d), len(d) - 1))
 
 
@@ -247,7 +194,7 @@ def _counts(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
         df=(),
         p=p,
         n=data.n,
-        effect=Estimate(_name(data), value, chance.interval(value, level), measure.unit),
+        effect=Estimate(data.difference, value, chance.interval(value, level), measure.unit),
         why=f"{measure.name} is no mean of items but a score of their sums: outputs of the two are swapped at random, "
         f"{resamples:,} times",
         assumptions=(normal_means({"the pseudo-values": units}, "normal mean difference"), INDEPENDENT),
@@ -303,7 +250,7 @@ def _clustered(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value) if shares is None else shares.p(),
         n=data.n,
-        effect=Estimate(_name(data), value, within, data.measure.unit),
+        effect=Estimate(data.difference, value, within, data.measure.unit),
         why="items of a cluster are alike, so that clusters are counted: their jackknife error, which is CR1's where "
         "they are of one size",
         assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),
@@ -317,7 +264,7 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     """Seeds and items at once."""
     tables = data.tables()
     value = float(sum(table.mean() for table in tables))
-    differing(np.concatenate([table.reshape(-1) for table in tables]), _name(data), _size(data))
+    differing(np.concatenate([table.reshape(-1) for table in tables]), data.difference, data.scale)
     luck = crossed(tables, value, freedom(data.sizes) if data.codes is not None else data.items - 1)
     chance, seeds = luck.chance, data.n["seeds"]
     share = luck.training / (luck.training + max(luck.items, luck.rest))
@@ -334,7 +281,7 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value),
         n=data.n,
-        effect=Estimate(_name(data), value, _possible(chance.interval(value, level), data), data.measure.unit),
+        effect=Estimate(data.difference, value, _possible(chance.interval(value, level), data), data.measure.unit),
         why="several seeds on the same items: the luck of training and of the items counts at once",
         assumptions=(few,) if data.codes is not None else (few, INDEPENDENT),
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
@@ -352,7 +299,7 @@ def _possible(within: Interval, data: Aligned) -> Interval:
 
 def _chance(data: Aligned, units: np.ndarray) -> Chance:
     """Of one training."""
-    differing(units, _name(data), _size(data))
+    differing(units, data.difference, data.scale)
     df = len(units) - 1.0 if data.codes is None else freedom(data.sizes)
     return Chance.of(jackknife_error(units), df)
 
@@ -364,15 +311,6 @@ def _linear(data: Aligned) -> np.ndarray:
         return np.asarray(influences(data.measure, tuned) - influences(data.measure, base))
     scale = 100.0 if data.measure.kind == "right" else 1.0
     return np.asarray(scale * (tuned.astype(np.float64) - base.astype(np.float64)))
-
-
-def _name(data: Aligned) -> str:
-    return f"{data.measure.name} of {data.names[0]} minus {data.names[1]}"
-
-
-def _size(data: Aligned) -> float:
-    """Of what differences are computed from: what lies below its last digits is none."""
-    return max(abs(one) for one in data.values) or 1.0
 
 
 def _drawn(interval: Interval, resamples: int, unit: str) -> str:

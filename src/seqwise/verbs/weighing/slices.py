@@ -1,8 +1,8 @@
 """Labels of items, so that a difference can be looked at where it arises: how long a text is, what else is known of it.
 
 A column of the file makes slices where it has few values, at most as many as `verdict.slices` looks at; one that has
-another value in each row says nothing of groups. Lengths are cut at terciles of the set itself: short, medium and long mean
-something else in another set.
+another value in each row says nothing of groups. Lengths are cut at terciles of the set itself: short,
+medium and long mean something else in another set.
 """
 
 from collections.abc import Mapping, Sequence
