@@ -5,7 +5,7 @@ No training is known here: scores come in, answers come out. Import the module t
     scored          one system's scores of a set; whether two may be compared; several seeds side by side: aligned
     findings        an answer: yes, no or cannot tell, with effect, interval, test, n and what n could have shown
     effects         two systems on the same items: the test, chosen and explained; its sums: clusters, seeds, draws;
-                    of forecasts from successive origins: origins
+                    of forecasts from successive origins: origins; differences without a spread: constant
     words           a difference in words; how many more items would tell: shortage
     gain            better at the task, and better than what costs nothing
     generalization  what was lost of what it could do before: a margin, flips; by group: groups

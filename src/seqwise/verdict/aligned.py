@@ -93,6 +93,16 @@ class Aligned:
         return tuple(float(np.mean([one.value for one in side])) for side in (self.base, self.tuned))  # type: ignore[return-value]
 
     @property
+    def difference(self) -> str:
+        """What is told: accuracy of tuned minus base."""
+        return f"{self.measure.name} of {self.names[0]} minus {self.names[1]}"
+
+    @property
+    def scale(self) -> float:
+        """Of what differences are computed from: what lies below its last digits is none."""
+        return max(abs(one) for one in self.values) or 1.0
+
+    @property
     def flips(self) -> tuple[float, float]:
         """Items that only the tuned one gets right, and only the base: of right or wrong; means over seeds."""
         before = [one.values.astype(bool) for one in self.base]

@@ -33,9 +33,10 @@ from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
-from seqwise.verdict import draws, origins, unmoved
+from seqwise.verdict import draws, origins
 from seqwise.verdict.aligned import Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
+from seqwise.verdict.constant import SIGNS, alike, nothing, same, steady
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.seeds import FOUND, Chance, Crossed, crossed
@@ -44,6 +45,7 @@ BOOTSTRAP = 30
 """Units: of fewer the percentile bootstrap is too narrow to be shown (at 8 it covers 87 % in place of 95)."""
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
+NONE = 1e-150  # an error that is none, and can be divided by
 FEWEST = 5  # clusters, below which hardly anything can be told
 
 
@@ -100,12 +102,14 @@ def weighed(
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
     if data.measure.kind == "right" and not any(data.flips):
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
-    if (still := unmoved.compared(data, _name(data), _size(data), level)) is not None:
-        return Weighed(still[0], data, still[1])
+    if data.measure.kind != "right" and same(data):
+        return _spreadless(data, nothing(data, level))
+    if (units := alike(data)) >= SIGNS:
+        return _spreadless(data, steady(data, units, level))
     if not data.single:
         return _seeds(data, level)
     if data.ahead:
-        test, chance = origins.compared(data, _name(data), level)
+        test, chance = origins.compared(data, data.difference, level)
         return Weighed(test, data, chance)
     if data.codes is not None and not _level(data):
         return _clustered(data, level)
@@ -114,6 +118,11 @@ def weighed(
     if data.measure.kind == "score":
         return _scores(data, level, resamples, seed)
     return _counts(data, level, resamples, seed)
+
+
+def _spreadless(data: Aligned, test: Test) -> Weighed:
+    """With an error that is none."""
+    return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
 
 
 def _level(data: Aligned) -> bool:
@@ -143,7 +152,7 @@ def _right(data: Aligned, level: float) -> Weighed:
         found,
         null="an item that only one of them gets right is as likely the one's as the other's",
         n=data.n,
-        effect=replace(found.effect, name=_name(data)),
+        effect=replace(found.effect, name=data.difference),
         why=f"{why} keeps to its 5 % nearly always and sees more than the exact test",
         detectable=Estimate(FOUND, 100 * least, None, data.measure.unit) if least <= 1 else None,
         notes=notes,
@@ -164,7 +173,7 @@ def _scores(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
         notes.append("The two tests disagree at this level: take the answer with care.")
     if len(d) >= BOOTSTRAP:
         notes.append(_drawn(draws.middle(draws.means(d, resamples, seed), level), resamples, measure.unit))
-    test = replace(found, n=data.n, effect=replace(found.effect, name=_name(data)), notes=tuple(notes))
+    test = replace(found, n=data.n, effect=replace(found.effect, name=data.difference), notes=tuple(notes))
     return Weighed(test, data, Chance.of(jackknife_error(d), len(d) - 1))
 
 
@@ -188,7 +197,7 @@ def _counts(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
         df=(),
         p=p,
         n=data.n,
-        effect=Estimate(_name(data), value, chance.interval(value, level), measure.unit),
+        effect=Estimate(data.difference, value, chance.interval(value, level), measure.unit),
         why=f"{measure.name} is no mean of items but a score of their sums: outputs of the two are swapped at random, "
         f"{resamples:,} times",
         assumptions=(normal_means({"the pseudo-values": units}, "normal mean difference"), INDEPENDENT),
@@ -244,7 +253,7 @@ def _clustered(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value) if shares is None else shares.p(),
         n=data.n,
-        effect=Estimate(_name(data), value, within, data.measure.unit),
+        effect=Estimate(data.difference, value, within, data.measure.unit),
         why="items of a cluster are alike, so that clusters are counted: their jackknife error, which is CR1's where "
         "they are of one size",
         assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),
@@ -258,7 +267,7 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     """Seeds and items at once."""
     tables = data.tables()
     value = float(sum(table.mean() for table in tables))
-    differing(np.concatenate([table.reshape(-1) for table in tables]), _name(data), _size(data))
+    differing(np.concatenate([table.reshape(-1) for table in tables]), data.difference, data.scale)
     units = freedom(data.sizes) if data.codes is not None else data.items - 1
     luck = origins.crossed(tables, value, data.ahead) if data.ahead else crossed(tables, value, units)
     chance, seeds = luck.chance, data.n["seeds"]
@@ -277,7 +286,7 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         df=(chance.df,),
         p=chance.p(value),
         n=data.n,
-        effect=Estimate(_name(data), value, _possible(chance.interval(value, level), data), data.measure.unit),
+        effect=Estimate(data.difference, value, _possible(chance.interval(value, level), data), data.measure.unit),
         why=f"several seeds on the same {data.noun}: the luck of training and of the {data.noun} counts at once",
         assumptions=(few,) if data.ahead or data.codes is not None else (few, INDEPENDENT),
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
@@ -295,7 +304,7 @@ def _possible(within: Interval, data: Aligned) -> Interval:
 
 def _chance(data: Aligned, units: np.ndarray) -> Chance:
     """Of one training."""
-    differing(units, _name(data), _size(data))
+    differing(units, data.difference, data.scale)
     df = len(units) - 1.0 if data.codes is None else freedom(data.sizes)
     return Chance.of(jackknife_error(units), df)
 
@@ -307,15 +316,6 @@ def _linear(data: Aligned) -> np.ndarray:
         return np.asarray(influences(data.measure, tuned) - influences(data.measure, base))
     scale = 100.0 if data.measure.kind == "right" else 1.0
     return np.asarray(scale * (tuned.astype(np.float64) - base.astype(np.float64)))
-
-
-def _name(data: Aligned) -> str:
-    return f"{data.measure.name} of {data.names[0]} minus {data.names[1]}"
-
-
-def _size(data: Aligned) -> float:
-    """Of what differences are computed from: what lies below its last digits is none."""
-    return max(abs(one) for one in data.values) or 1.0
 
 
 def _drawn(interval: Interval, resamples: int, unit: str) -> str:
