@@ -1,6 +1,7 @@
 """What is said of a gain: never against its numbers, and with the items that would tell."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -123,3 +124,12 @@ def test_words_never_contradict_the_numbers(row, least):
 def test_a_useful_gain_is_above_nothing():
     with pytest.raises(ConfigError, match="least=0: needs a number above 0"):
         gain(*flips(5, 1, 1, 5), least=0)
+
+
+def test_fewer_than_five_clusters_tell_nothing():
+    """However clear: two documents that went well are two accidents."""
+    documents = tuple(f"d{i % 4}" for i in range(40))
+    base, tuned = scored(np.zeros(40) > 0, RIGHT, "base"), scored(np.arange(40) % 8 > 0, RIGHT)
+    found = gain(*(replace(one, clusters=documents) for one in (base, tuned)))
+    assert (found.state, found.answer) == ("TOO FEW", None)
+    assert "4 clusters" in found.told

@@ -17,7 +17,7 @@ from seqwise.stats.results import LEVEL
 from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import Weighed, weighed
-from seqwise.verdict.findings import Answer, Finding, Question
+from seqwise.verdict.findings import Answer, Finding, Question, too_few
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.words import both, limit
 
@@ -73,6 +73,9 @@ def _asked(
     if least is not None and not 0 < least < float("inf"):
         raise ConfigError(f"least={least:g}", "a number above 0", "the smallest gain that would be useful")
     found = weighed(aligned(base, tuned), level=level, resamples=resamples, seed=seed)
+    if found.lacking:
+        tuned_name, base_name = found.data.names
+        return too_few(question, found.data.part if question == "gain" else base_name, found.lacking, tuned_name)
     data, said = found.data, answer(found, least)
     tuned_name, base_name = data.names
     before, after = data.values

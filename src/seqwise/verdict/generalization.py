@@ -43,7 +43,7 @@ from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import Weighed, weighed
-from seqwise.verdict.findings import Answer, Finding, failed
+from seqwise.verdict.findings import Answer, Finding, failed, too_few
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.groups import by_group
 from seqwise.verdict.scored import Measure, Scored
@@ -187,11 +187,14 @@ def generalization(
             found[name] = weighed(aligned(base, tuned_sets[name]), level=level, resamples=resamples, seed=seed)
         except DataError as error:
             wrong[name] = error
+    few = {name: found.pop(name) for name, one in [*found.items()] if one.lacking}
     p = np.array([one.test.p for one in found.values()])
     holm = dict(zip(found, map(float, adjust(p) if len(p) > 1 else p), strict=True))
     return tuple(
         _finding(name, found[name], holm[name], len(holm), margin, level, resamples)
         if name in found
+        else too_few("generalization", name, few[name].lacking, few[name].data.names[0])
+        if name in few
         else failed("generalization", name, wrong[name])
         for name in base_sets
     )
