@@ -157,3 +157,25 @@ def test_bad_losses_are_refused():
     for horizon in (0, 10, 11):
         with pytest.raises(ConfigError, match="horizon"):
             diebold_mariano(FIRST, SECOND, horizon)
+
+
+def test_kept_degrees_hold_the_level_where_horizons_overlap():
+    """Differences that share all steps but one with their neighbour, eight origins for each of six steps, none better:
+    by T - 1 degrees too many are called better or worse, by those kept about one in twenty."""
+    chance, h, worlds = np.random.default_rng(3), 6, 800
+    rejected = {"published": 0, "kept": 0}
+    for _ in range(worlds):
+        moves = chance.standard_normal(8 * h + h - 1)
+        d = np.convolve(moves, np.ones(h), "valid")
+        for degrees in rejected:
+            test = diebold_mariano(d, np.zeros(len(d)), h, degrees=degrees).test
+            rejected[degrees] += test.rejected
+    assert rejected["published"] / worlds > 0.08
+    assert 0.02 < rejected["kept"] / worlds < 0.07
+
+
+def test_kept_degrees_are_those_of_the_sum_of_covariances():
+    chance = np.random.default_rng(4)
+    found = diebold_mariano(chance.random(60), chance.random(60), 5, degrees="kept").test
+    assert found.df == (60 / 9,)
+    assert diebold_mariano(FIRST, SECOND, degrees="kept").test.df == (10 / 3,)  # the cube root of 10 covariances

@@ -30,7 +30,7 @@ import numpy as np
 from jaxtyping import Float
 
 from seqwise.errors import DataError
-from seqwise.stats.forecasts import autocovariances, diebold_mariano, error_of_mean, small_sample
+from seqwise.stats.forecasts import autocovariances, counting, diebold_mariano, error_of_mean, small_sample
 from seqwise.stats.phrases import chance as told_p
 from seqwise.stats.phrases import counted, number
 from seqwise.stats.results import LEVEL, Estimate, Test
@@ -67,21 +67,16 @@ def lacking(scored: Scored) -> str:
     return f"{counted(origins, 'origin')} in {scored.part}, and forecasts {ahead} ahead need {fewest(scored.ahead):,}."
 
 
-def covariances(origins: int, ahead: int) -> int:
-    """How many count, the variance among them."""
-    return max(ahead, round(math.cbrt(origins)))
-
-
 def chance_of(units: Differences, ahead: int) -> Chance:
     """How far luck carries the mean of these differences, in the order of time."""
     n = len(units)
     if n < fewest(ahead):
         given = f"{counted(n, 'origin')} of forecasts {counted(ahead, 'step')} ahead"
         raise DataError(given, f"{fewest(ahead):,} origins at least", "a longer table")
-    m = covariances(n, ahead)
+    m, df = counting(n, ahead)
     error, _ = error_of_mean(autocovariances(units, m), n)
     error = error / small_sample(n, m) or jackknife_error(units)
-    return Chance.of(error, min(n - 1.0, n / (2 * m - 1)))
+    return Chance.of(error, df)
 
 
 def compared(data: Aligned, name: str, level: float = LEVEL) -> tuple[Test, Chance]:
@@ -90,7 +85,7 @@ def compared(data: Aligned, name: str, level: float = LEVEL) -> tuple[Test, Chan
     n, value, measure = len(units), float(units.mean()), data.measure
     differing(units, name, max(map(abs, data.values)) or 1.0)
     luck = chance_of(units, data.ahead)
-    m = covariances(n, data.ahead)
+    m, _ = counting(n, data.ahead)
     plain = diebold_mariano(units, np.zeros(n), m, data.names, measure.name, measure.unit, level).test
     far = counted(data.ahead, "step")
     return replace(

@@ -270,7 +270,8 @@ def _compared(found: Backtest, measure: str, rival: str) -> ForecastComparison |
     steps = math.ceil(found.horizon / found.stride)
     if len(ours) < max(3, steps + 2):
         return None
-    return diebold_mariano(theirs, ours, steps, (f"the {rival} forecast", "the model"), measure)
+    named = (f"the {rival} forecast", "the model")
+    return diebold_mariano(theirs, ours, steps, named, measure, degrees="kept")
 
 
 def _shape(scores: Float[np.ndarray, "R"]) -> Normality | None:
