@@ -31,7 +31,7 @@ _TOP_PAD = 64 << 20
 """Bytes by which the heap grows at once."""
 _LARGE_PAGE, _MADV_HUGEPAGE = 2 << 20, 14  # bytes; linux/mman.h
 _HEAP = 16 << 30
-"""Addresses that are set aside for the heap in large pages, at most, and at most half of the memory: no memory yet."""
+"""Addresses that are set aside for the heap in large pages, at most, and at most half of the memory that is free."""
 _PRIMITIVES = "256"
 """Products that oneDNN keeps ready, each for one shape, with memory of their own: its usual 1,024 hold gigabytes."""
 _RACE = 384
@@ -129,31 +129,33 @@ def keep_memory(large_pages: bool = False) -> bool:
     if platform.system() != "Linux" or platform.libc_ver()[0] != "glibc":
         return False
     try:
-        libc = ctypes.CDLL(None)
-        mallopt = libc.mallopt
+        mallopt = ctypes.CDLL(None).mallopt
     except (OSError, AttributeError):
         return False
     mallopt.argtypes, mallopt.restype = (ctypes.c_int, ctypes.c_int), ctypes.c_int
     options = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, -1), (_M_TOP_PAD, _TOP_PAD))
     kept = all(mallopt(option, value) == 1 for option, value in options)
     if kept and large_pages:
-        _large_pages(libc)
+        _large_pages()
     return kept
 
 
 @cache
-def _large_pages(libc: ctypes.CDLL) -> bool:
+def _large_pages() -> bool:
     """Let the heap grow by addresses only and ask for large pages behind all of them; whether the kernel agreed.
 
     A page that is touched first is faulted in and cleared, and of small ones a step touches tens of thousands. The heap
     must be there before large pages can be asked for, so it is grown at once to what may be needed; memory comes
-    as it is touched, as always.
+    as it is touched, as always. Where the kernel counts addresses as memory, nothing is asked for.
     """
+    if _read(_PROC / "sys" / "vm" / "overcommit_memory").strip() == "2":
+        return False
+    libc = ctypes.CDLL(None)
     libc.malloc.argtypes, libc.malloc.restype = (ctypes.c_size_t,), ctypes.c_void_p
     libc.free.argtypes, libc.free.restype = (ctypes.c_void_p,), None
     libc.sbrk.argtypes, libc.sbrk.restype = (ctypes.c_ssize_t,), ctypes.c_void_p
     libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
-    size = min(_HEAP, available() // 2)
+    size = min(_HEAP, available() // (2 * int(os.environ.get("LOCAL_WORLD_SIZE", "1"))))
     begin = libc.malloc(size) if size else None
     if not begin:  # limits on addresses, or a kernel that promises no more than it has
         return False

@@ -33,3 +33,8 @@ def test_all_beams_are_found_where_there_is_a_choice():
 def test_one_beam_leaves_nothing_to_choose_among():
     with pytest.raises(ConfigError, match="outputs to choose among"):
         check(Generation(beams=1, mbr="bleu"))
+
+
+def test_more_are_not_written_than_are_found():
+    with pytest.raises(ConfigError, match="as many beams, or samples"):
+        check(Generation(beams=4, best=20, mbr="chrf", temperature=0.7))

@@ -87,3 +87,11 @@ def test_a_model_without_dropout_is_refused():
     objective, _ = made("labels", dropout=0.0)
     with pytest.raises(ConfigError, match="no dropout"):
         agreeing(objective, 5.0)
+
+
+def test_dropout_of_an_adapter_alone_is_enough():
+    from seqwise.models.lora import LoraSettings, attach
+
+    objective, _ = made("labels", dropout=0.0)
+    attach(objective.model, LoraSettings(rank=2, dropout=0.2))
+    assert isinstance(agreeing(objective, 5.0), Agreeing)

@@ -65,8 +65,10 @@ class Generation:
     def faults(self) -> Iterator[Fault]:
         """Lengths that exclude each other, and a choice among one."""
         if self.mbr != "none" and self.beams == 1:
-            given = f"--generation.mbr {self.mbr} with one beam"
-            yield Fault(given, "outputs to choose among", "--generation.beams 16, or no mbr")
+            yield Fault(f"mbr {self.mbr} with one beam", "outputs to choose among", "16 beams, or mbr none")
+        if self.mbr != "none" and self.best > self.beams:
+            given = f"the best {self.best} by mbr of {self.beams} outputs"
+            yield Fault(given, "as many beams, or samples, as outputs", f"{self.best} beams")
         if self.min_length > self.max_length:
             yield Fault(
                 f"--generation.min-length {self.min_length} with max-length {self.max_length}",

@@ -2,8 +2,8 @@
 
 Kumar & Byrne 2004 (Minimum Bayes-Risk Decoding for Statistical Machine Translation): if the truth were one of the
 outputs, the best answer is the one whose expected score is highest. Each output is scored against each; n-grams of an
-output are counted once, and what two share is a minimum of counts, so that K outputs cost one small array and not K²
-passes over text.
+output are counted once, and what two share is a minimum of counts, so that K outputs cost K passes over an array and
+not K² over text: a millisecond for 16 sentences, a second for 64 summaries.
 
 Counts go through the same formulas as everywhere here (`text.py`), with sacrebleu's words and characters.
 """
@@ -49,7 +49,7 @@ def likenesses(texts: Sequence[str], likeness: Likeness) -> Float[np.ndarray, "K
     for n in range(orders):
         counts = _counted([Counter(_grams(side, n + 1)) for side in sides])
         sizes[n] = counts.sum(1)
-        shared[n] = np.minimum(counts[:, None], counts).sum(2)
+        shared[n] = [np.minimum(row, counts).sum(1) for row in counts]
     wide = np.broadcast_to
     own, other = sizes[:, :, None], sizes[:, None, :]
     if likeness == "bleu":
@@ -73,7 +73,7 @@ def _counted(counters: Sequence[Counter[object]]) -> Float[np.ndarray, "K G"]:
     for counter in counters:
         for gram in counter:
             places.setdefault(gram, len(places))
-    counts = np.zeros((len(counters), len(places)))
+    counts = np.zeros((len(counters), len(places)), np.float32)  # whole numbers, and few: exact
     for row, counter in zip(counts, counters, strict=True):
         row[[places[gram] for gram in counter]] = list(counter.values())
     return counts

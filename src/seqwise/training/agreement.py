@@ -9,7 +9,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from seqwise.errors import ConfigError
+from seqwise.models.attention import MultiHeadAttention
 from seqwise.models.dropout import Dropout
+from seqwise.models.lora_pairs import Pairs
 from seqwise.training.objectives import Learning
 
 
@@ -17,17 +19,21 @@ def agreeing(objective: Learning, alpha: float) -> "Learning | Agreeing":
     """The objective, twice over where alpha is not 0. A model without dropout says the same twice, and is refused."""
     if not alpha:
         return objective
-    parts = objective.modules()
-    if not any(part.rate > 0 if isinstance(part, Dropout) else _rates(part) for part in parts):
+    if not any(_drops(part) for part in objective.modules()):
         given = f"--training.r-drop {alpha:g} with a model that has no dropout"
         raise ConfigError(given, "two passes that differ", "--model.dropout 0.1 (--lora.dropout 0.1), or no R-Drop")
     return Agreeing(objective, alpha)
 
 
-def _rates(part: nn.Module) -> bool:
-    """Whether attention, or an adapter, drops something."""
-    rates = getattr(part, "rates", {})
-    return any(rate > 0 for rate in (getattr(part, "rate", 0.0), *rates.values()))
+def _drops(part: nn.Module) -> bool:
+    """Whether it leaves something out while it learns."""
+    match part:
+        case Dropout() | MultiHeadAttention():
+            return part.rate > 0
+        case Pairs():
+            return any(rate > 0 for rate in part.rates.values())
+        case _:
+            return False
 
 
 class Agreeing(nn.Module):

@@ -48,7 +48,7 @@ class TrainingSettings:
     """Share of the probability that the target is not sure of (Szegedy et al. 2016)."""
     r_drop: Annotated[float, Range(0.0, 100.0)] = 0.0
     """Read all twice under different dropout and let it cost so much that answers differ (R-Drop, Liang et al. 2021);
-    5 for small corpora to translate. A step takes nearly twice as long; 0 reads once."""
+    5 for small corpora to translate. A step takes nearly twice the time and memory; 0 reads once."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the working weights; masters are always fp32. auto takes bf16 where the processor computes in it."""
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1
