@@ -1,8 +1,9 @@
 """Score a run on Multi30k's test_2016_flickr as the literature does, and as users see it.
 
-    python bench/multi30k.py RUN[,RUN ...] DATA
+    python bench/multi30k.py RUN[,RUN ...] DATA [beams] [bleu|chrf]
 
-Several runs decide together. DATA holds test_2016_flickr.en.gz, .fr.gz and .lc.norm.tok.fr.gz.
+Several runs decide together; as they were set, or with so many beams and minimum Bayes risk among them. DATA holds
+test_2016_flickr.en.gz, .fr.gz and .lc.norm.tok.fr.gz.
 
 Published figures are BLEU on lower-cased text that Moses normalized and tokenized. So outputs are lower-cased,
 normalized and tokenized the same way (sacremoses), and compared with the tokenized reference. That the way is the same
@@ -11,6 +12,7 @@ is checked first: the raw reference, treated like an output, must score nearly 1
 
 import gzip
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from sacremoses import MosesPunctNormalizer, MosesTokenizer
@@ -26,7 +28,7 @@ def read(path: Path) -> list[str]:
         return [line.rstrip("\n") for line in file]
 
 
-def main(run: str, data: str) -> None:
+def main(run: str, data: str, beams: int = 0, mbr: str = "none") -> None:
     """Translate and score."""
     folder = Path(data)
     source, raw = (read(folder / f"test_2016_flickr.{side}.gz") for side in ("en", "fr"))
@@ -38,9 +40,18 @@ def main(run: str, data: str) -> None:
 
     tell(bench="multi30k", check=bleu([moses(text) for text in raw], tokenized, tokenize="none").value)
     translator, settings = open_translator(run.split(","), "cpu")
-    outputs = [best[0].text for best in translator.translate(source, settings.generation)]
+    made = replace(settings.generation, mbr=mbr, **({"beams": beams} if beams else {}))
+    outputs = [best[0].text for best in translator.translate(source, made)]
     score = bleu([moses(text) for text in outputs], tokenized, tokenize="none")
-    tell(bench="multi30k", run=run, lc_tok_bleu=score.value, interval=score.interval, signature=score.signature)
+    tell(
+        bench="multi30k",
+        run=run,
+        beams=made.beams,
+        mbr=mbr,
+        lc_tok_bleu=score.value,
+        interval=score.interval,
+        signature=score.signature,
+    )
     for score in (
         bleu(outputs, raw),
         bleu(outputs, raw, lowercase=True),
@@ -52,4 +63,4 @@ def main(run: str, data: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(*sys.argv[1:3], *map(int, sys.argv[3:4]), *sys.argv[4:5])
