@@ -36,8 +36,8 @@ class Generation:
     """Outputs for each sentence, best first; at most `beams`, or that many samples."""
     mbr: Literal["none", "bleu", "chrf"] = "none"
     """Write the output that is most like the others found, by this measure, rather than the likeliest: minimum Bayes
-    risk (Kumar & Byrne 2004). There are `beams` of them, from beam search or sampled; 16 or more pay. A score then is
-    the one that is expected, 0 to 100."""
+    risk (Kumar & Byrne 2004). There are `beams` of them, from beam search or sampled. A score then is the one that is
+    expected, 0 to 100."""
     min_length: Annotated[int, Range(0)] = 0
     """The end token is forbidden before this many tokens."""
     max_length: Annotated[int, Range(1)] = 256
