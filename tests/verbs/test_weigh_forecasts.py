@@ -23,6 +23,8 @@ from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.forecasting.stored import open_run
 from seqwise.tasks.weighing.forecasters import answered, common, since
 from seqwise.verbs.forecast import forecast
+from seqwise.verbs.weighing.contenders import Contender
+from seqwise.verbs.weighing.journals import costs_of
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
 SHORT = ("--horizon", "3", "--season", "12", "--model.width", "16", "--precision", "fp32", "--every", "50")
@@ -155,6 +157,17 @@ def test_seeds_of_one_recipe_are_one_system_and_two_of_them_differ_by_luck(place
     twins = weighed(place, tuned=("base2",))
     assert twins.worth == "cannot tell"
     assert "both are of one recipe" in twins.sentence
+
+
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_run_whose_signature_is_lost_costs_what_its_steps_tell(content, place, tmp_path):
+    run = shutil.copytree(place / "base", tmp_path / "run")
+    (run / "signature.json").unlink()
+    if content is not None:
+        (run / "signature.json").write_text(content)
+    (cost,) = costs_of(Contender("tuned", {}, (str(run),)))
+    assert cost.trained is None
+    assert cost.seconds > 0
 
 
 def test_several_series_are_told_together_and_each_by_itself(place, tmp_path):
