@@ -244,5 +244,19 @@ def test_a_table_that_ends_before_the_training_did_is_refused(place, tmp_path):
     with pytest.raises(DataError, match="all of which a run was trained on or stopped by"):
         seqwise.weigh(str(place / "base"), str(place / "tuned"), test=(str(tmp_path / "old.csv"),))
     (tmp_path / "two.csv").write_text("\n".join(lines[: 1 + 255 + 2]) + "\n")
-    with pytest.raises(DataError, match="2 steps of test after"):
+    with pytest.raises(DataError, match=r"2 steps of test after .*Try a longer table"):
         seqwise.weigh(str(place / "base"), str(place / "tuned"), test=(str(tmp_path / "two.csv"),))
+
+
+def test_a_table_of_new_rows_alone_is_told_what_it_lacks_and_no_flag_that_weigh_has_not(place, tmp_path):
+    """The longer lookback is 24, and rows up to the 255th were trained on."""
+    head, *lines = (place / "later.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join([head, *lines[256:270]]) + "\n")
+    run = open_run(place / "tuned")
+    wanted = (
+        r"14 steps of test after .*, and 0 steps before: needs 3 to foresee, and 24 before them .*Try one table"
+    )
+    with pytest.raises(DataError, match=wanted) as caught:
+        answered(run, [str(tmp_path / "new.csv")], since([run]), "test")
+    assert "--" not in str(caught.value)
+    assert "\n" not in str(caught.value)
