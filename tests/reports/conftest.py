@@ -10,8 +10,8 @@ from seqwise.verdict.changed import Changed, Item, difference
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Band, Curve, Point
 from seqwise.verdict.findings import Finding, failed, not_run, too_few
-from seqwise.verdict.overfitting import Look, Trend
 from seqwise.verdict.trade import Choice, Trade
+from seqwise.verdict.trend import Look, Trend
 from seqwise.verdict.verdict import Verdict
 
 HOSTILE = "<script>alert(1)</script> | `@all` [x](javascript:1) \u202e{{ 7 * 7 }}\n# \"'"

@@ -13,8 +13,8 @@ from seqwise.verdict.changed import Changed, Item
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import Finding
-from seqwise.verdict.overfitting import Trend
 from seqwise.verdict.trade import Trade
+from seqwise.verdict.trend import Trend
 from seqwise.verdict.verdict import VERSION, Verdict
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text(encoding="utf-8"))

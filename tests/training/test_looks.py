@@ -124,8 +124,12 @@ def test_a_file_that_training_did_not_write_gives_one_line(tmp_path, name):
     with pytest.raises(CheckpointError, match="deleting this file") as caught:
         read(tmp_path / LOOKS)
     assert "\n" not in str(caught.value)
-    with pytest.raises(CheckpointError):
-        Recorder(RunFolder(tmp_path), 8)
+
+
+def test_a_damaged_file_holds_up_no_training_and_is_begun_anew(tmp_path):
+    altered(tmp_path, **BAD["no order"])
+    recorded(tmp_path, [12, 16], resumed=8)
+    assert read(tmp_path / LOOKS).steps.tolist() == [12, 16]
 
 
 def test_a_truncated_a_huge_and_a_pickled_file_give_one_line(tmp_path, monkeypatch):

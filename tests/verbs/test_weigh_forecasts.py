@@ -23,6 +23,8 @@ from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.forecasting.stored import open_run
 from seqwise.tasks.weighing.forecasters import answered, common, since
 from seqwise.verbs.forecast import forecast
+from seqwise.verbs.weighing.contenders import Contender
+from seqwise.verbs.weighing.journals import costs_of
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
 SHORT = ("--horizon", "3", "--season", "12", "--model.width", "16", "--precision", "fp32", "--every", "50")
@@ -157,6 +159,17 @@ def test_seeds_of_one_recipe_are_one_system_and_two_of_them_differ_by_luck(place
     assert "both are of one recipe" in twins.sentence
 
 
+@pytest.mark.parametrize("content", [None, "{", "[]"])
+def test_a_run_whose_signature_is_lost_costs_what_its_steps_tell(content, place, tmp_path):
+    run = shutil.copytree(place / "base", tmp_path / "run")
+    (run / "signature.json").unlink()
+    if content is not None:
+        (run / "signature.json").write_text(content)
+    (cost,) = costs_of(Contender("tuned", {}, (str(run),)))
+    assert cost.trained is None
+    assert cost.seconds > 0
+
+
 def test_several_series_are_told_together_and_each_by_itself(place, tmp_path):
     path = table(tmp_path / "table.csv", 160, names=("north", "south"))
     words = [trained(path, tmp_path / f"{steps}", "--steps", steps, "--data.by", "shop") for steps in ("2", "60")]
@@ -231,5 +244,19 @@ def test_a_table_that_ends_before_the_training_did_is_refused(place, tmp_path):
     with pytest.raises(DataError, match="all of which a run was trained on or stopped by"):
         seqwise.weigh(str(place / "base"), str(place / "tuned"), test=(str(tmp_path / "old.csv"),))
     (tmp_path / "two.csv").write_text("\n".join(lines[: 1 + 255 + 2]) + "\n")
-    with pytest.raises(DataError, match="2 steps of test after"):
+    with pytest.raises(DataError, match=r"2 steps of test after .*Try a longer table"):
         seqwise.weigh(str(place / "base"), str(place / "tuned"), test=(str(tmp_path / "two.csv"),))
+
+
+def test_a_table_of_new_rows_alone_is_told_what_it_lacks_and_no_flag_that_weigh_has_not(place, tmp_path):
+    """The longer lookback is 24, and rows up to the 255th were trained on."""
+    head, *lines = (place / "later.csv").read_text().splitlines()
+    (tmp_path / "new.csv").write_text("\n".join([head, *lines[256:270]]) + "\n")
+    run = open_run(place / "tuned")
+    wanted = (
+        r"14 steps of test after .*, and 0 steps before: needs 3 to foresee, and 24 before them .*Try one table"
+    )
+    with pytest.raises(DataError, match=wanted) as caught:
+        answered(run, [str(tmp_path / "new.csv")], since([run]), "test")
+    assert "--" not in str(caught.value)
+    assert "\n" not in str(caught.value)

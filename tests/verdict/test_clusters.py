@@ -67,11 +67,13 @@ def test_pseudovalues_equal_those_of_leaving_out_one_by_one(codes):
     assert found.mean() == pytest.approx(whole, rel=1e-12)
 
 
-def test_one_cluster_is_refused_and_single_items_are_none():
-    assert clusters.coded(("a", "b", "c"), "test") is None
-    assert clusters.coded((), "test") is None
-    with pytest.raises(DataError, match="all 3 items of test in one cluster, 'a': needs two clusters"):
-        clusters.coded(("a", "a", "a"), "test")
+def test_one_cluster_has_no_spread_and_single_items_are_no_clusters():
+    assert clusters.coded(("a", "b", "c")) is None
+    assert clusters.coded(()) is None
+    codes = clusters.coded(("a", "a", "a"))
+    for measure, values in ((NUMBER, np.arange(3.0)), (NATS, np.ones((3, 2)))):
+        with pytest.raises(DataError, match="all 3 items in one cluster: needs two clusters"):
+            clusters.pseudovalues(measure, values, values, codes)
 
 
 @pytest.mark.parametrize("sizes", [[8] * 5, [1, 2, 4, 8, 16], [2] * 25 + [40] * 5])

@@ -14,6 +14,8 @@ from seqwise.verdict import shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import weighed
 from seqwise.verdict.gain import against_rival, gain
+from seqwise.verdict.generalization import generalization
+from seqwise.verdict.luck import luck
 from seqwise.verdict.scored import Measure, Scored
 
 RIGHT = Measure("accuracy", "right")
@@ -126,10 +128,15 @@ def test_a_useful_gain_is_above_nothing():
         gain(*flips(5, 1, 1, 5), least=0)
 
 
-def test_fewer_than_five_clusters_tell_nothing():
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_fewer_than_five_clusters_tell_nothing(count):
     """However clear: two documents that went well are two accidents."""
-    documents = tuple(f"d{i % 4}" for i in range(40))
+    documents = tuple(f"d{i % count}" for i in range(40))
     base, tuned = scored(np.zeros(40) > 0, RIGHT, "base"), scored(np.arange(40) % 8 > 0, RIGHT)
-    found = gain(*(replace(one, clusters=documents) for one in (base, tuned)))
+    both = [replace(one, clusters=documents) for one in (base, tuned)]
+    found = gain(*both)
     assert (found.state, found.answer) == ("TOO FEW", None)
-    assert "4 clusters" in found.told
+    assert f"{count} cluster" in found.told
+    assert luck(*both).state == "TOO FEW"
+    (general,) = generalization({"news": both[0]}, {"news": both[1]})
+    assert general.state == "TOO FEW"

@@ -159,6 +159,23 @@ def test_the_luck_of_seeds_comes_on_top_of_that_of_the_origins():
     assert luck(scored("base", base, 3), several).test == both
 
 
+def test_a_difference_that_all_origins_have_counts_as_many_as_do_not_look_ahead_over_each_other():
+    """60 origins 8 steps ahead: 7 of them stand apart, and one sign in 2^6 is all that luck leaves; 40 tell nothing."""
+    found = effect(scored("base", np.arange(60.0), 8), scored("tuned", np.arange(60.0) - 1, 8))
+    assert (found.name, found.n) == ("sign test", {"origins": 60})
+    assert found.p == 2.0**-6
+    assert "7 that do not look ahead over each other" in found.why
+    assert found.assumptions == ()
+    with pytest.raises(DataError, match="all 40 values"):
+        effect(scored("base", np.arange(40.0), 8), scored("tuned", np.arange(40.0) - 1, 8))
+
+
+@pytest.mark.parametrize(("off", "name"), [(-1.0, "sign test"), (0.0, "difference of 0 for each item")])
+def test_a_test_against_the_margin_has_a_name_where_nothing_has_a_spread_too(off, name):
+    data = aligned(scored("base", np.arange(60.0), 1), scored("tuned", np.arange(60.0) + off, 1))
+    assert no_worse(weighed(data), 0.5).name == f"{name} against the margin"
+
+
 @pytest.mark.parametrize(("ahead", "least"), [(1, 8), (4, 8), (12, 24)])
 def test_too_few_origins_tell_nothing_and_say_how_many_would(ahead, least):
     assert fewest(ahead) == least

@@ -6,8 +6,11 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.verdict.overfitting import Look, overfitting, trend
-from seqwise.verdict.rise import by_items, by_looks, detected, jitter
+from seqwise.verdict import overfitting as overfitting_module
+from seqwise.verdict import rise as rise_module
+from seqwise.verdict.overfitting import overfitting
+from seqwise.verdict.rise import by_items, by_looks, detected, folds, jitter, spread
+from seqwise.verdict.trend import Look, trend
 
 
 def looks_of(valid, train=None, every=10):
@@ -177,6 +180,42 @@ def test_a_rise_as_large_as_looks_can_detect_is_found_four_times_in_five():
     sds = np.sqrt((np.diff(rows[:, 4:], 2) ** 2).mean(1) / 6)
     found = (rows[:, -1] + shift - rows[:, :-1].min(1)) / sds > reach
     assert found.mean() == pytest.approx(0.8, abs=0.025)
+
+
+@pytest.mark.parametrize(("rise", "answer"), [(0.02, "yes"), (0.002, "no")])
+def test_of_densities_whose_loss_is_below_0_the_margin_is_one_of_nats(rise, answer):
+    """Rises of 0.12 and 0.012, where errors that are 5 % larger would add log 1.05."""
+    assert pytest.approx(np.log(1.05), abs=0.002) == overfitting_module.NATS
+    found = overfitting([trend(looks_of(curve(rise=rise) - 2.0), "full", kind="densities")])
+    assert found.margin == 0.05
+    assert found.answer == answer, found.told
+
+
+def test_forecasters_are_not_asked_for_losses_of_items_which_they_do_not_have():
+    few = overfitting([trend(looks_of([0.6, 0.4, 0.5]), "full", kind="forecasts")])
+    noisy = overfitting([trend(looks_of(curve(rise=0.0, sd=0.05, seed=4)), "full", kind="forecasts")])
+    assert (few.state, noisy.answer) == ("TOO FEW", "cannot tell")
+    for told in (few.told, noisy.needed, " ".join(noisy.notes)):
+        assert "item" not in told
+    assert "look more often" in few.told
+    assert "Looking more often" in noisy.needed
+
+
+def test_of_very_many_looks_some_are_compared_and_the_choice_from_all_is_paid_for(monkeypatch):
+    steps, values = np.arange(1.0, 61.0), curve(60, 30, 0.001, 0.01, 3)
+    whole = by_looks(steps, values)
+    monkeypatch.setattr(rise_module, "LOOKS", 20)
+    places = spread(60, 31)
+    assert len(places) == 20
+    assert {0, 31, 59} <= set(places)
+    assert (folds(20), folds(60), folds(61)) == (1, 3, 4)
+    some = by_looks(steps[places], values[places], 3)
+    free = by_looks(steps[places], values[places])
+    assert some.effect.interval.low < free.effect.interval.low
+    assert some.p == pytest.approx(min(1.0, 3 * free.p))
+    assert whole.n == {"looks": 60}
+    assert len(trend(looks_of(values), "full").looks) == 60
+    assert trend(looks_of(values), "full").rise.n["looks"] in (19, 20)
 
 
 def test_what_cannot_be_told_is_refused_in_one_line():

@@ -9,7 +9,7 @@ import pytest
 from seqwise.stats import results
 from seqwise.stats.phrases import alike
 from seqwise.stats.results import Estimate, Interval
-from seqwise.verdict.findings import Answer, Finding, Question, failed, not_run
+from seqwise.verdict.findings import Answer, Finding, Question, failed, not_run, too_few
 from seqwise.verdict.sentence import AT_MOST, MATTERS, OPENING, not_worse, sentence, worth
 from seqwise.verdict.verdict import decide
 
@@ -116,6 +116,19 @@ def test_a_general_set_that_could_not_be_measured_leaves_it_open():
     assert worth(findings) == "cannot tell"
     assert not_worse(findings) is None
     assert "what was lost on news could not be measured" in sentence(findings)
+
+
+@pytest.mark.parametrize(
+    "gain", [too_few("gain", "test", "4 clusters"), failed("gain", "test", ValueError("it broke"))]
+)
+def test_a_test_set_that_tells_nothing_rules_out_no_loss(gain):
+    """However clean the general sets are; where one of them lost, that stands."""
+    within = measured(0.1, 0.4, 500, 1)
+    kept = Finding("generalization", "news", "MEASURED", ".", "no", test=within, margin=1.0)
+    lost = Finding("generalization", "sst2", "MEASURED", ".", "yes", test=measured(-4.0, 0.4, 500, 1), margin=1.0)
+    assert not_worse([gain, kept]) is None
+    assert not_worse([gain, kept, lost]) is False
+    assert not_worse([not_run("gain", "test", "No test set was given."), kept]) is True
 
 
 @pytest.mark.parametrize(("value", "half", "expected"), [(0.2, 0.5, True), (0.2, 3.0, None), (-4.0, 1.0, False)])

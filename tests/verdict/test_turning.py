@@ -5,7 +5,9 @@ import pytest
 from scipy import stats
 
 from seqwise.errors import DataError
-from seqwise.verdict.overfitting import Look, overfitting, trend
+from seqwise.verdict import rise
+from seqwise.verdict.overfitting import overfitting
+from seqwise.verdict.trend import Look, trend
 from seqwise.verdict.turning import Curves, by_curves, turned, weighted
 
 
@@ -121,6 +123,53 @@ def test_looks_that_are_the_same_have_no_rise():
     same = np.random.default_rng(10).gamma(1.0, 1.0, 50)
     assert Curves([same, same, same]).above(2) is None
     assert trend_of([same, same, same]).rise is None
+
+
+def test_weights_that_stand_still_at_the_end_are_one_look_and_no_rise_is_below_0():
+    """A learning rate of 0: the looks from the third on are the same to the last bit, and lowest of all."""
+    losses = world(np.random.default_rng(11), [0.9, 0.6, 0.4], 100)
+    found = trend_of([*losses, losses[-1], losses[-1]])
+    assert (found.best, found.turned) == (50, None)
+    assert found.rise.effect.value == pytest.approx(losses[2].mean() - losses[1].mean())
+    told = overfitting([found])
+    assert told.answer == "no"
+    assert "lowest at the end" in told.told
+    assert f"{-found.rise.effect.value:.2g}"[:4] in told.told
+    assert "-0." not in told.told.split("(")[0]
+    risen = trend_of([losses[2], losses[0], losses[0]])
+    assert (risen.best, risen.turned) == (10, 20)
+
+
+def test_the_lowest_look_and_all_that_is_told_of_it_are_those_of_the_items_that_are_compared():
+    """All 1,000 items had their lowest look at step 40, the 200 that are kept at step 30."""
+    losses = world(np.random.default_rng(12), [0.9, 0.6, 0.3, 0.5, 0.8], 200)
+    steps, means = [10, 20, 30, 40, 50], [0.9, 0.6, 0.5, 0.4, 0.7]
+    looks = [Look(step, mean, None) for step, mean in zip(steps, means, strict=True)]
+    found = trend(looks, "full", valid=dict(zip(steps, losses, strict=True)), whole=1000)
+    answer = overfitting([found])
+    assert found.best == 30
+    assert answer.values["lowest validation loss"] == pytest.approx(losses[2].mean())
+    rise = answer.values["validation loss at the end"] - answer.values["lowest validation loss"]
+    assert rise == pytest.approx(answer.test.effect.value)
+    assert "the loss of 200 validation items" in answer.told
+    row = dict(zip(answer.grids[0].columns, answer.grids[0].rows[0], strict=True))
+    assert row["end"] - row["lowest"] == pytest.approx(rise)
+
+
+def test_of_very_many_looks_some_are_compared_with_the_best_of_all(monkeypatch):
+    losses = world(np.random.default_rng(13), [*np.linspace(0.9, 0.4, 40), *np.linspace(0.42, 0.9, 40)], 60)
+    whole = trend_of(losses)
+    monkeypatch.setattr(rise, "LOOKS", 16)
+    some = trend_of(losses)
+    assert (some.best, len(some.looks)) == (whole.best, 80)
+    assert some.rise.n == {"validation items": 60, "looks": 16}
+    assert some.rise.effect.value == pytest.approx(whole.rise.effect.value)
+    assert some.rise.effect.interval.low < some.rise.effect.value
+    assert abs(some.turned - whole.turned) <= 60
+    assert "16 of 80 looks" in " ".join(some.rise.notes)
+    free, paid = (Curves(losses[::5], of).above(15) for of in (1, 5))
+    assert free.critical < paid.critical
+    assert paid.tail <= 5 * free.tail
 
 
 @pytest.mark.parametrize(

@@ -63,8 +63,8 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[s
     text += b" " * (-len(text) % ALIGNMENT)
     with replacing(path, LENGTH.size + len(text) + end) as file:
         file.write(LENGTH.pack(len(text)) + text)
+        # one at a time: a model on an accelerator never stands twice in memory
         for name in filter(lambda name: distinct[name].numel(), order):
-            # one at a time: a model on an accelerator never stands twice in memory
             plain = distinct[name].detach().cpu().contiguous().reshape(-1)
             file.write(plain.view(torch.uint8).numpy().data)
 

@@ -12,7 +12,7 @@ import numpy as np
 from seqwise.reports.drawing import BLUE, GREEN, INK, ORANGE, Picture, draw, label, plainly
 from seqwise.stats.phrases import alike, clear, ends, percent
 from seqwise.verdict.curve import Curve
-from seqwise.verdict.overfitting import Trend
+from seqwise.verdict.trend import Trend
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -108,7 +108,7 @@ def trend(found: Trend) -> Picture:
     if within is not None:
         low, high = alike(within.low, within.high)
         told = f"against the best look before it, by {found.items:,} items"
-        notes.append(f"The end: {ends(within.level, low, high)} nats {told}.")
+        notes.append(f"The end: {ends(within.level, low, high)} {found.unit} {told}.")
     if found.gap is not None:
         low, high = alike(found.gap.low, found.gap.high)
         notes.append(f"At the end validation is above training by {ends(found.gap.level, low, high)} {found.unit}.")

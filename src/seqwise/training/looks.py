@@ -12,8 +12,8 @@
     counts          (2,)     validation and training items in all, of which N and M are kept
 
 At most `ITEMS` items are kept, drawn by chance, the same ones at each look; and `NUMBERS` numbers in all: where more
-looks come, every second item is left out, so that no look is lost. A look adds no pass over the data. Whoever resumes
-a run goes on with the looks up to that step.
+looks come, every second item is left out, down to `FEWEST`, beyond which further looks are lost. A look adds no pass
+over the data. Whoever resumes a run goes on with the looks up to that step.
 
 Left out: what the numbers say (`seqwise weigh`), and forecasters, whose windows overlap and are no items.
 """
@@ -65,10 +65,12 @@ class Recorder:
     """A reader of the events of a run, who writes the file."""
 
     def __init__(self, folder: RunFolder, resumed: int = 0) -> None:
-        """resumed: the step that the run goes on from."""
+        """resumed: the step that the run goes on from. A damaged file holds up no training: it is begun anew."""
         self.folder = folder
-        known = read(folder.path / LOOKS) if (folder.path / LOOKS).exists() else None
-        self.looks = None if known is None else known.until(resumed)
+        try:
+            self.looks = read(folder.path / LOOKS).until(resumed) if (folder.path / LOOKS).exists() else None
+        except CheckpointError:
+            self.looks = None
 
     def tell(self, event: Event) -> None:
         """Add a look."""

@@ -13,10 +13,14 @@ import numpy as np
 from jaxtyping import Float
 
 from seqwise.errors import DataError
+from seqwise.stats.phrases import counted
 from seqwise.verdict.clusters import Codes, coded, pseudovalues
 from seqwise.verdict.scored import Measure, Scored, paired
 
 # S seeds, U units (items or clusters)
+
+FEWEST = 5
+"""Clusters: fewer than these are a handful of accidents, whatever their arithmetic says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +73,14 @@ class Aligned:
     def sizes(self) -> np.ndarray:
         """Items of each unit."""
         return np.ones(self.items, dtype=np.int64) if self.codes is None else np.bincount(self.codes)
+
+    @property
+    def lacking(self) -> str:
+        """Why so few clusters tell nothing; empty where there are enough, or none."""
+        count = len(self.sizes)
+        if self.codes is None or self.ahead or count >= FEWEST:
+            return ""
+        return f"{counted(count, 'cluster')} of items that belong together, and {FEWEST} at least tell something."
 
     @property
     def single(self) -> bool:
@@ -148,7 +160,7 @@ def aligned(base: Scored | Sequence[Scored], tuned: Scored | Sequence[Scored]) -
             )
             raise DataError(given, "a finite score for each item", "scoring again, or leaving those items out of both")
     labels = first.clusters or after[0].clusters
-    return Aligned(tuple(before), tuple(after), coded(labels, first.part))
+    return Aligned(tuple(before), tuple(after), coded(labels))
 
 
 def _listed(given: Scored | Sequence[Scored], what: str) -> list[Scored]:

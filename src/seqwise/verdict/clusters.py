@@ -32,19 +32,19 @@ Codes = Int[np.ndarray, "N"]
 Units = Float[np.ndarray, "G"]
 
 
-def coded(labels: tuple[str, ...], part: str) -> Codes | None:
+def coded(labels: tuple[str, ...]) -> Codes | None:
     """Which cluster each item is of; None where each is its own."""
     if not labels:
         return None
     names, codes = np.unique(np.array(labels, dtype=object).astype(str), return_inverse=True)
-    if len(names) < 2:
-        given = f"all {len(labels):,} items of {part} in one cluster, {str(names[0])!r}"
-        raise DataError(given, "two clusters or more", "items without clusters, if they do not depend on each other")
     return None if len(names) == len(labels) else codes.reshape(-1)
 
 
 def pseudovalues(measure: Measure, base: np.ndarray, tuned: np.ndarray, codes: Codes | None) -> Units:
     """Of the difference tuned minus base, in the unit of the measure; their mean is shifted to the difference."""
+    if codes is not None and not codes.any():
+        given, mend = f"all {len(codes):,} items in one cluster", "items without clusters, if they stand by themselves"
+        raise DataError(given, "two clusters or more", mend)
     if measure.kind != "counts":
         scale = 100.0 if measure.kind == "right" else 1.0
         d = scale * (tuned.astype(np.float64) - base.astype(np.float64))  # (N,)

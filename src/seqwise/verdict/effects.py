@@ -28,13 +28,13 @@ from seqwise.errors import ConfigError
 from seqwise.stats import means
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.phrases import chance as told_p
-from seqwise.stats.phrases import counted, number, percent, sure
+from seqwise.stats.phrases import number, percent, sure
 from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
 from seqwise.verdict import draws, origins
-from seqwise.verdict.aligned import Aligned, aligned
+from seqwise.verdict.aligned import FEWEST, Aligned, aligned
 from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
 from seqwise.verdict.constant import SIGNS, alike, nothing, same, steady
 from seqwise.verdict.flips import Flips
@@ -46,8 +46,6 @@ BOOTSTRAP = 30
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
 NONE = 1e-150  # an error that is none, and can be divided by
-FEWEST = 5
-"""Clusters: fewer than these are a handful of accidents, whatever their arithmetic says."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,15 +78,7 @@ class Weighed:
     @property
     def shown(self) -> bool:
         """Whether test and interval agree that there is a difference, and enough stands behind them."""
-        return self.test.rejected and 0 not in self.interval and not self.lacking
-
-    @property
-    def lacking(self) -> str:
-        """Why so few clusters tell nothing; empty where there are enough, or none."""
-        count = len(self.data.sizes)
-        if self.data.codes is None or self.data.ahead or count >= FEWEST:
-            return ""
-        return f"{counted(count, 'cluster')} of items that belong together, and {FEWEST} at least tell something."
+        return self.test.rejected and 0 not in self.interval and not self.data.lacking
 
 
 def effect(

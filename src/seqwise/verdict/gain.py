@@ -72,12 +72,12 @@ def _asked(
 ) -> Finding:
     if least is not None and not 0 < least < float("inf"):
         raise ConfigError(f"least={least:g}", "a number above 0", "the smallest gain that would be useful")
-    found = weighed(aligned(base, tuned), level=level, resamples=resamples, seed=seed)
-    if found.lacking:
-        tuned_name, base_name = found.data.names
-        return too_few(question, found.data.part if question == "gain" else base_name, found.lacking, tuned_name)
-    data, said = found.data, answer(found, least)
+    data = aligned(base, tuned)
     tuned_name, base_name = data.names
+    if data.lacking:
+        return too_few(question, data.part if question == "gain" else base_name, data.lacking, tuned_name)
+    found = weighed(data, level=level, resamples=resamples, seed=seed)
+    said = answer(found, least)
     before, after = data.values
     return Finding(
         question,

@@ -41,7 +41,8 @@ from seqwise.stats.phrases import number, sure
 from seqwise.stats.proportions import tango_statistic
 from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 from seqwise.verdict import draws, shortage
-from seqwise.verdict.aligned import aligned
+from seqwise.verdict.aligned import Aligned, aligned
+from seqwise.verdict.constant import NOTHING
 from seqwise.verdict.effects import Weighed, weighed
 from seqwise.verdict.findings import Answer, Finding, failed, too_few
 from seqwise.verdict.flips import Flips
@@ -78,6 +79,8 @@ def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
         raise ConfigError(f"margin={margin:g}", "a number above 0", "the smallest loss that would matter")
     data, value = found.data, found.gain
     name = f"{'loss by ' if data.measure.lower else ''}{data.measure.name} of {' minus '.join(data.names)}"
+    test = found.test.name.replace("approximate randomization", "t-test of the jackknife")
+    test = test.replace(NOTHING, "difference of 0 for each item")
     if found.chance is None:
         gained, lost = _turned(found)
         if margin >= 100:
@@ -91,7 +94,7 @@ def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
         t, p = (value + margin) / luck.error, _ruled_out(found, margin)
         low = -_smallest(found, level)
     return Test(
-        name=f"{found.test.name.replace('approximate randomization', 't-test of the jackknife')} against the margin",
+        name=f"{test} against the margin",
         null=f"{data.names[0]} is worse than {data.names[1]} by {limit(margin, unit)} or more",
         symbol="t",
         statistic=t,
@@ -181,19 +184,23 @@ def generalization(
         given = f"scores on {odd!r} of {'the base' if odd in base_sets else 'the tuned model'} only"
         raise DataError(given, "the same sets of both", "scoring both on it")
     found: dict[str, Weighed] = {}
+    few: dict[str, Aligned] = {}
     wrong: dict[str, DataError] = {}
     for name, base in base_sets.items():
         try:
-            found[name] = weighed(aligned(base, tuned_sets[name]), level=level, resamples=resamples, seed=seed)
+            data = aligned(base, tuned_sets[name])
+            if data.lacking:
+                few[name] = data
+            else:
+                found[name] = weighed(data, level=level, resamples=resamples, seed=seed)
         except DataError as error:
             wrong[name] = error
-    few = {name: found.pop(name) for name, one in [*found.items()] if one.lacking}
     p = np.array([one.test.p for one in found.values()])
     holm = dict(zip(found, map(float, adjust(p) if len(p) > 1 else p), strict=True))
     return tuple(
         _finding(name, found[name], holm[name], len(holm), margin, level, resamples)
         if name in found
-        else too_few("generalization", name, few[name].lacking, few[name].data.names[0])
+        else too_few("generalization", name, few[name].lacking, few[name].names[0])
         if name in few
         else failed("generalization", name, wrong[name])
         for name in base_sets

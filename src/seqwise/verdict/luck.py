@@ -28,7 +28,7 @@ from seqwise.stats.results import LEVEL, Interval
 from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import Weighed, weighed
-from seqwise.verdict.findings import Answer, Finding
+from seqwise.verdict.findings import Answer, Finding, too_few
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.words import both, difference, limit
 
@@ -61,7 +61,10 @@ def luck(
     seed: int = draws.SEED,
 ) -> Finding:
     """Whether luck makes such a difference. tried: how many trainings the shown ones were picked from, by this set."""
-    found = weighed(aligned(base, tuned_seeds), level=level, resamples=resamples, seed=seed)
+    data = aligned(base, tuned_seeds)
+    if data.lacking:
+        return too_few("luck", data.part, data.lacking, data.names[0])
+    found = weighed(data, level=level, resamples=resamples, seed=seed)
     height = optimism(tried)
     if len(found.data.tuned) == 1:
         return _one(found, tried, height, level)

@@ -14,7 +14,7 @@ TESTS: Mapping[str, str] = {
     "diebold-mariano": "Forecasts from successive origins, whose errors depend on each other: Diebold and Mariano's "
     "test of the mean difference (1995), corrected for small samples (Harvey, Leybourne and Newbold 1997), with the "
     "covariances of the horizon or of the cube root of the origins, and the degrees of freedom that their sum leaves.",
-    "flips of signs": "Differences that are all the same: the share of the flips of their signs that are as far from "
+    "sign test": "Differences that are all the same: the share of the flips of their signs that are as far from "
     "none (Fisher 1935).",
     "clusters": "Items that belong together: the jackknife of clusters, CR1's error where they are of one size "
     "(Cameron and Miller 2015; MacKinnon, Nielsen and Webb 2023), degrees of freedom by Bell and McCaffrey (2002).",

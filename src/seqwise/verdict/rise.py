@@ -3,6 +3,7 @@
     by_items   from the losses of the same items at both steps alone: a paired t test; at all looks: `turning`
     by_looks   from the means alone: against their jitter around a smooth curve
     from_means where the losses turned, by their means
+    spread     which looks are compared, of very many
     jitter     that spread, by second differences (Gasser, Sroka and Jennen-Steinmetz, Biometrika 73 (1986) 625)
     detected   how large a rise has to be to be found
 
@@ -15,7 +16,7 @@ needs no more than to hold for the best look, and the lowest one seen is farther
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from math import sqrt
+from math import ceil, sqrt
 
 import numpy as np
 from jaxtyping import Float
@@ -37,6 +38,8 @@ STRIPS = 1000
 """Of the distribution of a spread, of equal chance."""
 CURVES, MOST = 20_000, 4_000_000
 """Drawn, and looks of all of them together at most."""
+LOOKS = 300
+"""That are compared at most: time and memory grow with their square."""
 
 
 def by_items(after: Losses, before: Losses, steps: tuple[int, int], picked: int = 1) -> Test | None:
@@ -63,12 +66,28 @@ def by_items(after: Losses, before: Losses, steps: tuple[int, int], picked: int 
     )
 
 
-def by_looks(steps: Float[np.ndarray, "K"], losses: Float[np.ndarray, "K"]) -> Test | None:
-    """Of the last look over the lowest; None of too few looks."""
+def spread(count: int, best: int) -> list[int]:
+    """Places of the looks that are compared, the last one last: all, or the best one and others that lie evenly."""
+    if count <= LOOKS:
+        return list(range(count))
+    return sorted({best, *np.linspace(0, count - 1, LOOKS - 1).round().astype(int).tolist()})
+
+
+def folds(count: int) -> int:
+    """How many times as many looks the best one was picked from as are compared.
+
+    All of them are so many sets of looks as evenly spread, in each of which the largest has the same chance; by
+    Bonferroni's inequality the chance of the largest of all is at most so many times that of one set.
+    """
+    return ceil(count / LOOKS)
+
+
+def by_looks(steps: Float[np.ndarray, "K"], losses: Float[np.ndarray, "K"], of: int = 1) -> Test | None:
+    """Of the last look over the lowest; None of too few looks. of: `folds`, where these are some of more."""
     count, best = len(steps), int(np.argmin(losses))
     if count < LEAST:
         return None
-    drawn = _flat_curves(tuple(map(float, steps)))
+    drawn = _flat_curves(tuple(map(float, steps)), of)
     value, sd = float(losses[-1] - losses[best]), max(jitter(steps, losses)[0], ROUNDING * float(np.abs(losses).max()))
     if not sd:
         return None
@@ -80,7 +99,7 @@ def by_looks(steps: Float[np.ndarray, "K"], losses: Float[np.ndarray, "K"]) -> T
         symbol="rise/jitter",
         statistic=value / sd,
         df=(),
-        p=min(1.0, 2 * (1 + int((drawn.rises >= value / sd).sum())) / (1 + len(drawn.rises))),
+        p=min(1.0, 2 * of * (1 + int((drawn.rises >= value / sd).sum())) / (1 + len(drawn.rises))),
         n={"looks": count},
         effect=Estimate(
             f"step {last} minus the lowest, step {first}",
@@ -109,13 +128,14 @@ class _Drawn:
 
 
 @lru_cache(maxsize=8)
-def _flat_curves(steps: tuple[float, ...]) -> _Drawn:
+def _flat_curves(steps: tuple[float, ...], of: int) -> _Drawn:
     """The same ones for each run with looks at these steps."""
     k = len(steps)
     curves = np.random.default_rng(0).standard_normal((min(CURVES, max(1, MOST // k)), k))  # (R, K)
     spreads = _spreads(np.array(steps), curves)  # (R,)
     rises = (curves[:, -1] - curves[:, :-1].min(1)) / spreads  # (R,)
-    low, high = (np.quantile(one, (1 + LEVEL) / 2) for one in (rises, (curves[:, 0] - curves[:, -1]) / spreads))
+    low = np.quantile(rises, 1 - (1 - LEVEL) / 2 / of)
+    high = np.quantile((curves[:, 0] - curves[:, -1]) / spreads, (1 + LEVEL) / 2)
     return _Drawn(rises, float(low), float(high), float(np.quantile((low - rises) * spreads, POWER)))
 
 

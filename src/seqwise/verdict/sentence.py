@@ -55,7 +55,7 @@ def not_worse(findings: Sequence[Finding]) -> bool | None:
     gains, losses = _measured(findings, "gain"), _measured(findings, "generalization")
     if any(one.answer == "no" and not useless(one) for one in gains) or any(one.answer == "yes" for one in losses):
         return False
-    if _open(losses, "no") or _broken(findings) or not (gains or losses):
+    if _open(losses, "no") or _broken(findings) or _broken(findings, "gain") or not (gains or losses):
         return None
     off = _choice(findings) or 0.0
     return True if all(_kept(one, off) for one in gains) else None
@@ -194,9 +194,9 @@ def _choice(findings: Sequence[Finding]) -> float | None:
     return max((one for one in sizes if isinstance(one, float)), default=None)
 
 
-def _broken(findings: Sequence[Finding]) -> list[Finding]:
-    """General sets that were given and tell nothing."""
-    return [one for one in findings if one.question == "generalization" and one.state in ("ERROR", "TOO FEW")]
+def _broken(findings: Sequence[Finding], question: Question = "generalization") -> list[Finding]:
+    """Sets that were given and tell nothing: general ones, or, of the gain, the test set."""
+    return [one for one in findings if one.question == question and one.state in ("ERROR", "TOO FEW")]
 
 
 def _open(findings: Sequence[Finding], wanted: str) -> bool:

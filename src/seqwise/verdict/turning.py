@@ -11,9 +11,10 @@
 The best earlier look is picked by the very losses that it is tested with, so that its t alone is too sure. Chance is
 therefore that of the largest t_k of all: they are jointly t with the correlations that the items show (Hothorn, Bretz
 and Westfall 2008, section 3), and the largest is drawn. Looks next to each other have nearly the same losses, which is
-why this costs less than Bonferroni's correction, and never more. The lower end of the interval is the largest of the
-d_k - c s_k. The upper end is the largest of the d_k + t s_k, which takes no correction: it is too low only where that
-of the one best look is.
+why this costs less than Bonferroni's correction, and never more. Of very many looks some are compared, and it is
+allowed for that the best was picked from all (`rise.spread`, `rise.folds`). The lower end of the interval is the
+largest of the d_k - c s_k. The upper end is the largest of the d_k + t s_k, which takes no correction: it is too low
+only where that of the one best look is.
 
 Looks are asked from the last one back, each at the full level, until one is not worse beyond chance: in an order that
 is fixed beforehand nothing has to be corrected (Maurer, Hothorn and Lehmacher 1995). Left out: means of looks without
@@ -32,7 +33,7 @@ from seqwise.errors import DataError
 from seqwise.stats.means import paired
 from seqwise.stats.results import LEVEL, Interval, Test
 from seqwise.stats.samples import ROUNDING, numbers
-from seqwise.verdict.rise import UNIT, detectable, detected
+from seqwise.verdict.rise import UNIT, detectable, detected, folds, spread
 
 # K looks, N items, R draws
 
@@ -49,6 +50,17 @@ def weighted(nats: Float[np.ndarray, "*K N"], targets: Float[np.ndarray, "N"]) -
     """
     mean = nats.sum(-1, keepdims=True) / targets.sum()
     return np.asarray(mean + (nats - mean * targets) / targets.mean())
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the losses of a run's looks tell."""
+
+    best: int
+    """Step with the lowest mean; looks at the very weights of the last one count as the last one."""
+    rise: Test
+    turned: int | None
+    """Step that validation turned at."""
 
 
 @dataclass(frozen=True)
@@ -78,7 +90,8 @@ class Highest:
 class Curves:
     """Losses of the same items at all looks, in order; and how far chance carries their means."""
 
-    def __init__(self, losses: Sequence[Float[np.ndarray, "N"]]) -> None:
+    def __init__(self, losses: Sequence[Float[np.ndarray, "N"]], of: int = 1) -> None:
+        """of: `rise.folds`, where these are some of more looks."""
         rows = [numbers(one, "validation losses") for one in losses]
         lengths = {one.shape for one in rows}
         if len(lengths) > 1 or not rows or rows[0].ndim != 1 or len(rows[0]) < 2:
@@ -87,7 +100,7 @@ class Curves:
             raise DataError(given, "the same items, two at least", "one order of items")
         if not all(np.isfinite(one).all() for one in rows):
             raise DataError("validation losses that are not finite", "finite ones", "leaving out such items")
-        self.losses = np.stack(rows)  # (K, N)
+        self.losses, self.of = np.stack(rows), of  # (K, N)
         self.df = self.losses.shape[1] - 1
         # against the last look what sets items apart is gone, before anything is squared
         self.rises = self.losses[-1] - self.losses  # (K, N)
@@ -128,14 +141,16 @@ class Curves:
     def _chance(
         self, look: int, live: np.ndarray, errors: Float[np.ndarray, "K"], statistic: float
     ) -> tuple[float, float]:
-        """What the largest t exceeds by chance alone, and the chance of this one: at least those of a single t, and
-        at most Bonferroni's."""
+        """What the largest t exceeds by chance alone, and the chance of this one.
+
+        At least those of a single t, and at most Bonferroni's.
+        """
         drawn = ((self._drawn[:, live] - self._drawn[:, [look]]) / errors).max(1)  # (R,)
-        count, share = len(live), (1 - LEVEL) / 2
-        lone, most = (float(stdtrit(self.df, 1 - share / of)) for of in (1, count))
+        count, share = self.of * len(live), (1 - LEVEL) / 2
+        lone, most = (float(stdtrit(self.df, 1 - share / among)) for among in (1, count))
         single = float(stdtr(self.df, -statistic))
-        tail = (1 + int((drawn >= statistic).sum())) / (1 + len(drawn))
-        critical = min(max(float(np.quantile(drawn, 1 - share)), lone), most)
+        tail = self.of * (1 + int((drawn >= statistic).sum())) / (1 + len(drawn))
+        critical = min(max(float(np.quantile(drawn, 1 - share / self.of)), lone), most)
         return critical, min(max(tail, single), count * single, 1.0)
 
     @cached_property
@@ -148,18 +163,23 @@ class Curves:
         return np.asarray(drawn / np.sqrt(chance.chisquare(self.df, (count, 1)) / self.df))
 
 
-def along(steps: Sequence[int], valid: Mapping[int, Float[np.ndarray, "N"]]) -> tuple[int, Test, int | None] | None:
-    """Best step, rise, and the step that validation turned at; None where losses of a look are missing, or none moved.
+def along(steps: Sequence[int], valid: Mapping[int, Float[np.ndarray, "N"]]) -> Turn | None:
+    """All that the looks tell; None where losses of one are missing, or none moved.
 
     steps: of the looks, in order. valid: losses of the items by step.
     """
     if len(steps) < 2 or not set(steps) <= valid.keys():
         return None
-    curves = Curves([valid[step] for step in steps])
-    rise, first = by_curves(curves, steps), turned(curves)
-    if rise is None:
+    shown = [steps[place] for place in spread(len(steps), int(np.argmin([valid[step].mean() for step in steps])))]
+    curves = Curves([valid[step] for step in shown], folds(len(steps)))
+    found, rise = curves.above(len(shown) - 1), by_curves(curves, shown)
+    if found is None or rise is None:
         return None
-    return steps[int(curves.losses.mean(1).argmin())], rise, None if first is None else steps[first]
+    if len(shown) < len(steps):
+        told = f"{len(shown):,} of {len(steps):,} looks are compared, with the best of all, which p allows for."
+        rise = replace(rise, notes=(*rise.notes, told))
+    first = turned(curves)
+    return Turn(shown[found.best] if found.value >= 0 else shown[-1], rise, None if first is None else shown[first])
 
 
 def by_curves(curves: Curves, steps: Sequence[int]) -> Test | None:

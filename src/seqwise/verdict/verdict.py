@@ -18,9 +18,9 @@ from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.methods import methods
-from seqwise.verdict.overfitting import Trend
 from seqwise.verdict.sentence import HOLM, Worth, not_worse, sentence, signed, useless, worth
 from seqwise.verdict.trade import Trade
+from seqwise.verdict.trend import Trend
 
 VERSION = 1
 """Of verdict.json."""

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from seqwise.data.series import Span, shown_time
+from seqwise.data.series import SeriesTable, Span, shown_time
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.phrases import joined
+from seqwise.stats.phrases import counted, joined
 from seqwise.tasks.forecasting.backtest import MEASURES, backtest
 from seqwise.tasks.forecasting.foreseeing import read_table
 from seqwise.tasks.forecasting.stored import Stored
@@ -86,15 +86,8 @@ def answered(stored: Stored, paths: Sequence[str], last: np.datetime64, part: st
             given, f"rows after {shown_time(last)}", "a newer table, or training with a larger --split.test"
         )
     span, steps = Span(last + np.timedelta64(1, "us"), None), kept(horizon)
-    try:
-        found = backtest(stored, table, span, 1, tuple(step - 1 for step in steps))
-    except DataError as error:
-        if error.faults[0].allowed != "room for one window":
-            raise
-        first, end = span.within(table.times)
-        given = f"{end - first:,} steps of {part} after {shown_time(last)}, up to which a run was trained or stopped"
-        need = f"{horizon:,} to foresee, and {stored.columns.lookback:,} before them in the table for {run}"
-        raise DataError(given, need, "a longer table") from None
+    _must_have_room(stored, table, last, part)
+    found = backtest(stored, table, span, 1, tuple(step - 1 for step in steps))
     windows = found.windows
     places = windows.starts[:, None] + np.array(steps) - 1
     names = np.array(table.names, dtype=object)[windows.series]
@@ -109,6 +102,23 @@ def answered(stored: Stored, paths: Sequence[str], last: np.datetime64, part: st
         table.notes,
     )
     return whole.select(np.lexsort((windows.series, found.times)))
+
+
+def _must_have_room(stored: Stored, table: SeriesTable, last: np.datetime64, part: str) -> None:
+    """Refuse a table from which nothing can be foreseen: often of new rows alone, with nothing to look back at."""
+    horizon, lookback = stored.settings.horizon, stored.columns.lookback
+    places = [(one, int(np.searchsorted(one.times, last, side="right"))) for one in table.series]
+    if any(len(one) - max(first, lookback) >= horizon for one, first in places):
+        return
+    room, first = max((len(one) - first, first) for one, first in places)
+    given = f"{counted(room, 'step')} of {part} after {shown_time(last)}, up to which a run was trained or stopped"
+    need = f"{horizon:,} to foresee, and {lookback:,} before them in the same table for {stored.folder.path}"
+    mend = (
+        "a longer table"
+        if room < horizon
+        else "one table with the rows that the run was trained on and the new ones after them"
+    )
+    raise DataError(f"{given}, and {counted(first, 'step')} before", need, mend)
 
 
 def kept(horizon: int) -> tuple[int, ...]:

@@ -23,7 +23,8 @@ from seqwise.verbs.weighing.held import Held
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.findings import Finding, failed, not_run
 from seqwise.verdict.memorisation import memorised
-from seqwise.verdict.overfitting import Look, Trend, overfitting, trend
+from seqwise.verdict.overfitting import overfitting
+from seqwise.verdict.trend import Kind, Look, Trend, trend
 from seqwise.verdict.turning import weighted
 
 MOST = 1000
@@ -59,7 +60,7 @@ def _trend(name: str, run: str) -> Trend | None:
     valid = {} if items is None else dict(zip(items.steps.tolist(), weighted(items.nats, items.targets), strict=True))
     spent = _spending(run)
     seconds = _stepped(events) if spent is None else spent.training.seconds if spent.complete else None
-    crps = is_forecast(run) and read_forecast(RunFolder.open(run)).loss == "crps"
+    kind = _kind(run)
     return trend(
         [Look(one.step, one.scores["loss"], one.scores.get("train_loss")) for one in looks],
         name,
@@ -70,8 +71,16 @@ def _trend(name: str, run: str) -> Trend | None:
         kept=kept,
         averaged=averaged,
         whole=0 if items is None else items.items,
-        unit="CRPS" if crps else "nats",
+        unit="CRPS" if kind == "forecasts" else "nats",
+        kind=kind,
     )
+
+
+def _kind(run: str) -> Kind:
+    """What its losses are of."""
+    if not is_forecast(run):
+        return "items"
+    return "forecasts" if read_forecast(RunFolder.open(run)).loss == "crps" else "densities"
 
 
 def _stepped(events: Sequence[Event]) -> float | None:
@@ -136,8 +145,7 @@ def costs_of(one: Contender) -> tuple[Cost, ...]:
         if told is not None and told.complete:
             found.append(_cost(one.name, told))
         elif is_forecast(run):
-            weights = RunFolder.open(run).load_signature().get("parameters")
-            found.append(Cost(one.name, seed_of(run), _stepped(_events(run)), trained=weights, why=UNTOLD))
+            found.append(Cost(one.name, seed_of(run), _stepped(_events(run)), trained=_parameters(run), why=UNTOLD))
         elif is_tuned(run):  # begun by a version that wrote nothing down: no cell of its row is empty
             found.append(Cost(one.name, seed_of(run)))
     return tuple(found)
@@ -165,6 +173,15 @@ def _spending(run: str) -> Spending | None:
         return read_cost(RunFolder.open(run)) if is_tuned(run) else None
     except SeqwiseError:
         return None
+
+
+def _parameters(run: str) -> int | None:
+    """Weights of a forecaster, all of which are trained; None where its signature is lost or no longer one."""
+    try:
+        told = RunFolder.open(run).load_signature().get("parameters")
+    except SeqwiseError:
+        return None
+    return told if isinstance(told, int) else None
 
 
 def _events(run: str) -> list[Event]:

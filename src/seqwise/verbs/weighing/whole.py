@@ -19,8 +19,8 @@ from seqwise.verbs.weighing.trial import Recipe
 from seqwise.verbs.weighing.trying import FRACTIONS, Tried
 from seqwise.verdict.cost import Cost, costs
 from seqwise.verdict.findings import Finding, not_run
-from seqwise.verdict.overfitting import Trend
 from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.trend import Trend
 from seqwise.verdict.trials import plan
 from seqwise.verdict.verdict import Verdict, decide
 
