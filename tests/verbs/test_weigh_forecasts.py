@@ -24,7 +24,7 @@ from seqwise.tasks.forecasting.stored import open_run
 from seqwise.tasks.weighing.forecasters import answered, common, since
 from seqwise.verbs.forecast import forecast
 from seqwise.verbs.weighing.contenders import Contender
-from seqwise.verbs.weighing.journals import costs_of
+from seqwise.verbs.weighing.journals import costs_of, overfits
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
 SHORT = ("--horizon", "3", "--season", "12", "--model.width", "16", "--precision", "fp32", "--every", "50")
@@ -170,6 +170,17 @@ def test_a_run_whose_signature_is_lost_costs_what_its_steps_tell(content, place,
     assert cost.seconds > 0
 
 
+def test_overfitting_of_densities_is_told_though_their_loss_may_be_below_0(place, tmp_path):
+    """A series without noise, whose density grows without end."""
+    path = table(tmp_path / "table.csv", noise=0.0)
+    more = ("--loss", "likelihood", "--steps", "200", "--rate", "0.02", "--every", "25")
+    run = trained(path, tmp_path / "run", *more)
+    finding, (trend,) = overfits(Contender("tuned", {}, (run,)), None, "USD")
+    assert (trend.kind, trend.unit, trend.lowest < 0) == ("densities", "nats", True)
+    assert (finding.state, finding.margin) == ("MEASURED", 0.05)
+    assert "item" not in finding.needed + " ".join(finding.notes)
+
+
 def test_several_series_are_told_together_and_each_by_itself(place, tmp_path):
     path = table(tmp_path / "table.csv", 160, names=("north", "south"))
     words = [trained(path, tmp_path / f"{steps}", "--steps", steps, "--data.by", "shop") for steps in ("2", "60")]
@@ -253,9 +264,7 @@ def test_a_table_of_new_rows_alone_is_told_what_it_lacks_and_no_flag_that_weigh_
     head, *lines = (place / "later.csv").read_text().splitlines()
     (tmp_path / "new.csv").write_text("\n".join([head, *lines[256:270]]) + "\n")
     run = open_run(place / "tuned")
-    wanted = (
-        r"14 steps of test after .*, and 0 steps before: needs 3 to foresee, and 24 before them .*Try one table"
-    )
+    wanted = r"14 steps of test after .*, and 0 steps before: needs 3 to foresee, and 24 before them .*Try one table"
     with pytest.raises(DataError, match=wanted) as caught:
         answered(run, [str(tmp_path / "new.csv")], since([run]), "test")
     assert "--" not in str(caught.value)

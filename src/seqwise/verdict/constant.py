@@ -54,7 +54,7 @@ def alike(data: Aligned) -> int:
     tables = data.tables()
     if not all(flat(table.reshape(-1), data.scale) for table in tables):
         return 0
-    units = tables[0].shape[1]
+    units = int(tables[0].shape[1])
     return units // counting(units, data.ahead)[0] if data.ahead else units
 
 

@@ -156,8 +156,9 @@ def _needed(one: Trend, margin: float) -> str:
     """How many items bring an end of the interval to the nearer answer."""
     effect = _effect(one)
     if one.rise is None or effect.interval is None or one.by == "looks":
-        items = "Losses of the validation items at the best and the last step would tell more than their means."
-        return items if one.kind == "items" else "Looking more often would tell more."
+        if one.kind != "items":
+            return "Looking more often would tell more."
+        return "Losses of the validation items at the best and the last step would tell more than their means."
     value, within = effect.value, effect.interval
     shares = [(value - within.low) / value] if value > 0 else []  # how much narrower it has to be for a yes
     shares += [(within.high - value) / (margin - value)] if value < margin else []
