@@ -40,7 +40,8 @@ def main(run: str, data: str, beams: int = 0, mbr: str = "none") -> None:
 
     tell(bench="multi30k", check=bleu([moses(text) for text in raw], tokenized, tokenize="none").value)
     translator, settings = open_translator(run.split(","), "cpu")
-    made = replace(settings.generation, mbr=mbr, **({"beams": beams} if beams else {}))
+    ranking = replace(settings.generation.ranking, mbr=mbr)
+    made = replace(settings.generation, ranking=ranking, beams=beams or settings.generation.beams)
     outputs = [best[0].text for best in translator.translate(source, made)]
     score = bleu([moses(text) for text in outputs], tokenized, tokenize="none")
     tell(

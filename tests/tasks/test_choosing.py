@@ -1,7 +1,7 @@
 import pytest
 
 from seqwise.config import check
-from seqwise.decoding import Generation
+from seqwise.decoding import Generation, Ranking
 from seqwise.errors import ConfigError
 from seqwise.metrics.consensus import likenesses
 from seqwise.tasks.choosing import Translation, chosen
@@ -19,22 +19,22 @@ def test_the_likeliest_is_written_unless_another_is_asked_for():
 
 @pytest.mark.parametrize("measure", ["bleu", "chrf"])
 def test_by_mbr_the_output_with_the_highest_expected_likeness_comes_first(measure):
-    found = chosen(outputs(), Generation(mbr=measure, best=3))
+    found = chosen(outputs(), Generation(ranking=Ranking(mbr=measure), best=3))
     expected = likenesses(TEXTS, measure).mean(1).tolist()
     assert [one.score for one in found] == pytest.approx(sorted(expected, reverse=True)[:3])
     assert found[0].text == TEXTS[expected.index(max(expected))]
 
 
 def test_all_beams_are_found_where_there_is_a_choice():
-    assert Generation(beams=8, mbr="bleu").found.best == 8
+    assert Generation(beams=8, ranking=Ranking(mbr="bleu")).found.best == 8
     assert Generation(beams=8).found.best == 1
 
 
 def test_one_beam_leaves_nothing_to_choose_among():
     with pytest.raises(ConfigError, match="outputs to choose among"):
-        check(Generation(beams=1, mbr="bleu"))
+        check(Generation(beams=1, ranking=Ranking(mbr="bleu")))
 
 
 def test_more_are_not_written_than_are_found():
     with pytest.raises(ConfigError, match="as many beams, or samples"):
-        check(Generation(beams=4, best=20, mbr="chrf", temperature=0.7))
+        check(Generation(beams=4, best=20, ranking=Ranking(mbr="chrf"), temperature=0.7))

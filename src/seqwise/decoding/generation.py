@@ -13,13 +13,17 @@ from seqwise.errors import Fault
 
 @dataclass(frozen=True)
 class Ranking:
-    """How beam search compares outputs of different length, and when it ends."""
+    """How outputs of different length are compared, when beam search ends, and which output is written."""
 
     by: Literal["wu", "mean"] = "wu"
     """wu: log-probability over Wu et al.'s length penalty, and never below the greedy output. mean: over length **
     length_penalty, ending as Hugging Face's `generate` does: for checkpoints of the hub, which are tuned for it."""
     early: bool = False
     """By mean only: end as soon as there are as many outputs as beams."""
+    mbr: Literal["none", "bleu", "chrf"] = "none"
+    """Write the output that is most like the others found, by this measure, rather than the likeliest: minimum Bayes
+    risk (Kumar & Byrne 2004). There are `beams` of them, from beam search or sampled. A score then is the one that is
+    expected, 0 to 100."""
 
 
 @dataclass(frozen=True)
@@ -31,13 +35,9 @@ class Generation:
     length_penalty: Annotated[float, Range(0.0, 5.0)] = 0.6
     """Divide the log-probability by ((5 + length) / 6) ** this (Wu et al. 2016, eq. 14). 0 prefers short output."""
     ranking: Ranking = field(default_factory=Ranking)
-    """How beam search ranks and ends."""
+    """How outputs are ranked, and when beam search ends."""
     best: Annotated[int, Range(1, 64)] = 1
     """Outputs for each sentence, best first; at most `beams`, or that many samples."""
-    mbr: Literal["none", "bleu", "chrf"] = "none"
-    """Write the output that is most like the others found, by this measure, rather than the likeliest: minimum Bayes
-    risk (Kumar & Byrne 2004). There are `beams` of them, from beam search or sampled. A score then is the one that is
-    expected, 0 to 100."""
     min_length: Annotated[int, Range(0)] = 0
     """The end token is forbidden before this many tokens."""
     max_length: Annotated[int, Range(1)] = 256
@@ -56,6 +56,11 @@ class Generation:
     """Of the sampling."""
     batch: Annotated[int, Range(1)] = 64
     """Sentences decoded at once."""
+
+    @property
+    def mbr(self) -> Literal["none", "bleu", "chrf"]:
+        """By what the output is chosen that is most like the others."""
+        return self.ranking.mbr
 
     @property
     def found(self) -> "Generation":

@@ -86,7 +86,7 @@ class PreparedText(Prepared):
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of each next token."""
         training = self.settings.training
-        return agreeing(NextTokenObjective(model, training.label_smoothing), training.r_drop)
+        return agreeing(NextTokenObjective(model, training.label_smoothing), training.agreement.r_drop)
 
     def watch(self, model: Decoder) -> TextWatcher:
         """Loss and perplexity, and what the model writes on a few beginnings."""

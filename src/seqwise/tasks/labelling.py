@@ -54,7 +54,7 @@ class PreparedLabels(Prepared):
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of the label, some tokens hidden where that is asked for."""
         training = self.settings.training
-        objective = agreeing(LabelObjective(model, training.label_smoothing), training.r_drop)
+        objective = agreeing(LabelObjective(model, training.label_smoothing), training.agreement.r_drop)
         share = self.settings.classify.word_dropout
         return HiddenWords(objective, share, self.vocabularies.source) if share else objective
 

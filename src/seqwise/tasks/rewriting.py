@@ -70,7 +70,9 @@ class PreparedPairs(Prepared):
     def objective(self, model: nn.Module) -> nn.Module:
         """Cross-entropy of the target."""
         training = self.settings.training
-        return agreeing(Objective(model, self.vocabularies.target.bos, training.label_smoothing), training.r_drop)
+        return agreeing(
+            Objective(model, self.vocabularies.target.bos, training.label_smoothing), training.agreement.r_drop
+        )
 
     def watch(self, model: assemble.Translator) -> OutputWatcher:
         """The loss of all validation pairs, BLEU and chrF, or ROUGE, of the first so many."""

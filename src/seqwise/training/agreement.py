@@ -4,10 +4,14 @@ Liang et al. 2021 (R-Drop: Regularized Dropout for Neural Networks). What is min
 that losses compare with those of one pass. Left out: the halves of a batch, which are one batch to the model.
 """
 
+from dataclasses import dataclass
+from typing import Annotated
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from seqwise.config import Range
 from seqwise.errors import ConfigError
 from seqwise.models.attention import MultiHeadAttention
 from seqwise.models.dropout import Dropout
@@ -15,12 +19,21 @@ from seqwise.models.lora_pairs import Pairs
 from seqwise.training.objectives import Learning
 
 
+@dataclass(frozen=True)
+class AgreementSettings:
+    """What is asked of two readings of the same."""
+
+    r_drop: Annotated[float, Range(0.0, 100.0)] = 0.0
+    """Read all twice under different dropout, and let it cost so much that answers differ (R-Drop, Liang et al. 2021,
+    who take 5 to translate). A step takes nearly twice the time and the memory; 0 reads once."""
+
+
 def agreeing(objective: Learning, alpha: float) -> "Learning | Agreeing":
     """The objective, twice over where alpha is not 0. A model without dropout says the same twice, and is refused."""
     if not alpha:
         return objective
     if not any(_drops(part) for part in objective.modules()):
-        given = f"--training.r-drop {alpha:g} with a model that has no dropout"
+        given = f"--training.agreement.r-drop {alpha:g} with a model that has no dropout"
         raise ConfigError(given, "two passes that differ", "--model.dropout 0.1 (--lora.dropout 0.1), or no R-Drop")
     return Agreeing(objective, alpha)
 

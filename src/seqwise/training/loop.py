@@ -4,7 +4,7 @@ It knows no metric and no decoder (`evaluate` is a callable), no terminal and no
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal
 
 import torch
@@ -15,6 +15,7 @@ from seqwise.config import Duration, Range
 from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
+from seqwise.training.agreement import AgreementSettings
 from seqwise.training.distributed import Group, without_sync
 from seqwise.training.events import Evaluated, Event, Finished, Losses, Noted, Sample, Saved, Stepped
 from seqwise.training.moving import Thawing
@@ -46,9 +47,8 @@ class TrainingSettings:
     """Longest gradient; a longer one is shortened to this. 0 never shortens."""
     label_smoothing: Annotated[float, Range(0.0, 0.99)] = 0.1
     """Share of the probability that the target is not sure of (Szegedy et al. 2016)."""
-    r_drop: Annotated[float, Range(0.0, 100.0)] = 0.0
-    """Read all twice under different dropout and let it cost so much that answers differ (R-Drop, Liang et al. 2021);
-    5 for small corpora to translate. A step takes nearly twice the time and memory; 0 reads once."""
+    agreement: AgreementSettings = field(default_factory=AgreementSettings)
+    """What is asked of two readings of the same."""
     precision: Literal["auto", "fp32", "bf16"] = "auto"
     """Of the working weights; masters are always fp32. auto takes bf16 where the processor computes in it."""
     seed: Annotated[int, Range(0, 2**31 - 1)] = 1

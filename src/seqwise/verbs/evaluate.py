@@ -217,8 +217,9 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
 
 def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     """One output of each text, and the same one each time: greedy or by beams, whatever the model would sample."""
-    given = {name: flags[name] for name in ("beams", "length_penalty", "mbr") if flags[name] is not None}
-    made = replace(usual, best=1, temperature=0.0, **given)
+    given = {name: flags[name] for name in ("beams", "length_penalty") if flags[name] is not None}
+    ranking = replace(usual.ranking, mbr=flags["mbr"] or usual.mbr)
+    made = replace(usual, best=1, temperature=0.0, ranking=ranking, **given)
     check(made)
     return made
 

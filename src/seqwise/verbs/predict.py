@@ -303,7 +303,8 @@ def _checkpoint(
 def _made(settings: Generation, flags: Mapping[str, Any]) -> Generation:
     """The settings of the model, with what was given in their place."""
     chosen: dict[str, Any] = {name: flags[name] for name in DECODING if flags[name] is not None}
-    made = replace(settings, **chosen)
+    ranking = replace(settings.ranking, mbr=chosen.pop("mbr", settings.mbr))
+    made = replace(settings, ranking=ranking, **chosen)
     check(made)
     return made
 

@@ -131,7 +131,7 @@ def need(settings: Tune, model: nn.Module, longest: Longest, dtype: torch.dtype)
     copies = 4 * bool(settings.evaluation.ema) * weights.trained  # of the weights
     if settings.guard.anchor and settings.method == "full":
         copies += size * weights.all
-    if settings.training.r_drop:
+    if settings.training.agreement.r_drop:
         longest = Longest(2 * longest.positions, 2 * longest.targets, 2 * longest.squares)
     narrow = size < 4
     frozen = weights.all - weights.trained - weights.four

@@ -232,7 +232,7 @@ def _objective(settings: Tune, job: Job, dtype: torch.dtype) -> nn.Module:
     objective = job.objective(settings.training.label_smoothing)
     weight = settings.guard.anchor
     if not weight:
-        return agreeing(objective, settings.training.r_drop)
+        return agreeing(objective, settings.training.agreement.r_drop)
     return anchored(objective, job.model, weight, settings.method, dtype)
 
 

@@ -200,8 +200,8 @@ class Tune:
             )
         yield from self._methods()
         yield from self._idle()
-        if self.guard.anchor and self.training.r_drop:
-            yield Fault("--guard.anchor with --training.r-drop", "one of them", "leaving one out")
+        if self.guard.anchor and self.training.agreement.r_drop:
+            yield Fault("--guard.anchor with --training.agreement.r-drop", "one of them", "leaving one out")
         if self.training.shard and self.method == "qlora":
             yield Fault("--training.shard with --method qlora", "weights that can be split", "--method lora")
         if self.training.epochs is None and self.training.steps is None and self.optimizer.schedule != "constant":
