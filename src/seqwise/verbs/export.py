@@ -257,6 +257,6 @@ def _differences(made: Generation, words: Vocabularies) -> Iterator[str]:
             "search may differ where lengths do"
         )
     if made.mbr != "none":
-        yield "transformers writes the likeliest output, this run the one that is most like the others (generation.ranking.mbr)"
+        yield "transformers writes the likeliest output, this run the one that is most like the others (ranking.mbr)"
     if not words.joint:
         yield "the tokenizer of the target lies in the folder target"
