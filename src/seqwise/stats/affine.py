@@ -17,7 +17,7 @@ from seqwise.stats.blocks import lanes, quiet
 
 # N rows, C columns, S rows side by side, W = S * C
 
-CHUNK = 2**17  # bytes that are changed at once: half of the second cache of any machine
+CHUNK = 2**18  # bytes that are changed at once: with what they come of, half of the second cache of most machines
 WORTH = 2**20  # numbers from which threads pay
 
 
