@@ -103,7 +103,7 @@ def _lengthened(settings: Train) -> Train:
 def _named(folder: RunFolder, settings: Train, labels: Sequence[str]) -> Checkpoint:
     """What the run is, in the words of the hub."""
     head = Head("labels" if settings.task == "classify" else "tokens")
-    name = f"the run {folder.path}, which was trained to {settings.task},"
+    name = f"the run {folder.path}, which was trained to {settings.task}"
     config: dict[str, Any] = {"id2label": {str(i): label for i, label in enumerate(labels)}, "num_labels": len(labels)}
     family = Family("seqwise", "", {}, {}, "", {name: head})
     return Checkpoint(folder.path, config, {}, name, family, head)
