@@ -3,7 +3,7 @@
 Kumar & Byrne 2004 (Minimum Bayes-Risk Decoding for Statistical Machine Translation): if the truth were one of the
 outputs, the best answer is the one whose expected score is highest. Each output is scored against each; n-grams of an
 output are counted once, and what two share is a minimum of counts, so that K outputs cost K passes over an array and
-not K² over text: a millisecond for 16 sentences, a second for 64 summaries.
+not K² over text: 3 milliseconds for 16 sentences of twelve words, 0.2 s at most for 64 texts of two hundred.
 
 Counts go through the same formulas as everywhere here (`text.py`), with sacrebleu's words and characters.
 """
