@@ -257,7 +257,7 @@ def test_tensors_tell_what_they_stand_for(made):
     )
     expected = bitsandbytes.functional.dequantize_4bit(stored[KEY], state)
     assert torch.equal(shards.get(KEY), expected)
-    assert torch.equal(shards.mapped(KEY), expected)
+    assert shards.mapped(KEY) is None
     room = torch.empty(40, 24, dtype=torch.float64)
     shards.copy_into(KEY, room)
     assert torch.equal(room, expected.double())

@@ -29,6 +29,7 @@ from seqwise.checkpoints.encoders import ENCODERS
 from seqwise.checkpoints.families import Family, Head
 from seqwise.checkpoints.names import Piece, pieces
 from seqwise.checkpoints.shards import Shards
+from seqwise.checkpoints.weights import built
 from seqwise.errors import CheckpointError, nearest
 from seqwise.models import nf4
 from seqwise.models.assemble import Pretrained, build_pretrained
@@ -191,8 +192,8 @@ def load(
         with torch.no_grad():  # of this thread
             shape, parts = model.get_parameter(name).shape, wanted[name]
             if name not in four:
-                return _weight(shape, kept, parts, shards)
-            return quantized.codes(parts, shards, lambda one: _weight((one.rows, shape[1]), kept, (one,), shards))
+                return built(shape, kept, parts, shards)
+            return quantized.codes(parts, shards, lambda one: built((one.rows, shape[1]), kept, (one,), shards))
 
     layers: dict[str, nf4.NF4Linear] = {}
     with ThreadPoolExecutor(1 if four else torch.get_num_threads()) as pool:  # one at a time, or memory holds several
@@ -226,9 +227,9 @@ class _Undrawn(TorchFunctionMode):
     def __torch_function__(
         self, called: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), named: Any = None
     ) -> Any:
-        """Every call but that one as it is."""
-        if called is nn.init.normal_:
-            return named["tensor"] if named else args[0]
+        """Every call but those as it is."""
+        if called in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else (named or {})["tensor"]
         return called(*args, **(named or {}))
 
 
@@ -257,29 +258,6 @@ def places(model: nn.Module) -> dict[str, list[tuple[nn.Module, str]]]:
         module, _, leaf = name.rpartition(".")
         owners.setdefault(kept, []).append((model.get_submodule(module), leaf))
     return owners
-
-
-def _weight(shape: tuple[int, ...], dtype: torch.dtype, parts: tuple[Piece, ...], shards: Shards) -> Tensor:
-    """A weight as it lies in the file, where it lies there as it is used; else a copy, put together of its parts."""
-    if len(parts) == 1 and not parts[0].transposed:
-        name = next((one for one in parts[0].names if one in shards), None)
-        if name is not None and shards.places[name].dtype == dtype and shards.places[name].shape == shape:
-            return shards.mapped(name)
-    weight = torch.empty(shape, dtype=dtype)
-    for part in parts:
-        _fill(part, weight, shards)
-    return weight
-
-
-def _fill(part: Piece, weight: Tensor, shards: Shards) -> None:
-    name = next((one for one in part.names if one in shards), None)
-    target = part.of(weight)
-    if name is None:
-        target.zero_()
-        return
-    if len(shards.places[name].shape) == target.ndim + 1:  # final_logits_bias is a row
-        target = target[None]
-    shards.copy_into(name, target, part.transposed)
 
 
 def _must_fit(

@@ -99,9 +99,9 @@ class QuantizedShards(Shards):
         else:
             target.copy_(nf4_codec.dequantize(found, target.dtype))
 
-    def mapped(self, name: str) -> Tensor:
-        """A tensor as it lies in the file; one in four bits in full."""
-        return super().mapped(name) if name not in self.states else self.get(name)
+    def mapped(self, *names: str) -> Tensor | None:
+        """Tensors as they lie in the file; none in four bits lies there as it is used."""
+        return None if any(name in self.states for name in names) else super().mapped(*names)
 
     def get(self, name: str) -> Tensor:
         """A copy of a tensor, as it is; one in four bits in full."""

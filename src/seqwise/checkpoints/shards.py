@@ -1,14 +1,12 @@
 """Weights as the hub keeps them: one safetensors file or several with an index, read in place, never twice in memory.
 
-A tensor that is used as it lies in the file is mapped there, and read from the disk when it is first used. Others are
-read straight into the weight that they fill, or, where its type is another, through a block of a few megabytes. So the
-peak is the model, whatever the size of the files. As with every mapped file: it may be replaced or deleted meanwhile,
-but not shortened in place. Nothing here can run code: files that could (pickle) are refused by what they are, not by
+A tensor that is used as it lies in the file is mapped there, and read from the disk when it is first used, see `mapping`.
+Others are read straight into the weight that they fill, or, where its type is another, through a block of a few
+megabytes. So the peak is the model, whatever the size of the files. Nothing here can run code: files that could (pickle) are refused by what they are, not by
 what they are called.
 """
 
 import json
-import mmap
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from seqwise.checkpoints import mapping
 from seqwise.checkpoints.tensors import LENGTH, NAMES, damaged
 from seqwise.errors import CheckpointError, nearest
 
@@ -94,16 +93,23 @@ class Shards:
             into = target[:, first : first + count] if transposed else target[first : first + count]
             into.copy_(block.t() if transposed else block)
 
-    def mapped(self, name: str) -> Tensor:
-        """A tensor as it lies in the file, read when it is used. Writing to it changes memory and not the file."""
-        place = self.places[name]
-        if place.end == place.begin or place.begin % place.dtype.itemsize:
-            return self.get(name)
-        with open(place.file, "rb") as file:
-            start = place.begin // mmap.ALLOCATIONGRANULARITY * mmap.ALLOCATIONGRANULARITY
-            window = mmap.mmap(file.fileno(), place.end - start, access=mmap.ACCESS_COPY, offset=start)
-        flat = torch.frombuffer(window, dtype=place.dtype, offset=place.begin - start)  # which keeps the window open
-        return flat.view(place.shape)
+    def mapped(self, *names: str) -> Tensor | None:
+        """Tensors as they lie in the file, rows of one behind those of the other, read when they are used.
+
+        Writing to it changes memory and not the file. None where they cannot be had without a copy.
+        """
+        places = [self.places[name] for name in names]
+        first = places[0]
+        if any(place.file != first.file or place.dtype != first.dtype for place in places):
+            return None
+        if any(place.begin % place.dtype.itemsize for place in places):
+            return None
+        found = mapping.mapped(first.file, [(place.begin, place.end) for place in places])
+        if found is None:
+            return None
+        if len(places) == 1:
+            return found.view(first.dtype).view(first.shape)
+        return found.view(first.dtype).view(sum(place.shape[0] for place in places), *first.shape[1:])
 
     def get(self, name: str) -> Tensor:
         """A copy of a tensor, as it is."""

@@ -55,7 +55,13 @@ class Entry:
     form: Form | Group
     default: Any
     """MISSING where it must be given."""
-    meaning: str
+    kind: type
+    """The dataclass that it stands in."""
+
+    @property
+    def meaning(self) -> str:
+        """The docstring below it. The source is parsed for it, which takes longer than to check most settings."""
+        return _meanings(self.kind).get(self.name, "")
 
     @property
     def required(self) -> bool:
@@ -91,14 +97,8 @@ def section(kind: type[Any]) -> Section:
 @cache
 def _section(kind: Any) -> Section:
     hints = get_type_hints(kind, include_extras=True)
-    meanings = _meanings(kind)
     entries = [
-        Entry(
-            field.name,
-            _form(kind, field.name, hints[field.name]),
-            _default(field),
-            meanings.get(field.name, ""),
-        )
+        Entry(field.name, _form(kind, field.name, hints[field.name]), _default(field), kind)
         for field in fields(kind)
         if field.init
     ]
@@ -142,7 +142,8 @@ def _default(field: Field[Any]) -> Any:
     return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
-def _meanings(kind: type) -> dict[str, str]:
+@cache
+def _meanings(kind: type) -> Mapping[str, str]:
     """The docstring below each field, of the class and of those it inherits from; empty without source."""
     found: dict[str, str] = {}
     for parent in reversed([parent for parent in kind.__mro__ if is_dataclass(parent)]):
