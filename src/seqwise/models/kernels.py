@@ -116,7 +116,8 @@ def attention(
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         return _recorded(query, key, value, bias, scale, drop, softcap)
-    few = query.shape[2] <= FEW and not torch.is_grad_enabled()
+    whole = query.dtype == torch.float32 and 1 < query.shape[2] == key.shape[2]  # a short text, not a step of decoding
+    few = query.shape[2] <= FEW and not torch.is_grad_enabled() and not whole
     longest = UNFUSED_FOR_FEW if few else UNFUSED_UP_TO.get(query.dtype, 0)
     if not few and query.dtype == torch.float32 and not torch.is_grad_enabled():
         longest = 0  # forward alone the fused kernel wins: it copies no heads
