@@ -21,6 +21,7 @@ from seqwise import device
 from seqwise.checkpoints import hub
 from seqwise.decoding import Generation, Specials, decode
 from seqwise.models.compact import settle
+from seqwise.models.linear import instructions
 
 PROMPT, NEW, VOCABULARY, WIDTH, LAYERS, INNER = 64, 128, 32_000, 768, 12, 2048
 WEIGHTS = LAYERS * (4 * WIDTH**2 + 3 * WIDTH * INNER) + VOCABULARY * WIDTH  # read at every step
@@ -53,7 +54,8 @@ def checkpoint(folder: Path) -> Path:
 
 def ours(folder: Path, precision: str) -> Callable[[Rows], Rows]:
     """Seqwise."""
-    model = settle(hub.load(hub.open_checkpoint(folder), torch.float32), precision)
+    narrow = precision == "bf16" and instructions()  # as `seqwise predict` opens it
+    model = settle(hub.load(hub.open_checkpoint(folder), torch.bfloat16 if narrow else torch.float32), precision)
     made = Generation(beams=1, min_length=NEW, max_length=NEW)
     specials = Specials(1, END, 0, bounded=False)
 

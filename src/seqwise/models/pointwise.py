@@ -17,6 +17,7 @@ from torch.autograd.function import FunctionCtx
 from torch.nn import functional
 
 ELEMENTS = 2**18  # at a time: 1 MiB of fp32, half of the second cache
+FEW = 2**14  # up to which, in a step of decoding, a call costs more than its arithmetic
 
 
 def activate(x: Float[Tensor, "*B F"], name: str) -> Float[Tensor, "*B F"]:
@@ -57,6 +58,8 @@ def rms(x: Float[Tensor, "*B W"], scale: Float[Tensor, "W"], epsilon: float) -> 
     if torch.is_grad_enabled() and (x.requires_grad or scale.requires_grad):
         result: Tensor = _RMS.apply(x, scale, epsilon)  # type: ignore[no-untyped-call]
         return result
+    if x.numel() <= FEW:
+        return functional.rms_norm(x.float(), scale.shape, scale.float(), epsilon).to(x.dtype)
     return _rms(x, scale, epsilon)[0]
 
 
@@ -143,6 +146,9 @@ def gated(x: Float[Tensor, "*B F2"], activation: str) -> Float[Tensor, "*B F"]:
     if torch.is_grad_enabled() and x.requires_grad:
         result: Tensor = _Gated.apply(x, activation)  # type: ignore[no-untyped-call]
         return result
+    if x.numel() <= FEW:
+        gate, value = x.chunk(2, -1)
+        return activate(gate, activation) * value
     return _gated(x, activation)
 
 
