@@ -116,11 +116,14 @@ def attention(
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         return _recorded(query, key, value, bias, scale, drop, softcap)
-    whole = query.dtype == torch.float32 and 1 < query.shape[2] == key.shape[2]  # a short text, not a step of decoding
-    few = query.shape[2] <= FEW and not torch.is_grad_enabled() and not whole
+    few = query.shape[2] <= FEW and not torch.is_grad_enabled()
+    if few and query.dtype == torch.float32:
+        few = query.shape[2] == 1 or query.shape[2] != key.shape[2]  # a step of decoding, not a short text
+    elif few:
+        few = query.shape[2] > 1
     longest = UNFUSED_FOR_FEW if few else UNFUSED_UP_TO.get(query.dtype, 0)
-    if not few and query.dtype == torch.float32 and not torch.is_grad_enabled():
-        longest = 0  # forward alone the fused kernel wins: it copies no heads
+    if not few and not torch.is_grad_enabled() and (query.dtype == torch.float32 or query.shape[2] == 1):
+        longest = 0  # forward alone the fused kernel wins: it copies no heads, and one query fills no product
     if query.device.type == "cpu" and key.shape[2] <= longest:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         if few and not drop:

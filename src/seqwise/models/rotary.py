@@ -14,7 +14,7 @@ Letters of the shapes: B rows, H heads, T positions, D width of a head.
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, cached_property
 from typing import Annotated, Literal
 
@@ -114,6 +114,7 @@ class Rotation:
     cos: Float[Tensor, "#B 1 T half"]
     sin: Float[Tensor, "#B 1 T half"]
     interleaved: bool
+    _typed: dict[torch.dtype, tuple[Tensor, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def at(
@@ -144,19 +145,25 @@ class Rotation:
         """Cosine and signed sine for all D coordinates, half by half: fewer calls to turn a single position."""
         return torch.cat((self.cos, self.cos), -1), torch.cat((-self.sin, self.sin), -1)
 
+    def _whole_in(self, dtype: torch.dtype) -> tuple[Tensor, ...]:
+        """`whole` in another type, once for all layers."""
+        if dtype not in self._typed:
+            self._typed[dtype] = tuple(part.to(dtype) for part in self.whole)
+        return self._typed[dtype]
+
     def to(self, dtype: torch.dtype) -> "Rotation":
         """The same in another type."""
         return Rotation(self.cos.to(dtype), self.sin.to(dtype), self.interleaved)
 
     def turn(self, x: Float[Tensor, "B H T D"]) -> Float[Tensor, "B H T D"]:
         """Turn each pair of coordinates: (i, i + D/2), or (2i, 2i + 1) when interleaved. Su et al. 2021, eq. 34."""
+        if not self.interleaved and not torch.is_grad_enabled():
+            wide, signed = self._whole_in(x.dtype)
+            return torch.addcmul(x * wide, x.roll(x.shape[-1] // 2, -1), signed)
         cos, sin = self.cos.to(x.dtype), self.sin.to(x.dtype)
         if self.interleaved:
             even, odd = x[..., 0::2], x[..., 1::2]  # (B, H, T, D/2) each
             return torch.stack((even * cos - odd * sin, even * sin + odd * cos), -1).flatten(-2)
-        if not torch.is_grad_enabled():
-            wide, signed = self.whole
-            return torch.addcmul(x * wide.to(x.dtype), x.roll(x.shape[-1] // 2, -1), signed.to(x.dtype))
         first, second = x.chunk(2, -1)  # (B, H, T, D/2) each
         return torch.cat((first * cos - second * sin, first * sin + second * cos), -1)
 
