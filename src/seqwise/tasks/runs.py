@@ -220,7 +220,7 @@ def _weighing(place: Path, name: str) -> Run:
 
 
 def _verdict(place: Path) -> dict[str, Any]:
-    """What verdict.json says; its sentence and its systems are texts. A broken one costs a weighing, and no training."""
+    """What verdict.json says; its sentence and its systems are texts. A broken one costs a weighing, no training."""
     going_on = "--resume" if (place / TRIALS).is_file() else "--overwrite"  # trials cost trainings
     allowed, mend = "the file that seqwise weigh wrote", f"seqwise weigh again with --out {place} {going_on}"
     try:
