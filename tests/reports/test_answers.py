@@ -67,7 +67,9 @@ def test_the_sentence_leads_and_everything_can_be_shown_on_a_terminal(verdict, h
             console.print(Fitted(grid))
     assert all(len(line) <= 80 for line in captured.get().splitlines())
     assert "\u202e" not in captured.get()
-    assert [grid.title for grid in answers.grids(verdict)] == ["Answers", "Slices", "Flips", "Costs of training"]
+    assert [grid.title for grid in answers.grids(verdict)] == [
+        "Answers", "Systems against one another", "Slices", "Flips", "Costs of training"
+    ]  # fmt: skip
 
 
 def test_an_effect_has_its_sign(verdict):

@@ -8,6 +8,7 @@ from markdown_it import MarkdownIt
 
 from seqwise.reports.markdown import LONGEST, markdown, plain
 from seqwise.verdict.changed import difference
+from seqwise.verdict.findings import ASKED
 
 
 def html(text):
@@ -27,7 +28,7 @@ def test_the_sentence_leads_in_bold(verdict):
 def test_every_answer_is_a_row_of_as_many_cells(told):
     table = html(told).split("</table>")[0]
     rows = re.findall(r"<tr>(.*?)</tr>", table, re.DOTALL)
-    assert len(rows) == 13
+    assert len(rows) == 14
     assert {len(re.findall(r"<t[dh]", row)) for row in rows} == {8}
     assert {"MEASURED", "NOT RUN", "ERROR", "TOO FEW"} <= set(re.findall(r"<td>(.*?)</td>", table))
 
@@ -77,4 +78,4 @@ def test_long_outputs_are_cut(verdict):
 
 
 def test_a_verdict_with_nothing_is_told(empty):
-    assert html(markdown(empty)).count("<tr>") == 10
+    assert html(markdown(empty)).count("<tr>") == len(ASKED) + 1

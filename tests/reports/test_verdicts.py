@@ -10,6 +10,7 @@ import pytest
 from seqwise.reports.effects import effects, front
 from seqwise.reports.learning import learning, trend
 from seqwise.reports.verdicts import hugged, verdict_page, visible
+from seqwise.verdict.findings import ASKED
 
 VOID = ("meta", "br", "img", "link", "input")
 
@@ -86,10 +87,12 @@ def test_only_what_exists_has_a_section(empty, plain_page):
     bare, full = Tags(verdict_page(empty)), Tags(plain_page)
     assert bare.inside["h2"] == ["Answers"]
     assert "svg" not in bare.seen
-    headings = "Answers,Effects and margins,Would more data help?,Training and validation,Gain against loss"
-    more = "What it cost,Won and lost,Slices,Behind each answer,Methods,Facts"
+    headings = "Answers,Effects and margins,Systems against one another,Would more data help?,Training and validation"
+    more = "Gain against loss,What it cost,Won and lost,Slices,Behind each answer,Methods,Facts"
     assert full.inside["h2"] == f"{headings},{more}".split(",")
-    assert verdict_page(empty).count('class="state">NOT RUN') == 9 * 5  # a row for each question that nobody asked
+    assert (
+        verdict_page(empty).count('class="state">NOT RUN') == len(ASKED) * 5
+    )  # a row for each question that nobody asked
 
 
 def test_what_changed_is_marked_and_spaces_around_it_are_not(plain_page):

@@ -154,7 +154,6 @@ BREAKS = {
     "model.safetensors": ("", "model.safetensors"),
     "cost.json": ('{"seconds": 1}', "cost.json"),
     "outcome.json": ('{"systems": 3}', "TypeError"),
-    "verdict.json": ('{"worth": "worth it"}', "without sentence"),
 }
 
 
@@ -168,6 +167,31 @@ def test_a_broken_run_is_listed_with_the_reason_and_hides_no_other(place, name):
     assert "\n" not in found["general"]["broken"]
     assert {run["broken"] for run in found.values() if run["name"] != "general"} == {""}
     assert "broken" in shown(place)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [('{"worth": "worth it"}', "without sentence"), ('{"worth": "wor', "no JSON"), ("[" * 99999, "nested without end")],
+)
+def test_a_broken_verdict_leaves_the_run_as_it_is_and_asks_for_a_weighing_not_a_training(place, content, reason):
+    before = by_name(place)["general"]
+    (place / "general/verdict.json").write_text(content)
+    found = by_name(place)["general"]
+    assert {**found, "worth": "", "verdict": ""} == {**before, "worth": "", "verdict": ""}
+    assert found["worth"] == "verdict broken"
+    assert found["verdict"].startswith("verdict.json is broken")
+    assert reason in found["verdict"]
+    told = " ".join(shown(place).split())
+    assert f"Try seqwise weigh again with --out {place / 'general'} --overwrite." in told
+    assert "bleu 42 (valid)" in told
+    assert "training anew" not in told
+
+
+def test_a_weighing_with_trials_is_gone_on_with_not_overwritten(place):
+    weighed(place / "weighing", ["runs/deep/tuned"])
+    (place / "weighing/trials.jsonl").write_text("")
+    (place / "weighing/verdict.json").write_text("{")
+    assert by_name(place)["weighing"]["broken"].endswith(f"with --out {place / 'weighing'} --resume.")
 
 
 def test_weights_that_are_lost_are_told_of_a_run_that_ended(place):

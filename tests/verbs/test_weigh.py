@@ -130,7 +130,58 @@ def test_many_systems_are_held_to_holm(two, tmp_path):
     found = seqwise.weigh(*two, *others).verdict
     assert found.tuned == ("tuned", "other7", "other8")
     assert found.sentence.startswith("Worth it")
-    assert "Of 3 systems, each against base and none against another, tuned has the best verdict" in found.sentence
+    chosen = "Of 3 systems, each against base, tuned has the best verdict; on test tuned is better than other7 by "
+    assert chosen in found.sentence
+    pairs = [one for one in found.findings if one.question == "systems"]
+    assert [(one.system, one.answer) for one in pairs[:2]] == [("tuned", "yes"), ("tuned", "yes")]
+    assert pairs[2].answer == "cannot tell"
+
+
+def test_systems_are_compared_with_one_another_on_page_in_json_and_for_a_pull_request(two, tmp_path, capsys):
+    """lora and full differ by 30 points; lora's twin by name answers nearly all as lora does."""
+    rows = [json.loads(line) for line in Path(two[1]).read_text().splitlines()]
+    rows[0]["prediction"] = "bad" if rows[0]["prediction"] == "good" else "good"
+    words = [*two, write(tmp_path / "near.jsonl", rows), "--margin", "3", "--out", str(tmp_path / "out")]
+    assert main(["weigh", *words]) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    told = json.loads((tmp_path / "out" / "verdict.json").read_text("utf-8"))
+    jsonschema.validate(told, SCHEMA)
+    (pair,) = [one for one in told["findings"] if one["question"] == "systems"]
+    assert (pair["asked"], pair["answer"], pair["margin"]) == ("Is it better than another system?", "no", 3.0)
+    assert {pair["system"], pair["subject"]} == {"tuned", "near"}
+    for text in (shown, told["sentence"]):
+        assert "do not differ by 3 points, which would matter, the difference is 0.33 points (95 % interval" in text
+    page = (tmp_path / "out" / "verdict.html").read_text("utf-8")
+    assert "Systems against one another" in page
+    assert "Of 1 pair 0 are told apart, 1 has no difference that matters." in page
+    assert main(["weigh", *words[:3], "--margin", "3", "--markdown"]) == 0
+    assert "| Is it better than another system? |" in capsys.readouterr().out
+
+
+def test_each_set_has_a_margin_of_its_own_where_one_is_named(tmp_path, capsys):
+    parts = (("test", 100), ("sst2", 200), ("news", 200))
+    words = [labelled(tmp_path / f"{name}.jsonl", 0.7, seed, parts) for name, seed in (("base", 1), ("tuned", 2))]
+    out = tmp_path / "out"
+    assert main(["weigh", *words, "--margin", "2", "--margin", "sst2=0.5", "--out", str(out)]) == 0
+    told = json.loads((out / "verdict.json").read_text("utf-8"))
+    margins = {one["subject"]: one["margin"] for one in told["findings"] if one["question"] == "generalization"}
+    assert margins == {"sst2": 0.5, "news": 2.0}
+    wanted = "2 points on test (given), 0.5 points on sst2 (given) and 2 points on news (given)"
+    assert wanted in told["facts"]["margins"]
+    page = (out / "verdict.html").read_text("utf-8")
+    assert wanted in page
+    for size in ("0.5 points", "2 points"):
+        assert size in page.replace("\u00a0", " ")
+    assert main(["weigh", *words, "--margin", "sst=0.5"]) == 2
+    assert "needs the name of a set: test, sst2, news. Try --margin sst2=0.5." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("given", [2, 2.0, ("2",), ("news=2", "sst2=2")])
+def test_from_python_a_margin_may_be_a_number_or_words(tmp_path, given):
+    parts = (("test", 60), ("sst2", 60), ("news", 60))
+    words = [labelled(tmp_path / f"{name}.jsonl", 0.7, seed, parts) for name, seed in (("base", 1), ("tuned", 2))]
+    found = seqwise.weigh(*words, margin=given).verdict.findings
+    assert {one.margin for one in found if one.question == "generalization"} == {2.0}
 
 
 def test_markdown_and_card_carry_the_sentence(two, capsys):
@@ -216,6 +267,22 @@ def a_margin_below_0(_, base, tuned):
     return [base, tuned, "--margin", "-1"], "Try --margin 1"
 
 
+def a_margin_of_no_set(_, base, tuned):
+    return [base, tuned, "--margin", "1", "nws=2"], "--margin nws=2: needs the name of a set: test. Try --margin test=2"
+
+
+def a_margin_twice(_, base, tuned):
+    return [base, tuned, "--margin", "test=1", "--margin", "test=2"], "--margin of test twice"
+
+
+def two_margins_for_all(_, base, tuned):
+    return [base, tuned, "--margin", "1", "2"], "--margin 1 and --margin 2"
+
+
+def a_margin_without_a_number(_, base, tuned):
+    return [base, tuned, "--margin", "test="], "a number, or NAME=NUMBER"
+
+
 def no_useful_gain(_, base, tuned):
     return [base, tuned, "--least", "0"], "a gain above 0"
 
@@ -232,7 +299,8 @@ def nothing_to_compare(_, base, __):
 @pytest.mark.parametrize(
     "kind",
     [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
-     a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, a_margin_below_0, no_useful_gain,
+     a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, a_margin_below_0,
+     a_margin_of_no_set, a_margin_twice, two_margins_for_all, a_margin_without_a_number, no_useful_gain,
      no_json, nothing_to_compare],
 )  # fmt: skip
 def test_bad_input_is_one_clear_line(kind, two, tmp_path, capsys):

@@ -181,6 +181,8 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
             return word(plain, tokens[0].value, tokens[0].keyword or name)
 
         hint = Annotated[hint, Parameter(converter=converted)]
+    elif several := [member for member in get_args(hint) if get_origin(member) is tuple]:
+        hint = several[0]  # one value by itself is for Python: here it is a word of several
     elif set(get_args(hint)) in ({str, NoneType}, {Path, NoneType}):
         hint = next(member for member in get_args(hint) if member is not NoneType)  # "none" is a text here
     unsaid = parameter.default is None or (parameter.default == () and parameter.kind in _WORDS)

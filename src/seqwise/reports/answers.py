@@ -3,6 +3,7 @@
     sentences    the verdict, then what each answer says
     grids        all tables: answers, slices, items that changed, costs
     answers      question, of what, answer, effect and its interval, n, what could have been shown
+    pairs        systems against one another
     slices       the effect within each slice
     costs        time, memory, weights, energy, money
 
@@ -17,9 +18,14 @@ from seqwise.stats.phrases import alike, amount, ends, joined, number
 from seqwise.stats.results import Cell, Grid, Test, ends_of
 from seqwise.verdict.cost import Cost
 from seqwise.verdict.findings import ASKED, Answer, Finding, Question, not_run
+from seqwise.verdict.sentence import HOLM
+from seqwise.verdict.systems import SAME_HOLM
 from seqwise.verdict.verdict import Verdict
+from seqwise.verdict.words import limit
 
 NOT_RUN = "NOT RUN"
+FEW_PAIRS = 6
+"""Pairs of systems that are told of in sentences; of more those of the best one."""
 GOOD: Mapping[Question, Answer] = {
     "gain": "yes",
     "generalization": "no",
@@ -38,7 +44,7 @@ def sentences(verdict: Verdict) -> tuple[str, ...]:
 def grids(verdict: Verdict) -> tuple[Grid, ...]:
     """All that there are."""
     more = [grid for one in verdict.findings if one.question != "cost" for grid in one.grids]
-    made = (answers(verdict), slices(verdict), *more, *spent(verdict))
+    made = (answers(verdict), pairs(verdict), slices(verdict), *more, *spent(verdict))
     return tuple(grid for grid in made if grid is not None and grid.rows)
 
 
@@ -86,8 +92,49 @@ def answers(verdict: Verdict) -> Grid:
         )
         rows.append(row)
     columns = ("question", "of", *(("system",) if several else ()), "answer", "effect", "low", "high", "unit", "n")
-    note = f"Effect: difference to {verdict.base}. Could show: found four times in five, if it were so large."
+    note = f"Effect: difference to {verdict.base}, of rivals and other systems to these. "
+    note += "Could show: found four times in five, if it were so large."
     return Grid("Answers", (*columns, "could show", "margin"), tuple(rows), note, whole=True)
+
+
+def pairs(verdict: Verdict) -> Grid | None:
+    """Systems against one another on the test set, p corrected for all pairs."""
+    rows: list[tuple[Cell, ...]] = []
+    told = ""
+    for one in verdict.findings:
+        if one.question != "systems" or one.state == NOT_RUN:
+            continue
+        effect = one.test.effect if one.test else None
+        row: tuple[Cell, ...] = (
+            one.system,
+            one.subject,
+            one.answer or one.state,
+            effect.value if effect else None,
+            *ends_of(one.interval),
+            one.test.p if one.test else None,
+            one.values.get(HOLM),
+            one.values.get(SAME_HOLM),
+            one.state,
+        )
+        rows.append(row)
+        if one.margin is not None and effect:
+            unit = f" Differences are in {effect.unit}." if effect.unit else ""
+            told = f"{unit} No: none of {limit(one.margin, effect.unit)} or more, which would matter, either way."
+    if not rows:
+        return None
+    columns = ("system", "against", "better?", "difference", "low", "high", "p", "p, Holm", "p, same, Holm")
+    note = f"The better score stands first; intervals of each pair by itself.{told}"
+    return Grid("Systems against one another", (*columns, "state"), tuple(rows), note)
+
+
+def closest(verdict: Verdict) -> tuple[Finding, ...]:
+    """All answers, but of many pairs of systems those of the best one."""
+    found = asked(verdict)
+    many = sum(one.question == "systems" for one in found) > FEW_PAIRS
+    return tuple(
+        one for one in found
+        if one.question != "systems" or not many or one.state == NOT_RUN or verdict.best in (one.system, one.subject)
+    )  # fmt: skip
 
 
 def slices(verdict: Verdict) -> Grid | None:
@@ -157,7 +204,7 @@ def least(finding: Finding) -> str:
 
 def scores(finding: Finding, base: str) -> tuple[float, float] | None:
     """Of both systems, where the finding has them."""
-    first = finding.subject if finding.question == "rival" else base
+    first = finding.subject if finding.question in ("rival", "systems") else base
     for names in ((first, finding.system), ("base", "tuned"), ("before", "after")):
         pair = [value for name in names if isinstance(value := finding.values.get(name), int | float)]
         if len(pair) == 2:

@@ -30,6 +30,7 @@ SHORT = {
     "data": "more data",
     "trade": "trade",
     "cost": "cost",
+    "systems": "against another",
     "changed": "changed",
 }
 SHAPES = {"hoped": ("o", BLUE, BLUE), "feared": ("s", ORANGE, ORANGE), "open": ("D", "none", INK)}
@@ -47,9 +48,10 @@ def effects(verdict: Verdict) -> tuple[Picture, ...]:
 
 
 def _drawn(one: Finding, findings: Sequence[Finding]) -> bool:
-    """Not those of slices, and not the effect of luck where it is that of the gain, lest one number stands twice."""
+    """Not those of slices, nor of pairs of systems, which are no differences to the base; and not the effect of luck
+    where it is that of the gain, lest one number stands twice."""
     if one.question != "luck" or one.test is None:
-        return not is_slice(one)
+        return not is_slice(one) and one.question != "systems"
     gains = [other.test.effect for other in findings if other.question == "gain" and other.test is not None
              and (other.subject, other.system) == (one.subject, one.system)]  # fmt: skip
     return one.test.effect not in gains

@@ -8,7 +8,7 @@ was asked has a section. Nothing is fetched and nothing runs, as in `page`; name
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -20,7 +20,7 @@ from seqwise.reports.effects import effects, front
 from seqwise.reports.learning import learning, trend
 from seqwise.reports.page import POLICY
 from seqwise.reports.terminal import cells, numeric
-from seqwise.stats.phrases import amount, answered, chance, number
+from seqwise.stats.phrases import amount, answered, chance, counted, number
 from seqwise.stats.results import LEVEL, Estimate, Grid
 from seqwise.training.console import printable
 from seqwise.verdict.changed import Changed
@@ -115,12 +115,13 @@ def _parts(verdict: Verdict) -> list[Part]:
         question: tuple(one.told for one in answers.asked(verdict) if one.question == question and one.system)
         for question in ASKED
     }
-    sliced = answers.slices(verdict)
+    sliced, paired = answers.slices(verdict), answers.pairs(verdict)
     priced = answers.spent(verdict)
     curve, trade = verdict.curve, verdict.trade
     drawn = bool(curve and curve.points)
     parts = [
         Part("effects", "Effects and margins", pictures=effects(verdict)),
+        Part("systems", "Systems against one another", pictures=_paired(verdict), grids=(paired,) if paired else ()),
         Part("data", "Would more data help?", told["data"] if drawn else (),
              (learning(curve),) if curve and drawn else ()),
         Part("overfitting", "Training and validation", told["overfitting"] if verdict.trends else (),
@@ -142,6 +143,20 @@ def _lost_on(verdict: Verdict) -> str:
     """The first general set, by which a trade is judged."""
     sets = [one.subject for one in verdict.findings if one.question == "generalization" and one.state != "NOT RUN"]
     return sets[0] if sets else "general sets"
+
+
+def _paired(verdict: Verdict) -> tuple[Picture, ...]:
+    """Pairs of systems below one another, of the measure of the test set."""
+    found = [one for one in verdict.findings if one.question == "systems" and one.test is not None]
+    shown = [
+        replace(one.test.effect, name=f"{one.system} against {one.subject}") for one in found if one.test is not None
+    ]
+    if not shown:
+        return ()
+    better, same = (sum(one.answer == said for one in found) for said in ("yes", "no"))
+    title = f"Of {counted(len(found), 'pair')} {better} {'is' if better == 1 else 'are'} told apart, "
+    title += f"{same} {'has' if same == 1 else 'have'} no difference that matters."
+    return (forest(shown, title, margin=found[0].margin, axis=f"difference in {verdict.measure}"),)
 
 
 def _sliced(verdict: Verdict) -> tuple[Picture, ...]:

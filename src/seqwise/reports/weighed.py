@@ -25,6 +25,7 @@ SHORT: Mapping[Question, str] = {
     "luck": "could be luck?",
     "trade": "a better trade?",
     "rival": "beats cheap rivals?",
+    "systems": "better than another?",
     "changed": "changed",
 }
 """The questions in few words."""
@@ -44,7 +45,7 @@ class Weighed:
         return to_json(self.verdict)
 
     def __rich__(self) -> Group:
-        asked = answers.asked(self.verdict)
+        asked = answers.closest(self.verdict)
         told = [one.told for one in asked if one.told and one.state != "NOT RUN"]
         needed = dict.fromkeys(one.needed for one in asked if one.needed)
         notes = [*needed, *self.verdict.notes, *([f"Written to {self.out}."] if self.out else [])]
@@ -56,12 +57,12 @@ class Weighed:
 
 
 def brief(verdict: Verdict) -> Grid:
-    """One row for each answer, narrow."""
+    """One row for each answer, narrow: differences to the base, or to the rival or system that it is asked of."""
     several = len(verdict.tuned) > 1
     rows: list[tuple[Cell, ...]] = []
     for one in answers.asked(verdict):
         told = answers.size(one) if one.test else ""
         row = (SHORT[one.question], one.subject, *((one.system,) if several else ()), one.answer or one.state, told)
         rows.append(row)
-    columns = ("question", "of", *(("system",) if several else ()), "answer", f"difference to {verdict.base}")
+    columns = ("question", "of", *(("system",) if several else ()), "answer", "difference")
     return Grid("Answers", columns, tuple(rows), whole=True)

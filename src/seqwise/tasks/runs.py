@@ -30,6 +30,8 @@ from seqwise.training.journal import read
 
 VERDICT = "verdict.json"
 NOT_WEIGHED = "not weighed"
+BROKEN_VERDICT = "verdict broken"
+TRIALS = "trials.jsonl"  # beside a verdict whose systems were trained for it
 TUNED = "tuned"  # as the system is called in outcome.json
 
 Kind = Literal["train", "tune", "forecast", "weighing"]
@@ -218,12 +220,20 @@ def _weighing(place: Path, name: str) -> Run:
 
 
 def _verdict(place: Path) -> dict[str, Any]:
-    """What verdict.json says; its sentence and its systems are texts."""
-    told = RunFolder(place).read_json(VERDICT)
+    """What verdict.json says; its sentence and its systems are texts. A broken one costs a weighing, no training."""
+    going_on = "--resume" if (place / TRIALS).is_file() else "--overwrite"  # trials cost trainings
+    allowed, mend = "the file that seqwise weigh wrote", f"seqwise weigh again with --out {place} {going_on}"
+    try:
+        told = dict(json.loads((place / VERDICT).read_bytes()))
+    except OSError as error:
+        raise CheckpointError(f"{VERDICT} cannot be read ({error.strerror})", allowed, mend) from error
+    except (ValueError, TypeError, RecursionError) as error:
+        reason = "nested without end" if isinstance(error, RecursionError) else f"no JSON: {error}"
+        raise CheckpointError(f"{VERDICT} is broken ({reason})", allowed, mend) from error
     lacking = [name for name in ("sentence", "worth", "base", "tuned") if not told.get(name)]
     if lacking or not isinstance(told["tuned"], list):
-        given = f"{VERDICT} without {', '.join(lacking) or 'a list of systems'}"
-        raise CheckpointError(given, "the file that seqwise weigh wrote", "weighing anew")
+        given = f"{VERDICT} is broken: it is without {', '.join(lacking) or 'a list of systems'}"
+        raise CheckpointError(given, allowed, mend)
     return {**told, "sentence": str(told["sentence"]), "worth": str(told["worth"])}
 
 
@@ -238,7 +248,7 @@ def _weighed(runs: Sequence[tuple[Path, Run]], weighings: Sequence[tuple[Path, R
             yield run
         elif (place / VERDICT).is_file():
             own = _guarded(_weighing, place, run.name, run.kind)
-            yield replace(run, broken=own.broken) if own.broken else _with(run, own)
+            yield replace(run, worth=BROKEN_VERDICT, verdict=own.broken) if own.broken else _with(run, own)
         else:
             yield _with(run, found[place]) if place in found else run
 

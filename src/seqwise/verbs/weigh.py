@@ -15,6 +15,7 @@ from seqwise.reports.verdicts import verdict_page
 from seqwise.reports.weighed import Weighed
 from seqwise.verbs.weighing.contenders import are_files
 from seqwise.verbs.weighing.forecasts import are_forecasters
+from seqwise.verbs.weighing.margins import Margins
 from seqwise.verbs.weighing.measures import Metric
 from seqwise.verbs.weighing.request import Method, Request
 from seqwise.verbs.weighing.whole import about, weigh_all
@@ -45,7 +46,7 @@ def weigh(
     test: tuple[str, ...] = (),
     general: tuple[str, ...] = (),
     metric: Metric = "auto",
-    margin: float | None = None,
+    margin: tuple[str, ...] | float = (),
     least: float | None = None,
     group_by: str | None = None,
     methods: tuple[Method, ...] = (),
@@ -82,7 +83,8 @@ def weigh(
         test: Files of the test set, in the format that the run was tuned on; of forecasters a table.
         general: Files of what the base could do before, each a set of its own; two aligned files with a comma between.
         metric: How items are scored; auto goes by the task, or by the columns of files. Of forecasters mae or crps.
-        margin: The loss on a general set that would matter, in the unit of the measure. Decide before you look.
+        margin: The loss that would matter, in the unit of the measure: a number for all sets, NAME=NUMBER for one of
+            them, such as 1 sst2=0.5; by that of test systems are held against one another. Decide before you look.
         least: The smallest gain that would be useful, in the same unit.
         group_by: Column that says what belongs together: a document, a patient.
         methods: Train and weigh these methods side by side; as the tuned run, or the recipe, was made.
@@ -110,8 +112,8 @@ def weigh(
         seqwise weigh models/all-minilm runs/sentiment --test test.tsv --general sst2.tsv --out runs/weighed
     """
     request = Request(
-        base, tuned, test, general, metric, margin, least, group_by, methods, seeds, curve, recipe, blend, valid,
-        rivals, tried, price_per_hour, currency, workers, cluster, out, resume, overwrite, device,
+        base, tuned, test, general, metric, Margins.read(margin), least, group_by, methods, seeds, curve, recipe, blend,
+        valid, rivals, tried, price_per_hour, currency, workers, cluster, out, resume, overwrite, device,
     )  # fmt: skip
     if markdown + card + json > 1:
         raise ConfigError("several of --markdown, --card and --json", "one of them", "--out, whose folder has all")

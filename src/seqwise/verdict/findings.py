@@ -12,7 +12,9 @@ from seqwise.stats.results import Grid, Interval, Test, plain
 
 State = Literal["MEASURED", "NOT RUN", "ERROR", "TOO FEW"]
 Answer = Literal["yes", "no", "cannot tell"]
-Question = Literal["gain", "generalization", "overfitting", "data", "cost", "luck", "trade", "rival", "changed"]
+Question = Literal[
+    "gain", "generalization", "overfitting", "data", "cost", "luck", "trade", "rival", "systems", "changed"
+]
 
 ASKED: Mapping[Question, str] = {
     "gain": "Is it better at the task?",
@@ -23,6 +25,7 @@ ASKED: Mapping[Question, str] = {
     "luck": "Could it be luck?",
     "trade": "Is there a better trade?",
     "rival": "Does it beat what costs nothing?",
+    "systems": "Is it better than another system?",
     "changed": "What changed?",
 }
 """In the order of the report."""
@@ -34,7 +37,7 @@ class Finding:
 
     question: Question
     subject: str
-    """What it was asked of: test, the name of a general set, a rival."""
+    """What it was asked of: test, the name of a general set, a rival, another system."""
     state: State
     told: str
     """One sentence that stands alone, with size and interval where something was measured; where nothing was, why."""

@@ -172,13 +172,14 @@ def _turned(found: Weighed) -> tuple[int, int]:
 def generalization(
     base_sets: Mapping[str, Systems],
     tuned_sets: Mapping[str, Systems],
-    margin: float | None = None,
+    margin: float | Mapping[str, float] | None = None,
     level: float = LEVEL,
     *,
     resamples: int = draws.RESAMPLES,
     seed: int = draws.SEED,
 ) -> tuple[Finding, ...]:
-    """An answer for each set. margin: in the unit of each measure; none: its default."""
+    """An answer for each set. margin: in the unit of each measure, of all or by set; none: its default."""
+    margins = margin if isinstance(margin, Mapping) else dict.fromkeys(base_sets, margin)
     if set(base_sets) != set(tuned_sets):
         odd = sorted(set(base_sets) ^ set(tuned_sets))[0]
         given = f"scores on {odd!r} of {'the base' if odd in base_sets else 'the tuned model'} only"
@@ -198,7 +199,7 @@ def generalization(
     p = np.array([one.test.p for one in found.values()])
     holm = dict(zip(found, map(float, adjust(p) if len(p) > 1 else p), strict=True))
     return tuple(
-        _finding(name, found[name], holm[name], len(holm), margin, level, resamples)
+        _finding(name, found[name], holm[name], len(holm), margins.get(name), level, resamples)
         if name in found
         else too_few("generalization", name, few[name].lacking, few[name].names[0])
         if name in few

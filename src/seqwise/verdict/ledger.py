@@ -8,15 +8,17 @@ last line is cut off, with a note; a damaged line before it is refused by file a
 run again and has one such line; one that ended with an error is run again and its later line counts, the earlier stays
 to be read. One process at a time writes: it holds `trials.lock`, which the system drops with its holder.
 
-Seeds, fractions and methods are no part of what trials have in common, so that more of them can be added later. Left
-out: the models themselves, which lie in the trials' folders, and file systems without locks.
+Seeds, fractions and methods are no part of what trials have in common, so that more of them can be added later. What is
+there at its default is marked so, and may be absent on either side: a table goes on with a version that knows settings
+more or fewer, as long as these are at their defaults. Rows are signed by the head of their own table, whatever version
+wrote it. Left out: the models themselves, which lie in the trials' folders, and file systems without locks.
 """
 
 import hashlib
 import importlib.util
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,12 +32,18 @@ VERSION = 1
 FILE = "trials.jsonl"
 LOCK = "trials.lock"
 FOLDERS = "trials"
+DEFAULT = " (default)"
+"""Ends what is at its default, and need not be known to every version."""
 
 _ANEW = "--overwrite, which begins anew, or another folder"
 _START = b'{"trials": '
 
 # the module stands on Unix only
 fcntl = importlib.import_module("fcntl") if importlib.util.find_spec("fcntl") else None
+
+
+Older = Callable[[Mapping[str, str], Sequence[Row]], Mapping[str, str]]
+"""What the head of a table of an older form would say today, from that head and the rows."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +98,13 @@ class Ledger:
 
 
 @contextmanager
-def opened(folder: Path, signature: Mapping[str, str], *, overwrite: bool = False) -> Iterator[Ledger]:
+def opened(
+    folder: Path, signature: Mapping[str, str], *, overwrite: bool = False, older: Older | None = None
+) -> Iterator[Ledger]:
     """The table in the folder, to go on with or begun; refused where its trials are of something else.
 
     signature: what all trials have in common, by name. overwrite: forget the rows that are there, of whatever they are;
-    the trials' folders stay, and are the runner's to clear.
+    the trials' folders stay, and are the runner's to clear. older: reads the head of a table of an older form.
     """
     path = folder / FILE
     try:
@@ -109,7 +119,7 @@ def opened(folder: Path, signature: Mapping[str, str], *, overwrite: bool = Fals
         except OSError as error:
             raise _unwritable(path, error) from error
         try:
-            yield Ledger(folder, _begun(handle, path, dict(signature), overwrite), handle)
+            yield Ledger(folder, _begun(handle, path, dict(signature), overwrite, older), handle)
         finally:
             os.close(handle)
     finally:
@@ -126,11 +136,14 @@ def read(folder: Path) -> Contents:
         raise DataError(given, "the table of trials of a weighing", "the folder of one") from error
 
 
-def _begun(handle: int, path: Path, signature: dict[str, str], overwrite: bool) -> Contents:
+def _begun(handle: int, path: Path, signature: dict[str, str], overwrite: bool, older: Older | None) -> Contents:
     """What the file holds, a half last line cut off; a new file gets its first line."""
     if overwrite:
         os.ftruncate(handle, 0)
     contents = _parsed(path.read_bytes(), path, signature)
+    there = older(contents.signature, contents.rows) if older else contents.signature
+    if differing := _differing(there, signature):
+        raise _other(path, there, signature, differing[0])
     if contents.end < os.fstat(handle).st_size:
         os.ftruncate(handle, contents.end)
     if not contents.end:
@@ -141,15 +154,13 @@ def _begun(handle: int, path: Path, signature: dict[str, str], overwrite: bool) 
 
 
 def _parsed(content: bytes, path: Path, signature: dict[str, str] | None = None) -> Contents:
-    """All whole lines. signature: refuse others; without it, whatever stands there is fine."""
+    """All whole lines. signature: of a table that is not begun yet."""
     *lines, half = content.split(b"\n")
     if not lines:
         if not (half.startswith(_START) or _START.startswith(half)):
             raise _no_table(path)
         return Contents(signature or {}, ())
     common = _header(lines[0], path)
-    if signature is not None and common != signature:
-        raise _other(path, common, signature)
     rows: dict[Trial, Row] = {}
     for number, line in enumerate(lines[1:], 2):
         row = _row(line, f"{path}:{number}", common)
@@ -258,10 +269,21 @@ def _no_table(path: Path) -> DataError:
     return DataError(given, "a table that Seqwise began", f"{_ANEW}", f"{path}:1")
 
 
-def _other(path: Path, common: Mapping[str, str], signature: Mapping[str, str]) -> DataError:
+def _differing(there: Mapping[str, str], here: Mapping[str, str]) -> list[str]:
+    """Names of what is not the same."""
+    return [name for name in {**here, **there} if not _agree(there.get(name), here.get(name))]
+
+
+def _agree(one: str | None, other: str | None) -> bool:
+    """Whether both are the same, or the one that is known is at its default."""
+    if one is None or other is None:
+        return (one or other or "").endswith(DEFAULT)
+    return one.removesuffix(DEFAULT) == other.removesuffix(DEFAULT)
+
+
+def _other(path: Path, common: Mapping[str, str], signature: Mapping[str, str], name: str) -> DataError:
     """The first thing in which they differ."""
-    names = [name for name in {**signature, **common} if common.get(name) != signature.get(name)]
-    told = f"{names[0]} is {common.get(names[0], 'not known')} there and {signature.get(names[0], 'not known')} here"
+    told = f"{name} is {common.get(name, 'not known')} there and {signature.get(name, 'not known')} here"
     given = f"{path} holds trials of something else: {told}"
     return DataError(given, "trials of the same settings and data", _ANEW)
 

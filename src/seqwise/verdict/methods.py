@@ -32,12 +32,14 @@ QUESTIONS: Mapping[Question, str] = {
     "data": "More data: a power law over nested parts of the training files by profile likelihood (Bates and Watts "
     "1988; Hestness et al. 2017), read no farther than four times the largest.",
     "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",
+    "systems": "Systems against one another: every pair as each against the base, p by Holm over the pairs; no "
+    "difference that matters by two one-sided tests against the margin (Schuirmann 1987), whose p are Holm's too.",
     "trade": "Weights between base and tuned (Wortsman et al. 2022): the share is chosen on validation by the rule of "
     "one standard error (Breiman et al. 1984), and tested once on the test set.",
 }
 """By what was asked."""
 TRIED = "The best of several tries is taken down by what the largest of so many normal values lies above their mean."
-HOLM = "Several sets, slices or systems at once: p-values by Holm's correction (Holm 1979)."
+HOLM = "Several sets, slices, systems or pairs of these at once: p-values by Holm's correction (Holm 1979)."
 POWER = (
     "What could have been shown is found four times in five by a two-sided test at 5 %; it follows from the spread "
     "that was seen, never from the p-value."
@@ -54,7 +56,7 @@ def methods(findings: Sequence[Finding]) -> tuple[str, ...]:
     told += [TRIED] if any("optimism" in one.values for one in measured) else []
     several = any(
         sum(one.question == question and one.test is not None for one in measured) > 1
-        for question in ("gain", "generalization", "changed")
+        for question in ("gain", "generalization", "systems", "changed")
     )
     detected = any(one.test and one.test.detectable for one in measured)
     return (*told, *((HOLM,) if several else ()), *((POWER,) if detected else ()))

@@ -91,11 +91,11 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
     for one in measured:
         test = _test(one)
         if one.answer == "yes":
-            told.append(f"{tuned} is better than {base} on {one.subject} by {_size(test)}")
+            told.append(f"{tuned} is better than {base} on {one.subject} by {size(test)}")
         elif one.answer == "no" and useless(one):
-            told.append(f"a gain of {_margin(one)} on {one.subject} is ruled out, the difference is {signed(test)}")
+            told.append(f"a gain of {edge(one)} on {one.subject} is ruled out, the difference is {signed(test)}")
         elif one.answer == "no":
-            told.append(f"{tuned} is worse than {base} on {one.subject} by {_size(test)}")
+            told.append(f"{tuned} is worse than {base} on {one.subject} by {size(test)}")
         else:
             held = one.values.get(HOLM)
             why = f" as one of several systems ({chance(held)} by Holm)" if isinstance(held, float) else ""
@@ -114,9 +114,9 @@ def _losses(findings: Sequence[Finding]) -> str:
     lost = [one for one in measured if one.answer == "yes"]
     kept = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
-    told = [f"it has lost {_size(_test(one))} on {one.subject}" for one in lost]
-    told += _by_margin(kept, "nothing beyond {} was lost on")
-    told += _by_margin(unsure, "whether more than {} was lost is open on")
+    told = [f"it has lost {size(_test(one))} on {one.subject}" for one in lost]
+    told += _byedge(kept, "nothing beyond {} was lost on")
+    told += _byedge(unsure, "whether more than {} was lost is open on")
     told += [f"what was lost on {one.subject} could not be measured" for one in broken]
     return joined(told)
 
@@ -129,15 +129,16 @@ def useless(one: Finding) -> bool:
     return gained >= 0 or 0 in within
 
 
-def _by_margin(findings: Sequence[Finding], opening: str) -> list[str]:
+def _byedge(findings: Sequence[Finding], opening: str) -> list[str]:
     """Sets with one margin in one clause."""
     of: dict[str, list[str]] = {}
     for one in findings:
-        of.setdefault(_margin(one), []).append(f"{one.subject}, where the difference is {signed(_test(one))}")
+        of.setdefault(edge(one), []).append(f"{one.subject}, where the difference is {signed(_test(one))}")
     return [f"{opening.format(margin)} {joined(sets)}" for margin, sets in of.items()]
 
 
-def _margin(one: Finding) -> str:
+def edge(one: Finding) -> str:
+    """The margin of an answer, in its unit."""
     if one.margin is None:
         return "the margin"
     unit = _test(one).effect.unit
@@ -149,7 +150,7 @@ def _rivals(findings: Sequence[Finding]) -> str:
     beaten = [one.subject for one in measured if one.answer == "yes"]
     better = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
-    told = [f"{one.subject}, which costs next to nothing, is better by {_size(_test(one))}" for one in better]
+    told = [f"{one.subject}, which costs next to nothing, is better by {size(_test(one))}" for one in better]
     told += [f"that it beats {one.subject} is not shown, the difference is {signed(_test(one))}" for one in unsure]
     if beaten and not told:
         told.append(f"it beats {joined(beaten)}")
@@ -210,8 +211,8 @@ def _test(one: Finding) -> Test:
     return one.test
 
 
-def _size(test: Test) -> str:
-    """How large it is, whatever its sign: the words around it say which way."""
+def size(test: Test) -> str:
+    """How large an effect is, whatever its sign, with interval and items: the words around it say which way."""
     value, interval = test.effect.value, test.effect.interval
     down = value < 0
     within = interval.turned if interval is not None and down else interval

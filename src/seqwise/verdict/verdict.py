@@ -1,8 +1,9 @@
 """All answers together, and one sentence over them.
 
 With several systems the gains are held to Holm's p-values, since the best of many is easily better by luck; the
-sentence is about the one that comes out best: by what it was worth, then by its gain. Each is tested against the base;
-whether two of them differ is another question, which is not asked, and the sentence says so.
+sentence is about the one that comes out best: by what it was worth, then by how few of its like are shown to be better,
+then by its gain. Whether two of them differ is a question of its own (`systems`), and the sentence says better of one
+than of another only as far as that was answered; where it was not asked, it says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,6 +20,7 @@ from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.methods import methods
 from seqwise.verdict.sentence import HOLM, Worth, not_worse, sentence, signed, useless, worth
+from seqwise.verdict.standing import beaten, standing
 from seqwise.verdict.trade import Trade
 from seqwise.verdict.trend import Trend
 
@@ -66,14 +68,25 @@ def decide(findings: Sequence[Finding], base: str, tuned: Sequence[str], measure
     """
     held = _held(findings)
     of = {name: [one for one in held if one.system == name] for name in tuned}
-    best = min(tuned, key=lambda name: (ORDER.index(worth(of[name])), -_gained(of[name])))
+    best = _best(held, of)
     told = sentence(of[best], base, best)
     if len(tuned) > 1:
-        told = f"{told.rstrip('.')}. {_chosen(of, best, base)}; {_others(of, best)}."
+        told = f"{told.rstrip('.')}. {_compared(held, of, best, base)}; {_others(of, best)}."
     places = {question: place for place, question in enumerate(ASKED)}
     ordered = sorted(held, key=lambda one: (places[one.question], tuned.index(one.system) if one.system in of else -1))
     how, kept = methods(ordered), not_worse(of[best])
     return Verdict(worth(of[best]), told, base, tuple(tuned), best, measure, tuple(ordered), kept, methods=how)
+
+
+def _best(findings: Sequence[Finding], of: Mapping[str, Sequence[Finding]]) -> str:
+    """The one that the sentence is about."""
+    judged = {name: worth(its) for name, its in of.items()}
+
+    def place(name: str) -> tuple[int, int, float]:
+        like = [other for other in of if judged[other] == judged[name]]
+        return ORDER.index(judged[name]), beaten(findings, name, like), -_gained(of[name])
+
+    return min(of, key=place)
 
 
 def _gained(findings: Sequence[Finding]) -> float:
@@ -86,13 +99,19 @@ def _gained(findings: Sequence[Finding]) -> float:
     return min(sizes, default=0.0)
 
 
-def _chosen(of: Mapping[str, Sequence[Finding]], best: str, base: str) -> str:
-    """By what the best was taken; that it is better than the others was not asked."""
+def _compared(findings: Sequence[Finding], of: Mapping[str, Sequence[Finding]], best: str, base: str) -> str:
+    """By what the best was taken, and how it stands to the others, or that nobody asked."""
+    shown = standing(findings, best, [name for name in of if name != best])
+    among = f"each against {base}" if shown else f"each against {base} and none against another"
+    return "; ".join(filter(None, (_chosen(of, best, f"Of {len(of)} systems, {among}, {best} has the "), shown)))
+
+
+def _chosen(of: Mapping[str, Sequence[Finding]], best: str, first: str) -> str:
+    """By what the best was taken. first: how the clause begins."""
     alike = [name for name in of if worth(of[name]) == worth(of[best])]
-    first = f"Of {len(of)} systems, each against {base} and none against another, {best} has the "
     if len(alike) == 1:
         return first + "best verdict"
-    largest = sum(_gained(of[name]) == _gained(of[best]) for name in alike) == 1
+    largest = all(_gained(of[name]) < _gained(of[best]) for name in alike if name != best)
     return first + (f"largest gain of {len(alike)} with this verdict" if largest else "same verdict as "
                     f"{joined([name for name in alike if name != best])} and comes first")  # fmt: skip
 

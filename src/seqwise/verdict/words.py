@@ -13,7 +13,6 @@ WORDS = {
     "origins": "origin",
     "forecasts": "forecast",
     "seeds": "seed",
-    "seeds of the base": "seed of the base",
 }
 
 
@@ -46,8 +45,8 @@ def sample(test: Test) -> str:
 
 
 def _counted(count: int, kind: str) -> str:
-    if kind == "seeds of the base":
-        return f"{counted(count, 'seed')} of the base"
+    if kind.startswith("seeds of "):
+        return f"{counted(count, 'seed')}{kind.removeprefix('seeds')}"
     return counted(count, WORDS.get(kind, kind))
 
 

@@ -9,11 +9,12 @@ forecasts     runs that forecast, on tables, with the forecasts that cost nothin
 rivals        what costs nothing, on the same files
 blends        weights between base and tuned, item by item
 keeping       scores on disk
-trial         one training of a table of trials; trying: the whole table
+trial         one training of a table of trials; trying: the whole table; signature: what its trials have in common
 
 and what is made of them:
 
 request       the words and flags, and contradictions in them
+margins       what loss would matter, set by set
 contenders    who is weighed: base and tuned systems, by set and seed
 asking        the questions that scores alone answer
 journals      overfitting, what was learnt by heart, costs: from the folders of runs

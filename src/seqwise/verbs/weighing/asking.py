@@ -5,28 +5,30 @@ is an ERROR in its own cell; only gain and loss, without which there is no verdi
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from seqwise.errors import SeqwiseError
 from seqwise.verbs.weighing.contenders import TEST, Contender, Field
+from seqwise.verbs.weighing.margins import Margins
 from seqwise.verdict.changed import Changed, changed
 from seqwise.verdict.findings import Finding, Question, failed, not_run, too_few
 from seqwise.verdict.gain import against_rival, gain
-from seqwise.verdict.generalization import default_margin, generalization
+from seqwise.verdict.generalization import generalization
 from seqwise.verdict.luck import luck
 from seqwise.verdict.origins import lacking as lacking_origins
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.sentence import AT_MOST, MATTERS, TWINS
 from seqwise.verdict.slices import slices
+from seqwise.verdict.systems import systems
 
 
 @dataclass(frozen=True)
 class Terms:
     """What is held to be much and little; fixed before the data are seen."""
 
-    margin: float | None = None
-    """The loss that would matter, in the unit of the measure; None: the default of each measure."""
+    margins: Margins = field(default_factory=Margins)
+    """The loss that would matter on each set, in the unit of its measure."""
     least: float | None = None
     """The smallest gain that would be useful; None: any."""
     tried: int = 1
@@ -61,7 +63,15 @@ def ask(found: Field, rivals: Sequence[Scored], terms: Terms, lacking: str | Exc
         findings.append(_twin(lucky) if one.name in found.twins else lucky)
         findings += _rivals(rivals, one, lacking)
         findings += _changes(base, tuned, changes)
-    return Asked(tuple(findings), tuple(changes))
+    return Asked((*findings, *_systems(found, terms)), tuple(changes))
+
+
+def _systems(found: Field, terms: Terms) -> tuple[Finding, ...]:
+    """The tuned ones against one another, on the test set."""
+    if TEST not in found.base.parts:
+        return (not_run("systems", "other systems", "No test set was given.", found.tuned[0].name),)
+    asked = {one.name: _one(one.parts[TEST]) for one in found.tuned if TEST in one.parts}
+    return systems(asked, terms.margins.of(found.base.parts[TEST][0]))
 
 
 def _of(question: Question, rivals: Sequence[Scored]) -> str:
@@ -85,17 +95,12 @@ def tried(question: Question, subject: str, system: str, made: Callable[[], Find
         return failed(question, subject, error, system)
 
 
-def margin_of(scored: Scored, terms: Terms) -> float:
-    """As given, or the default of the measure."""
-    return default_margin(scored.measure, scored.size) if terms.margin is None else terms.margin
-
-
 def _ruled_out(found: Finding, base: Scored, terms: Terms) -> Finding:
     """With the largest loss that the interval of the gain leaves open, and the one that would matter."""
     if found.interval is None:
         return found
     low = -found.interval.high if base.measure.lower else found.interval.low
-    return replace(found, values={**found.values, AT_MOST: max(0.0, -low), MATTERS: margin_of(base, terms)})
+    return replace(found, values={**found.values, AT_MOST: max(0.0, -low), MATTERS: terms.margins.of(base)})
 
 
 def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
@@ -108,7 +113,8 @@ def _losses(base: Contender, tuned: Contender, terms: Terms) -> list[Finding]:
         return [not_run("generalization", "general sets", why, tuned.name)]
     base_sets = {part: _one(base.parts[part]) for part in general}
     tuned_sets = {part: _one(tuned.parts[part]) for part in general}
-    found = generalization(base_sets, tuned_sets, terms.margin)
+    margins = {part: terms.margins.of(base.parts[part][0]) for part in general}
+    found = generalization(base_sets, tuned_sets, margins)
     return [*(replace(one, system=tuned.name) for one in found), *short]
 
 

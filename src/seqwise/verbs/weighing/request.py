@@ -8,6 +8,7 @@ from typing import Literal
 
 from seqwise.errors import ConfigError
 from seqwise.verbs.weighing.contenders import TEST
+from seqwise.verbs.weighing.margins import Margins
 from seqwise.verbs.weighing.measures import Metric
 
 Method = Literal["full", "lora", "qlora"]
@@ -26,7 +27,7 @@ class Request:
     test: tuple[str, ...]
     general: tuple[str, ...]
     metric: Metric
-    margin: float | None
+    margins: Margins
     least: float | None
     group_by: str | None
     methods: tuple[Method, ...]
@@ -85,13 +86,8 @@ class Request:
         if both := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
             given = f"{sorted(both)[0]} to choose the share of --blend by, and to test it"
             raise ConfigError(given, "files for --valid that nothing else is asked of", "leaving out --valid")
-        self._above_0()
-
-    def _above_0(self) -> None:
-        """Refuse limits that nothing can meet."""
-        if self.margin is not None and not 0 < self.margin < inf:
-            allowed = "a margin above 0: that nothing at all was lost cannot be shown"
-            raise ConfigError(f"--margin {self.margin:g}", allowed, "--margin 1, or whatever loss would matter")
+        if not files:
+            self.margins.must_name(self.sets)
         if self.least is not None and not 0 < self.least < inf:
             raise ConfigError(f"--least {self.least:g}", "a gain above 0", "leaving it out, for any gain")
 

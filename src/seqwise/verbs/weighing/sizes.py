@@ -8,7 +8,7 @@ from seqwise.errors import MissingExtraError, SeqwiseError
 from seqwise.tasks.tuning.items import read_all
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.verbs.weighing import trying
-from seqwise.verbs.weighing.asking import Terms, margin_of, tried
+from seqwise.verbs.weighing.asking import Terms, tried
 from seqwise.verbs.weighing.contenders import FORECAST, TEST, Field
 from seqwise.verbs.weighing.request import Request
 from seqwise.verbs.weighing.trying import Tried
@@ -31,7 +31,7 @@ def enough(
     points, kind = trying.points_of(table, found.tuned[0].method)
     if kind is None:
         return too_few("data", TEST, "No trial on a fraction of the data ended well.", name), None
-    least = terms.least if terms.least is not None else margin_of(found.base.parts[TEST][0], terms)
+    least = terms.least if terms.least is not None else terms.margins.of(found.base.parts[TEST][0])
     title = kind.name if kind.lower else f"100 - {kind.name}"
     curves: list[Curve | None] = [None]
 

@@ -12,7 +12,7 @@ import numpy as np
 from seqwise.errors import SeqwiseError
 from seqwise.stats.phrases import counted
 from seqwise.stats.results import Estimate, Interval, Test
-from seqwise.verbs.weighing.asking import Terms, margin_of
+from seqwise.verbs.weighing.asking import Terms
 from seqwise.verbs.weighing.blends import Blends, Share, blends, named
 from seqwise.verbs.weighing.contenders import FORECAST, TEST, Contender, Field
 from seqwise.verbs.weighing.request import Request
@@ -51,7 +51,7 @@ def _blended(
     blended = next(share for share in made.shares if share.alpha == made.chosen)
     whole = made.shares[-1]
     tuned = replace(found.tuned[0].parts[TEST][0], system=one.name)
-    choices, measure, margin = _choices(made.shares), made.test.measure, margin_of(made.test, terms)
+    choices, measure, margin = _choices(made.shares), made.test.measure, terms.margins.of(made.test)
     if made.chosen in (0.0, 1.0):  # no blend, and nothing to compare the tuned model with but itself or the base
         side = "the tuned model itself" if made.chosen else "the base, which gains nothing,"
         untested, shown = trade(choices, "validation", measure.name, measure.unit, margin, system=one.name)

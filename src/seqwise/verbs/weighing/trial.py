@@ -81,6 +81,11 @@ def run_trial(recipe: Recipe, trial: Trial, folder: Path) -> dict[str, Any]:
 
 def settings_of(recipe: Recipe, trial: Trial, folder: Path) -> tuple[Tune, int]:
     """The settings of a trial, and how many rows of the training files it learns from. Writes a part of these."""
+    return nested(planned(recipe, trial, folder), trial.fraction, folder / PART)
+
+
+def planned(recipe: Recipe, trial: Trial, folder: Path) -> Tune:
+    """The settings of a trial, as yet with all training files."""
     if trial.method not in METHODS:
         allowed = ", ".join(METHODS)
         raise ConfigError(f"method {trial.method}", allowed, nearest(trial.method, METHODS) or METHODS[0])
@@ -98,7 +103,7 @@ def settings_of(recipe: Recipe, trial: Trial, folder: Path) -> tuple[Tune, int]:
         settings = replace(settings, optimizer=replace(settings.optimizer, rate=None))
         if "full" in (trial.method, made.method):
             settings = replace(settings, lora=LoraSettings(), moving=MovingSettings())
-    return nested(settings, trial.fraction, folder / PART)
+    return settings
 
 
 def _train(settings: Tune, folder: Path) -> None:

@@ -10,16 +10,15 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from seqwise.checkpoints.files import discard, hash_file
+from seqwise.checkpoints.files import discard
 from seqwise.checkpoints.run import RunFolder
-from seqwise.config import resolve, to_yaml
+from seqwise.config import resolve
 from seqwise.data.filters import key
 from seqwise.errors import ConfigError, SeqwiseError
 from seqwise.tasks.tuning.bases import open_base
@@ -29,6 +28,7 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import overlap
 from seqwise.training.console import printable
 from seqwise.verbs.weighing.contenders import TEST, scores_of
+from seqwise.verbs.weighing.signature import older, signature
 from seqwise.verbs.weighing.trial import Recipe, run_trial
 from seqwise.verdict.cluster import run_on_cluster
 from seqwise.verdict.curve import Point
@@ -94,7 +94,9 @@ def try_all(
 ) -> Tried:
     """All trials of the table, the finished ones as they are."""
     with ExitStack() as stack:
-        ledger = stack.enter_context(opened(folder, _signature(recipe), overwrite=overwrite))
+        ledger = stack.enter_context(
+            opened(folder, signature(recipe), overwrite=overwrite, older=partial(older, recipe, folder))
+        )
         if overwrite and (folder / FOLDERS).exists():  # a run that has ended is taken as it is, whatever made it
             discard(folder / FOLDERS)
         show = stack.enter_context(_Watched())
@@ -118,27 +120,6 @@ def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | N
         error = scored.value if measure.lower else 100 - scored.value
         points.append(Point(int(row.result["rows"]), row.trial.seed, error))
     return tuple(points), measure
-
-
-def _signature(recipe: Recipe) -> dict[str, str]:
-    """What no two rows of a table may differ in: the settings but for what a trial sets, and the data."""
-    settings = recipe.settings
-    plain = replace(
-        settings, method="full", out="", resume=False, overwrite=False, optimizer=replace(settings.optimizer, rate=None)
-    )
-    plain = replace(plain, training=replace(plain.training, seed=0, device="auto"))
-    files = [*settings.train, *settings.valid, *settings.guard.replay, *recipe.test]
-    files += [path for _, paths in recipe.general for path in paths]
-    told: dict[str, str] = {}  # by the name of the file, wherever it lies now; several of one name together
-    for path in map(Path, dict.fromkeys(files)):
-        if path.is_file():
-            told[path.name] = "+".join(filter(None, (told.get(path.name), hash_file(path)[:16])))
-    asked = f"{recipe.metric} {recipe.cluster} {recipe.general}"
-    return {
-        "settings": sha256(to_yaml(plain).encode()).hexdigest()[:16],
-        "asked": sha256(asked.encode()).hexdigest()[:16],
-        **{f"data {name}": mark for name, mark in told.items()},
-    }
 
 
 class _Watched:

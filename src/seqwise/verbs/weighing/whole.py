@@ -31,9 +31,10 @@ PIPELINES = {"classify": "text-classification", "translate": "translation", "sum
 
 def weigh_all(request: Request) -> Verdict:
     """The verdict."""
-    terms = Terms(request.margin, request.least, request.tried)
+    terms = Terms(request.margins, request.least, request.tried)
     if contenders.are_files((request.base, *request.tuned)):
         found = contenders.of_files(request.base, request.tuned, request.metric, {})
+        request.margins.must_name(found.base.parts)
         return _judged(request, terms, found, (), "Files of predictions have no training files.", None)
     if forecasts.are_forecasters((request.base, *request.tuned)):
         found, costless = forecasts.of_forecasters(request)
@@ -152,4 +153,5 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
         one = several[0]
         what = "forecasts" if one.ahead else "items"
         facts[part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
-    return facts
+    told = request.margins.told(several[0] for several in found.base.parts.values())
+    return facts | {"margins": f"what would matter is {told}"}

@@ -1,0 +1,130 @@
+"""What all trials of a table have in common, by name: their settings, what is asked, the content of their files.
+
+    signature    as the head of a table has it today
+    older        what a table of an older version would have in its head today
+
+Each setting stands there by itself, one at its default with a mark (`ledger.DEFAULT`), so that a table goes on when a
+later version has settings more or fewer, all at their defaults, and is refused by the name of whatever else changed.
+The value is written out beside the mark: a default that a later version changes is a change.
+
+Older versions wrote one hash of all settings, which says nothing of a single one. There the settings of each finished
+trial decide, which lie in its folder (`trial.SETTINGS`), what they lack being at its default; where they are gone, the
+hash.
+
+Left out: what a trial sets by itself, such as its seed, and what changes no result, such as where it runs.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from seqwise.checkpoints.files import hash_file
+from seqwise.config import describe, resolve, to_yaml
+from seqwise.errors import ConfigError
+from seqwise.tasks.tuning.settings import Tune
+from seqwise.verbs.weighing.trial import SETTINGS, Recipe, planned
+from seqwise.verdict.ledger import DEFAULT, FOLDERS
+from seqwise.verdict.trials import Row
+
+SETTING = "setting "
+WHOLE = "settings"
+"""What an older version called the hash of all."""
+FREE = ("out", "resume", "overwrite", "show_mask", "find_lr", "training.seed", "training.device",
+        "training.tensorboard", "evaluation.save_every")  # fmt: skip
+"""Settings that a trial sets, or that change no result."""
+
+
+def signature(recipe: Recipe) -> dict[str, str]:
+    """What no two rows of a table may differ in."""
+    return _settings(recipe.settings) | _asked(recipe)
+
+
+def older(recipe: Recipe, folder: Path, head: Mapping[str, str], rows: Sequence[Row]) -> Mapping[str, str]:
+    """The head of a table in the form of today; one of today as it is. folder: where the table lies."""
+    if WHOLE not in head:
+        return head
+    rest = {name: mark for name, mark in head.items() if name != WHOLE}
+    now = _settings(recipe.settings)
+    same, then = head[WHOLE] == _hashed(recipe.settings), dict(now)
+    for row in rows:
+        if not row.measured:  # it is run again
+            continue
+        place = folder / FOLDERS / row.trial.name
+        try:
+            was = _told(resolve(Tune, place / SETTINGS, ()))
+        except ConfigError:
+            if same:
+                continue
+            return {**now, **head}  # nobody knows: the hash alone differs
+        here = _told(planned(recipe, row.trial, place))
+        if row.trial.fraction < 1:  # a part of them, whose content is told apart by that of the whole
+            here, was = ({**one, f"{SETTING}train": ""} for one in (here, was))
+        changed = {name for name in (*here, *was) if was.get(name) != here.get(name)}
+        then = {name: value for name, value in then.items() if name not in changed}
+        then |= {name: was[name] for name in changed if name in was}
+    return then | rest
+
+
+def _settings(settings: Tune) -> dict[str, str]:
+    """Of all trials; the method only as far as a learning rate was chosen for it."""
+    told = _told(settings)
+    if settings.optimizer.rate is None:
+        told.pop(f"{SETTING}method")
+    return told
+
+
+def _told(settings: Tune) -> dict[str, str]:
+    """Each setting that minds, marked where it is at its default."""
+    usual = _defaults()
+    return {
+        f"{SETTING}{name}": f"{json.dumps(value)}{DEFAULT if name in usual and usual[name] == value else ''}"
+        for name, value in _flat(yaml.safe_load(to_yaml(settings)), "")
+        if name not in FREE
+    }
+
+
+def _flat(table: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    """Dotted names with their values; a section that may be left out tells by itself that it is there."""
+    for name, value in table.items():
+        if isinstance(value, dict):
+            if f"{prefix}{name}" in _defaults():
+                yield f"{prefix}{name}", "given"
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value
+
+
+@cache
+def _defaults() -> Mapping[str, Any]:
+    """By dotted name; of sections that may be left out also that they are."""
+    top = {name: value for name, value in yaml.safe_load(to_yaml(Tune())).items() if not isinstance(value, dict)}
+    return top | {row.name: yaml.safe_load(row.default) for row in describe(Tune) if not row.required}
+
+
+def _asked(recipe: Recipe) -> dict[str, str]:
+    """How trials are scored, and the files by their names, wherever they lie now; several of one name together."""
+    settings = recipe.settings
+    files = [*settings.train, *settings.valid, *settings.guard.replay, *recipe.test]
+    files += [path for _, paths in recipe.general for path in paths]
+    told: dict[str, str] = {}
+    for path in map(Path, dict.fromkeys(files)):
+        if path.is_file():
+            told[path.name] = "+".join(filter(None, (told.get(path.name), hash_file(path)[:16])))
+    asked = f"{recipe.metric} {recipe.cluster} {recipe.general}"
+    marks = {f"data {name}": mark for name, mark in told.items()}
+    return {"asked": sha256(asked.encode()).hexdigest()[:16]} | marks
+
+
+def _hashed(settings: Tune) -> str:
+    """The hash of all, as it was written before each setting stood by itself."""
+    plain = replace(
+        settings, method="full", out="", resume=False, overwrite=False, optimizer=replace(settings.optimizer, rate=None)
+    )
+    plain = replace(plain, training=replace(plain.training, seed=0, device="auto"))
+    return sha256(to_yaml(plain).encode()).hexdigest()[:16]
