@@ -42,8 +42,7 @@ class Moving(NamedTuple):
     def pieces(self, size: int) -> Iterator["Moving"]:
         """Of at most so many weights, as views."""
         *parts, step = self
-        split = (torch.split(part.view(-1), size) for part in parts)
-        for master, gradient, working, mean, square in zip(*split, strict=True):
+        for master, gradient, working, mean, square in zip(*(_cut(part, size) for part in parts), strict=True):
             yield Moving(master, gradient, working, mean, square, step)
 
 
@@ -52,7 +51,7 @@ def length(gradients: Sequence[Tensor]) -> Float[Tensor, ""]:
     """Of all of them as one vector, added up in fp32. A sparse one is coalesced."""
     buffer = torch.empty(PIECE)
     flat = [gradient.values() if gradient.is_sparse else gradient for gradient in gradients]
-    pieces = (piece for gradient in flat for piece in torch.split(gradient.reshape(-1), PIECE))
+    pieces = (piece for gradient in flat for piece in _cut(gradient.contiguous(), PIECE))
     bundles = _bundles((piece, piece.numel()) for piece in pieces)
     sizes = [torch.linalg.vector_norm(_widened(bundle, buffer)[1]) for bundle in bundles]
     whole: Tensor = torch.linalg.vector_norm(torch.stack(sizes))
@@ -93,6 +92,14 @@ def _begun(optimizer: torch.optim.AdamW, master: Tensor, gradient: Tensor, worki
     return Moving(master, gradient, working.detach(), state["exp_avg"], state["exp_avg_sq"], state["step"])
 
 
+def _cut(x: Tensor, size: int) -> Sequence[Tensor]:
+    """Its numbers in a row, so many at a time. Most weights are small, and `torch.split` costs 5 us."""
+    count, flat = x.numel(), x.view(-1)
+    if count <= size:
+        return (flat,)
+    return flat.split_with_sizes([size] * (count // size) + [count % size] * (count % size > 0))
+
+
 def _bundles(parts: Iterable[tuple[Part, int]]) -> Iterator[list[Part]]:
     """As many at a time as have at most PIECE numbers together."""
     bundle: list[Part] = []
@@ -111,7 +118,7 @@ def _widened(parts: Sequence[Tensor], buffer: Float[Tensor, "N"]) -> tuple[list[
     """The numbers in fp32, side by side in the buffer: each part, and all."""
     sizes = [part.numel() for part in parts]
     filled = buffer[: sum(sizes)]
-    views = list(torch.split(filled, sizes))
+    views = list(filled.split_with_sizes(sizes))
     torch._foreach_copy_(views, list(parts))
     return views, filled
 
