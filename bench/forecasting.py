@@ -67,11 +67,7 @@ def main(kind: str, steps: int) -> None:
         batch = next(loader)
         loss = objective(*batch.tensors()) / batch.weights.sum()
         loss.backward()
-        weights.gather_gradients()
-        weights.clip(1.0)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
-        weights.spread()
+        weights.move(optimizer, 1.0, float(weights.norm()))
         seconds.append(time.perf_counter() - clock)
     step = statistics.median(seconds[WARM:])
     products = 3 * LAYERS * 2 * 2 * ROWS * (LOOKBACK + HORIZON / 2) * WIDTH * 4 * WIDTH  # forward and twice backward

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from seqwise.models.dropout import Dropout, dropout
+from seqwise.models.dropout import Dropout, dropout, scaled_mask
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -21,6 +21,15 @@ def test_neighbours_are_independent():
     kept = (dropout(torch.ones(2**20), 0.5, training=True) != 0).float() - 0.5
     for lag in (1, 2, 4, 8, 64):
         assert abs((kept[:-lag] * kept[lag:]).mean().item()) < 2e-3
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16, torch.float64])
+def test_a_mask_is_zero_or_the_scale_in_its_type(dtype):
+    """The scale is that of a rate of 26/256, rounded once."""
+    mask = scaled_mask(torch.empty(7, 3, 5, dtype=dtype).transpose(0, 2), 0.1)
+    assert mask.shape == (5, 3, 7)
+    assert mask.dtype == dtype
+    assert set(mask.unique().tolist()) == {0.0, torch.tensor(256 / 230, dtype=dtype).item()}
 
 
 def test_the_gradient_passes_where_the_value_does():

@@ -7,7 +7,7 @@ from seqwise.models.attention import AttentionSettings
 from seqwise.models.heads import LabelsSettings, TokensSettings, pooled
 from seqwise.models.jointly import Jointly
 from seqwise.models.kernels import Mask, attention
-from seqwise.models.packed import Documents, packed
+from seqwise.models.packed import EVEN, Documents, evened, packed
 from seqwise.models.positions import PositionSettings
 
 LENGTHS = torch.tensor([9, 4, 12, 1, 5, 4, 11])
@@ -21,16 +21,20 @@ def model(shape="decoder", head=None, **settings):
     return built
 
 
-def documents(lengths, alike=1.5):
-    return Documents.of(torch.tensor(lengths), alike)
+def documents(lengths, alike=1.5, slots=1):
+    return Documents.of(torch.tensor(lengths), alike, slots)
 
 
+@pytest.mark.parametrize("slots", [1, 4])
 @pytest.mark.parametrize("alike", [1.0, 1.5, 5.0])
 @pytest.mark.parametrize("lengths", [[9, 4, 12, 1, 5, 4, 11], [3, 3, 3], [1], [7, 1], [2, 2, 9]])
-def test_taken_apart_each_document_is_whole_and_goes_back(alike, lengths):
+def test_taken_apart_each_document_is_whole_and_goes_back(alike, lengths, slots):
     """Every way in which heads may lie in memory."""
-    found, total = documents(lengths, alike), sum(lengths)
-    assert [group.longest <= max(alike * int(group.lengths[0]), int(group.lengths[0]) + 1) for group in found.groups]
+    found, total = documents(lengths, alike, slots), sum(lengths)
+    for group in found.groups:
+        shortest, longest = int(group.lengths[0]), int(group.lengths[-1])
+        assert longest <= max(alike * shortest, shortest + 1, -(-shortest // slots) * slots)
+        assert group.longest == -(-longest // slots) * slots
     assert sum(len(group.lengths) for group in found.groups) == len(lengths)
     for x in (
         torch.randn(1, total, 3, 4).transpose(1, 2),
@@ -47,10 +51,10 @@ def test_taken_apart_each_document_is_whole_and_goes_back(alike, lengths):
                 each = each[1:]
 
 
-@pytest.mark.parametrize("alike", [1.0, 2.0])
-def test_gradients_go_the_same_way(alike):
+@pytest.mark.parametrize(("alike", "slots"), [(1.0, 1), (2.0, 1), (1.5, 4)])
+def test_gradients_go_the_same_way(alike, slots):
     """Oracle: finite differences. What is padding is left out on the way back, so that it gets no gradient."""
-    found = documents([3, 1, 2, 3], alike)
+    found = documents([3, 1, 2, 3], alike, slots)
     x = torch.randn(1, 2, 9, 2, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradcheck(lambda x: found.put([part.exp() for part in found.take(x)]), x)
     parts = [part.detach().requires_grad_() for part in found.take(x)]
@@ -71,10 +75,27 @@ def test_documents_stand_in_order_of_length_within_and_come_back():
 
 def test_a_batch_is_packed_where_texts_and_rows_differ_in_number():
     ids = torch.zeros(2, 5, dtype=torch.long)
-    assert packed(ids, None) is None
-    assert packed(ids, torch.tensor([5, 3])) is None
-    assert packed(ids[:1], torch.tensor([5])) is None
-    assert packed(ids[:1], torch.tensor([2, 3])) is not None
+    assert packed(ids, None, torch.float32) is None
+    assert packed(ids, torch.tensor([5, 3]), torch.float32) is None
+    assert packed(ids[:1], torch.tensor([5]), torch.float32) is None
+    for dtype, slots in ((torch.float32, 16), (torch.bfloat16, 32), (torch.float64, 3)):
+        found = packed(ids[:1], torch.tensor([2, 3]), dtype)
+        assert [group.longest for group in found.groups] == [slots]
+    found = packed(ids[:1], torch.tensor([2, 3]), torch.float32, alike=1.0)
+    assert [group.longest for group in found.groups] == [2, 3]
+
+
+@pytest.mark.parametrize("lengths", [[9, 4], [3], [64], [63, 20, 1]])
+def test_an_evened_batch_has_documents_more_and_none_is_longer(lengths):
+    """Learned positions have no more rows than the longest text needs."""
+    ids = torch.arange(sum(lengths))[None]
+    more, sizes, kinds = evened(ids, torch.tensor(lengths), ids * 2)
+    assert more.shape[1] % EVEN == 0
+    assert more.shape[1] == int(sizes.sum()) < ids.shape[1] + EVEN
+    assert sizes[: len(lengths)].tolist() == lengths
+    assert int(sizes.max()) == max(lengths)
+    assert torch.equal(more[:, : ids.shape[1]], ids)
+    assert torch.equal(kinds, more * 2)
 
 
 KINDS = {

@@ -10,6 +10,7 @@ from torch import nn
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
 from seqwise.models.nf4 import NF4Linear, quantize
+from seqwise.training import update
 from seqwise.training.optim import OptimizerSettings, Weights, adamw, decays, rate_at
 
 
@@ -93,15 +94,63 @@ def test_masters_keep_what_bf16_would_lose():
     assert model.weight.item() == pytest.approx(0.99, abs=4e-3)
 
 
-def test_clipping_shortens_to_the_limit_and_tells_the_length_before():
-    model = nn.Linear(4, 4)
-    weights = Weights(model, torch.float32)
-    for parameter in model.parameters():
-        parameter.grad = torch.full_like(parameter, 3.0)
-    before = torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item()
-    assert float(weights.clip(1.0)) == pytest.approx(before)
-    assert torch.cat([p.grad.flatten() for p in model.parameters()]).norm().item() == pytest.approx(1.0, rel=1e-4)
-    assert float(weights.clip(0.0)) == pytest.approx(1.0, rel=1e-4)
+def stepped(weights, optimizer, longest):
+    """The length of the gradient, and a step."""
+    norm = float(weights.norm())
+    weights.move(optimizer, longest, norm)
+    return norm
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("longest", [0.0, 1.0, 1e6])
+@pytest.mark.parametrize("parts", [1, 2])
+def test_weights_move_as_by_torchs_own_optimizer_and_clipping(dtype, longest, parts, monkeypatch):
+    """Oracle: AdamW not fused, in two groups, with `clip_grad_norm_`, in fp32; gradients come in one part or in two."""
+    monkeypatch.setattr(update, "PIECE", 64)
+    torch.manual_seed(1)
+    model = nn.Sequential(nn.Linear(24, 24), nn.LayerNorm(24), nn.Linear(24, 3))
+    weights = Weights(model, dtype)
+    oracle = [w.detach().clone().requires_grad_() for w in weights.master]
+    settings = OptimizerSettings(rate=1e-2, weight_decay=0.1)
+    groups = [
+        {"params": [w for w in oracle if w.ndim == 2], "weight_decay": 0.1},
+        {"params": [w for w in oracle if w.ndim < 2], "weight_decay": 0.0},
+    ]
+    theirs = torch.optim.AdamW(groups, lr=1e-2, betas=(0.9, 0.98), eps=1e-9, foreach=False)
+    ours = adamw(zip(weights.names, weights.master, strict=True), settings)
+    for _ in range(4):
+        for part in range(parts):
+            loss = model(torch.randn(8, 24).to(dtype)).square().sum()
+            loss.backward()
+            own = [p.grad.float() for p in model.parameters()]
+            for w, gradient in zip(oracle, own, strict=True):
+                before = None if dtype == torch.float32 or w.grad is None else w.grad
+                w.grad = gradient.clone() if before is None else before + gradient
+            if part + 1 < parts:
+                weights.gather_gradients()
+        expected = torch.nn.utils.clip_grad_norm_(oracle, longest or 1e9)
+        assert stepped(weights, ours, longest) == pytest.approx(float(expected), rel=1e-5)
+        theirs.step()
+        theirs.zero_grad()
+        assert all(p.grad is None for p in (*weights.master, *model.parameters()))
+        for master, copy, w in zip(weights.master, model.parameters(), oracle, strict=True):
+            torch.testing.assert_close(master, w, atol=1e-6, rtol=1e-5)
+            assert torch.equal(copy, master.to(dtype))
+
+
+def test_pieces_of_another_size_give_the_same_bits(monkeypatch):
+    results = []
+    for piece in (64, 2**18):
+        monkeypatch.setattr(update, "PIECE", piece)
+        torch.manual_seed(1)
+        model = nn.Sequential(nn.Linear(48, 32), nn.Linear(32, 16))
+        weights = Weights(model, torch.bfloat16)
+        optimizer = adamw(zip(weights.names, weights.master, strict=True), OptimizerSettings(rate=1e-2))
+        for _ in range(3):
+            model(torch.randn(8, 48).bfloat16()).square().sum().backward()
+            stepped(weights, optimizer, 0.0)
+        results.append([w.detach() for w in weights.master])
+    assert all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
 
 def partly(dtype=torch.bfloat16):

@@ -33,7 +33,7 @@ class Decoder(nn.Module):
         count = inputs.shape[1]
         if lengths is not None and len(lengths) != len(inputs):
             inputs, lengths, _ = evened(inputs, lengths)
-        vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths))
+        vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths, self.decoder.dtype))
         return vectors[:, :count]
 
     def forward(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None = None) -> Float[Tensor, "_ *T V"]:

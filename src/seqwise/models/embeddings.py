@@ -5,6 +5,7 @@ Settings decide what is shared (Press & Wolf 2017) and whether the vectors are s
 """
 
 import math
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -51,6 +52,7 @@ class Embeddings(nn.Module):
         self.padding = padding
         self.scale = math.sqrt(width) if scaled else 1.0
         self.weight = nn.Parameter(torch.empty(vocabulary, width))  # (V, W)
+        self.sparse = False  # True: the gradient names the rows that were looked up, and says nothing of the others
         self.register_buffer("known", torch.empty(0, dtype=torch.int64), persistent=False)
         nn.init.normal_(self.weight, std=width**-0.5)
         with torch.no_grad():
@@ -58,7 +60,8 @@ class Embeddings(nn.Module):
 
     def forward(self, ids: Int[Tensor, "B T"]) -> Float[Tensor, "B T W"]:
         """The row of each id, scaled."""
-        vectors = functional.embedding(ids, self.weight)  # (B, T, W)
+        sparse = self.sparse and not len(self.get_buffer("known"))
+        vectors = functional.embedding(ids, self.weight, sparse=sparse)  # (B, T, W)
         return vectors * self.scale if self.scale != 1.0 else vectors
 
     def load(self, ids: Int[Tensor, "N"], vectors: Float[Tensor, "N W"], frozen: bool) -> None:
@@ -77,3 +80,12 @@ class Embeddings(nn.Module):
 
     def _without_known(self, gradient: Tensor) -> Tensor:
         return gradient.index_fill(0, self.get_buffer("known"), 0.0)
+
+
+def by_rows(model: nn.Module, sparse: bool = True) -> None:
+    """Let the gradient of each table name the rows of its batch, unless the table is used elsewhere too: most of the
+    table has no gradient, and need not be filled with zeros, added up and gone through."""
+    uses = Counter(id(weight) for _, weight in model.named_parameters(remove_duplicate=False))
+    for part in model.modules():
+        if isinstance(part, Embeddings):
+            part.sparse = sparse and uses[id(part.weight)] == 1

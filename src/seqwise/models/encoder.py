@@ -34,7 +34,7 @@ class Encoder(nn.Module):
         count = inputs.shape[1]
         if len(lengths) != len(inputs):
             inputs, lengths, segments = evened(inputs, lengths, segments)
-        documents = packed(inputs, lengths, ALIKE if torch.is_grad_enabled() else 1.0)
+        documents = packed(inputs, lengths, self.encoder.dtype, ALIKE if torch.is_grad_enabled() else 1.0)
         padding = None if documents else padding_bias(lengths, count, self.encoder.dtype)
         vectors: Tensor = self.encoder(inputs, padding, segments=segments, documents=documents)
         return vectors[:, :count]

@@ -21,6 +21,9 @@ from torch.autograd.function import FunctionCtx
 # 1.0 to 3.0 the best, or near it, for documents of 10 to 500 tokens.
 ALIKE = 1.5
 EVEN = 64  # positions of a packed batch are a multiple of it
+# Slots of a document are a multiple of it on a processor, which computes a softmax of 32 numbers in bf16 in 31 ns and
+# one of 31 in 180: what fills no vector is done number by number.
+SLOTS = {torch.bfloat16: 32, torch.float32: 16}
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,6 +32,7 @@ class Group:
 
     lengths: Int[Tensor, "B"]
     longest: int
+    """Slots of each, not fewer than the positions of any."""
     first: int
     """Position that the first of them begins at."""
     count: int
@@ -135,10 +139,11 @@ class Documents:
     """The inverse."""
 
     @classmethod
-    def of(cls, lengths: Int[Tensor, "D"], alike: float = ALIKE) -> "Documents":
+    def of(cls, lengths: Int[Tensor, "D"], alike: float = ALIKE, slots: int = 1) -> "Documents":
         """Sort documents into groups.
 
-        alike   how much longer than its first the last document of a group may be
+        alike   how much longer than its first the last document of a group may be, unless that is no more than `slots`
+        slots   what those of a document are a multiple of
         """
         device, known = lengths.device, lengths.cpu()
         sizes, numbers = known.sort(stable=True)
@@ -148,11 +153,11 @@ class Documents:
         groups = tuple(
             Group(
                 sizes[first:last].to(device),
-                int(sizes[last - 1]),
+                _up(int(sizes[last - 1]), slots),
                 int(begins[first]),
                 int(begins[last - 1] + sizes[last - 1] - begins[first]),
             )
-            for first, last in _like(sizes.tolist(), alike)
+            for first, last in _like(sizes.tolist(), alike, slots)
         )
         if bool((sizes == known).all()):
             return cls(places.to(device), groups, None, None)
@@ -162,7 +167,7 @@ class Documents:
 
     @property
     def longest(self) -> int:
-        """Positions of the longest document."""
+        """Slots of the longest document."""
         return self.groups[-1].longest
 
     def sorted(self, ids: Int[Tensor, "1 K"]) -> Int[Tensor, "1 K"]:
@@ -198,15 +203,20 @@ class Documents:
         return result.transpose(0, 1)[None]
 
 
-def packed(inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None, alike: float = ALIKE) -> Documents | None:
+def packed(
+    inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None, dtype: torch.dtype, alike: float = ALIKE
+) -> Documents | None:
     """The documents of a batch that has them end to end; None where each has a row of its own."""
-    return None if lengths is None or len(lengths) == len(inputs) else Documents.of(lengths, alike)
+    if lengths is None or len(lengths) == len(inputs):
+        return None
+    even = alike > 1 and inputs.device.type == "cpu"  # otherwise none is padded
+    return Documents.of(lengths, alike, SLOTS.get(dtype, 1) if even else 1)
 
 
 def evened(
     inputs: Int[Tensor, "1 K"], lengths: Int[Tensor, "D"], segments: Int[Tensor, "1 K"] | None = None
 ) -> tuple[Int[Tensor, "1 E"], Int[Tensor, "D1"], Int[Tensor, "1 E"] | None]:
-    """The same with some documents more, of one token and no meaning, so that the positions are a multiple of `EVEN`.
+    """The same with some documents more, which mean nothing, so that the positions are a multiple of `EVEN`.
 
     oneDNN makes a product ready anew for each number of rows, and keeps it: batches that never repeat a number cost a
     fifth of the time and gigabytes of memory in the end.
@@ -214,16 +224,22 @@ def evened(
     extra = -inputs.shape[1] % EVEN
     if not extra:
         return inputs, lengths, segments
-    more = torch.cat([lengths, lengths.new_ones(extra)])
+    size = min(extra, int(lengths.max()))
+    sizes = [size] * (extra // size) + ([extra % size] if extra % size else [])
+    more = torch.cat([lengths, lengths.new_tensor(sizes)])
     kinds = None if segments is None else torch.cat([segments, segments[:, -1:].expand(1, extra)], 1)
     return torch.cat([inputs, inputs[:, -1:].expand(1, extra)], 1), more, kinds
 
 
-def _like(lengths: list[int], alike: float) -> Iterator[tuple[int, int]]:
+def _up(count: int, multiple: int) -> int:
+    return -(-count // multiple) * multiple
+
+
+def _like(lengths: list[int], alike: float, slots: int) -> Iterator[tuple[int, int]]:
     """The first document of each group and the one after its last; lengths rise."""
     first = 0
     for number, length in enumerate(lengths):
-        if length > max(alike * lengths[first], lengths[first] + (alike > 1)):
+        if length > max(alike * lengths[first], lengths[first] + (alike > 1), _up(lengths[first], slots)):
             yield first, number
             first = number
     yield first, len(lengths)

@@ -14,6 +14,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from seqwise.models.embeddings import by_rows
+
 PATIENCE = timedelta(hours=24)  # the first rank alone looks at the validation data, and the others wait
 
 
@@ -65,7 +67,10 @@ def replicate(objective: nn.Module, group: Group) -> nn.Module:
 
     Buffers are left alone: no step changes them, and those of a quantized model are all of its weights.
     """
-    return objective if group.world == 1 else DistributedDataParallel(objective, broadcast_buffers=False)
+    if group.world == 1:
+        return objective
+    by_rows(objective, sparse=False)  # their numbers differ from rank to rank
+    return DistributedDataParallel(objective, broadcast_buffers=False)
 
 
 def shard(objective: nn.Module, layers: list[nn.Module], dtype: torch.dtype, group: Group) -> nn.Module:

@@ -221,15 +221,12 @@ def advance(state: TrainingState, setting: Setting, rate: float, total: int | No
     real = sum(float(batch.weights.sum()) for batch in batches)
     tokens, cells = setting.group.sum(real, sum(batch.weights.numel() for batch in batches))
     local = _backward(batches, state, setting, tokens)
-    state.weights.gather_gradients()
     if held:
         state.weights.hold(held, prune=False)
-    norm = float(state.weights.clip(training.clip))
+    norm = float(state.weights.norm())
     (loss,) = setting.group.sum(local)
     _must_be_sound(loss, norm, step, batches, state, setting)
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
-    state.weights.spread()
+    state.weights.move(state.optimizer, training.clip, norm)
     progress.step = step
     progress.first_loss = progress.first_loss or loss
     state.average()
@@ -252,7 +249,7 @@ def _backward(batches: list[Taught], state: TrainingState, setting: Setting, tok
         with without_sync(setting.objective, active=i + 1 < len(batches)):
             part = setting.objective(*moved) / tokens
             (part * world).backward()
-        if world == 1:  # with several, DDP must see the parts of one step together
+        if world == 1 and len(batches) > 1:  # with several, DDP must see the parts of one step together
             state.weights.gather_gradients()
         loss += float(part.detach())
     return loss

@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from seqwise.config import Range
+from seqwise.models.embeddings import by_rows
+from seqwise.training import update
 
 
 @dataclass(frozen=True)
@@ -123,15 +125,17 @@ class Weights:
             self.master = [p.detach().to(torch.float32, copy=True).requires_grad_() for p in working]
             model.to(dtype)  # what is no floating-point number, such as the bytes of a quantized weight, stays as it is
             self.working = working
+            if self._at_once:
+                by_rows(model)
 
-    def gather_gradients(self) -> None:
+    def gather_gradients(self, sparse_only: bool = False) -> None:
         """Add the gradients of the working weights to those of the masters: in fp32, so that many parts add up."""
-        if self.working is None:
-            return
-        for master, working in zip(self.master, self.working, strict=True):
-            if working.grad is not None:
-                part = working.grad.float()
-                master.grad = part if master.grad is None else master.grad.add_(part)
+        for master, working in zip(self.master, self.working or (), strict=self.working is not None):
+            if working.grad is None or (sparse_only and not working.grad.is_sparse):
+                continue
+            part = working.grad.float()
+            added = part if master.grad is None else master.grad.add_(part)
+            master.grad = added.coalesce() if added.is_sparse else added
             working.grad = None
 
     def hold(self, held: Container[str], prune: bool) -> None:
@@ -151,10 +155,38 @@ class Weights:
             with torch.no_grad():
                 torch._foreach_copy_(list[Tensor](self.working), self.master)
 
-    def clip(self, longest: float) -> Tensor:
-        """Shorten the gradient to at most `longest` (0: leave it) and return its length before."""
-        gradients = [w.grad for w in self.master if w.grad is not None]
-        norm = nn.utils.get_total_norm(gradients)
-        if longest > 0 and norm > longest:
-            nn.utils.clip_grads_with_norm_(self.master, longest, norm)
-        return norm
+    def norm(self) -> Tensor:
+        """Length of the gradient, of all parts together."""
+        if not self._at_once or any(w.grad is not None for w in self.master):
+            self.gather_gradients()
+        if self._at_once:
+            self.gather_gradients(sparse_only=True)
+            return update.length([gradient for _, gradient, _ in self._moving()])
+        return nn.utils.get_total_norm([w.grad for w in self.master if w.grad is not None])
+
+    def move(self, optimizer: torch.optim.AdamW, longest: float, norm: float) -> None:
+        """Update all that has a gradient, and forget it. To be called after `norm`.
+
+        longest   what the gradient, of length `norm`, is shortened to; 0 leaves it
+        """
+        short = longest > 0 and norm > longest
+        if self._at_once:
+            update.move(optimizer, self._moving(), longest / (norm + 1e-6) if short else 1.0)
+            for weight in self.working or ():
+                weight.grad = None
+        else:
+            if short:
+                nn.utils.clip_grads_with_norm_(self.master, longest, torch.tensor(norm))
+            optimizer.step()
+            self.spread()
+        optimizer.zero_grad(set_to_none=True)
+
+    @property
+    def _at_once(self) -> bool:
+        return self.working is not None and all(w.device.type == "cpu" and w.is_contiguous() for w in self.master)
+
+    def _moving(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Masters, gradients and working weights of what has a gradient, of one batch or of several added up."""
+        pairs = zip(self.master, self.working or self.master, strict=True)
+        found = [(m, w.grad if m.grad is None else m.grad, w) for m, w in pairs]
+        return [(m, gradient, w) for m, gradient, w in found if gradient is not None]
