@@ -33,7 +33,8 @@ class Decoder(nn.Module):
         count = inputs.shape[1]
         if lengths is not None and len(lengths) != len(inputs):
             inputs, lengths, _ = evened(inputs, lengths)
-        vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths))
+        even = torch.is_grad_enabled() and self.decoder.dtype == torch.bfloat16
+        vectors: Tensor = self.decoder(inputs, documents=packed(inputs, lengths, even=even))
         return vectors[:, :count]
 
     def forward(self, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None = None) -> Float[Tensor, "_ *T V"]:

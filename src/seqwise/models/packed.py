@@ -21,6 +21,7 @@ from torch.autograd.function import FunctionCtx
 # 1.0 to 3.0 the best, or near it, for documents of 10 to 500 tokens.
 ALIKE = 1.5
 EVEN = 64  # positions of a packed batch are a multiple of it
+SLOTS = 32  # slots of longer documents, where they are to be even
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,10 +136,11 @@ class Documents:
     """The inverse."""
 
     @classmethod
-    def of(cls, lengths: Int[Tensor, "D"], alike: float = ALIKE) -> "Documents":
+    def of(cls, lengths: Int[Tensor, "D"], alike: float = ALIKE, even: bool = False) -> "Documents":
         """Sort documents into groups.
 
         alike   how much longer than its first the last document of a group may be
+        even    whether the slots of long documents are a multiple of `SLOTS`
         """
         device, known = lengths.device, lengths.cpu()
         sizes, numbers = known.sort(stable=True)
@@ -148,7 +150,7 @@ class Documents:
         groups = tuple(
             Group(
                 sizes[first:last].to(device),
-                int(sizes[last - 1]),
+                _slots(int(sizes[last - 1])) if even else int(sizes[last - 1]),
                 int(begins[first]),
                 int(begins[last - 1] + sizes[last - 1] - begins[first]),
             )
@@ -162,8 +164,13 @@ class Documents:
 
     @property
     def longest(self) -> int:
-        """Positions of the longest document."""
+        """Slots of the longest document."""
         return self.groups[-1].longest
+
+    @property
+    def last(self) -> int:
+        """The last place of the longest document."""
+        return int(self.groups[-1].lengths[-1]) - 1
 
     def sorted(self, ids: Int[Tensor, "1 K"]) -> Int[Tensor, "1 K"]:
         """In order of the documents' length."""
@@ -198,9 +205,15 @@ class Documents:
         return result.transpose(0, 1)[None]
 
 
-def packed(inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None, alike: float = ALIKE) -> Documents | None:
+def packed(
+    inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"] | None, alike: float = ALIKE, even: bool = False
+) -> Documents | None:
     """The documents of a batch that has them end to end; None where each has a row of its own."""
-    return None if lengths is None or len(lengths) == len(inputs) else Documents.of(lengths, alike)
+    return None if lengths is None or len(lengths) == len(inputs) else Documents.of(lengths, alike, even)
+
+
+def _slots(length: int) -> int:
+    return length if length <= EVEN else -(-length // SLOTS) * SLOTS
 
 
 def evened(
