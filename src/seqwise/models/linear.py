@@ -112,11 +112,11 @@ def linear(
 def _product(x: Tensor, weight: Tensor, bias: Tensor | None, then: Then, packed: Packed | None) -> Tensor:
     chosen = weight if packed is None else packed.weight
     name, way = FUSED[then]
-    some = at_a_time(x.numel() // x.shape[-1], *weight.shape[::-1], x.dtype)
+    some = at_a_time(x.numel() // x.shape[-1], weight.shape[1], weight.shape[0], x.dtype)
     if some is None:
         result: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), chosen, bias, name, [], way)
         return result
-    parts = x.reshape(-1, x.shape[-1]).split(some)
+    parts = torch.split(x.reshape(-1, x.shape[-1]), some)
     made = [torch.ops.mkldnn._linear_pointwise(part, chosen, bias, name, [], way) for part in parts]
     return torch.cat(made).view(*x.shape[:-1], -1)
 
@@ -132,11 +132,11 @@ def at_a_time(rows: int, inputs: int, outputs: int, dtype: torch.dtype) -> int |
 
 def times(rows: Float[Tensor, "N I"], matrix: Float[Tensor, "I O"]) -> Float[Tensor, "N O"]:
     """The product of both, not recorded, by all threads."""
-    some = at_a_time(len(rows), *matrix.shape, rows.dtype)
+    some = at_a_time(len(rows), matrix.shape[0], matrix.shape[1], rows.dtype)
     if some is None or rows.device.type != "cpu":
         return rows @ matrix
     result = rows.new_empty(len(rows), matrix.shape[1])
-    for part, out in zip(rows.split(some), result.split(some), strict=True):
+    for part, out in zip(torch.split(rows, some), torch.split(result, some), strict=True):
         torch.mm(part, matrix, out=out)
     return result
 
