@@ -7,6 +7,27 @@ from seqwise.models.heads import NextToken
 from seqwise.models.vocabulary_loss import smoothed_loss
 
 
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("chunk", [31 * 70, 10**6])
+def test_even_chunks_in_bf16_count_no_row_that_is_not_there(biased, chunk, monkeypatch):
+    """Oracle: cross_entropy in fp32. 100 rows become 128, in one chunk or two."""
+    monkeypatch.setattr(vocabulary_loss, "CHUNK", chunk)
+    inputs = [torch.randn(100, 8), torch.randn(31, 8), torch.randn(31) if biased else None]
+    inputs = [None if x is None else x.bfloat16() for x in inputs]
+    target = torch.randint(31, (100,))
+    coarse = [None if x is None else x.clone().requires_grad_() for x in inputs]
+    exact = [None if x is None else x.float().requires_grad_() for x in inputs]
+    loss = smoothed_loss(*coarse, target, 0.1)
+    loss.backward()
+    expected = functional.cross_entropy(functional.linear(*exact), target, reduction="sum", label_smoothing=0.1)
+    expected.backward()
+    torch.testing.assert_close(loss, expected, rtol=1e-2, atol=0.0)
+    for ours, theirs in zip(coarse, exact, strict=True):
+        if ours is not None:
+            assert ours.grad.shape == theirs.grad.shape
+            torch.testing.assert_close(ours.grad.float(), theirs.grad, rtol=0.03, atol=0.15)
+
+
 @pytest.mark.parametrize("smoothing", [0.0, 0.1])
 @pytest.mark.parametrize("biased", [False, True])
 @pytest.mark.parametrize("chunk", [64, 10**6])

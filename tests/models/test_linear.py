@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
-from seqwise.models.linear import FUSED, Linear, Packed, instructions, linear, pack, packed_for_many
+from seqwise.models.linear import FUSED, Linear, Packed, at_a_time, instructions, linear, pack, packed_for_many
 from seqwise.models.pointwise import activate
 
 BF16 = torch.bfloat16
@@ -42,6 +42,24 @@ def test_product_and_gradients_equal_torchs(dtype, biased, then):
     torch.testing.assert_close(y.double(), expected, **tolerance)
     for given, wanted in zip((x, weight, bias)[: 2 + biased], exact, strict=False):
         torch.testing.assert_close(given.grad.double(), wanted.grad, **tolerance)
+
+
+@here
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_product_in_pieces_is_the_product(packed, monkeypatch):
+    """With two threads, where oneDNN would take one: value and gradient against float64."""
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    assert [at_a_time(rows, 768, 640, BF16) for rows in (704, 705, 1472, 1536)] == [None, 384, 512, None]
+    x, weight, bias = (t.requires_grad_() for t in parts(rows=250, inputs=640, outputs=768))
+    copy_ = Packed.copy(weight) if packed else None
+    y = linear(x, weight, bias, "relu", copy_)
+    exact = [t.detach().double().requires_grad_() for t in (x, weight, bias)]
+    expected = functional.linear(*exact).relu()
+    up = torch.randn_like(y)
+    y.backward(up)
+    expected.backward(up.double())
+    torch.testing.assert_close(y.double(), expected, rtol=2**-7, atol=0.2)
+    torch.testing.assert_close(x.grad.double(), exact[0].grad, rtol=2**-7, atol=0.5)
 
 
 def test_what_is_frozen_gets_no_gradient():

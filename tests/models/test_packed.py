@@ -73,6 +73,22 @@ def test_documents_stand_in_order_of_length_within_and_come_back():
     assert Documents.of(torch.tensor([1, 4, 4])).order is None
 
 
+@pytest.mark.parametrize("norm", [True, False])
+def test_more_slots_than_the_longest_document_needs_change_nothing(norm, monkeypatch):
+    """Values and gradients of a decoder, attended to jointly or, with norms of queries and keys, part by part."""
+    decoder, ids = model(attention=AttentionSettings(norm=norm)).decoder, torch.randint(0, 50, (1, int(LENGTHS.sum())))
+    found = []
+    for slots in (8, 1):
+        monkeypatch.setattr("seqwise.models.packed.SLOTS", {torch.float32: slots})
+        apart = packed(ids, LENGTHS, torch.float32)
+        assert all(group.longest % 8 == 0 for group in apart.groups) == (slots == 8)
+        decoder.zero_grad()
+        hidden = decoder(ids, documents=apart)
+        hidden.square().sum().backward()
+        found.append([hidden.detach(), *(weight.grad.clone() for weight in decoder.parameters())])
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-4)
+
+
 def test_a_batch_is_packed_where_texts_and_rows_differ_in_number():
     ids = torch.zeros(2, 5, dtype=torch.long)
     assert packed(ids, None, torch.float32) is None

@@ -28,7 +28,7 @@ from torch.autograd.function import FunctionCtx
 
 from seqwise.errors import ConfigError
 from seqwise.models.dropout import scaled_mask
-from seqwise.models.linear import Linear, Packed, Then, linear
+from seqwise.models.linear import Linear, Packed, Then, linear, times
 from seqwise.models.lora_pairs import Pairs, Quantized, Slot
 
 
@@ -124,7 +124,7 @@ class _Adapted(torch.autograd.Function):
         d_x = None
         if ctx.needs_input_grad[0]:  # type: ignore[attr-defined]
             downs = layout.downs(factors[:count], rows.dtype)
-            d_x = rows @ base.returned(rows.dtype)  # (N, I)
+            d_x = times(rows, base.returned(rows.dtype))  # (N, I)
             if mask is None:
                 d_x.addmm_(d_inner, downs)
             else:

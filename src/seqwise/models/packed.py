@@ -170,6 +170,11 @@ class Documents:
         """Slots of the longest document."""
         return self.groups[-1].longest
 
+    @property
+    def last(self) -> int:
+        """The last place of the longest document."""
+        return int(self.groups[-1].lengths[-1]) - 1
+
     def sorted(self, ids: Int[Tensor, "1 K"]) -> Int[Tensor, "1 K"]:
         """In order of the documents' length."""
         return ids if self.order is None else ids.index_select(1, self.order)

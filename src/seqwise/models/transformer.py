@@ -99,7 +99,7 @@ class Stack(nn.Module):
             view = View(mask, self._rotation(where, near))
             if documents is None or not torch.is_grad_enabled() or not self._joins:
                 return view
-            turn = self._rotation(torch.arange(length, device=x.device), near)
+            turn = self._rotation(torch.arange(length, device=x.device).clamp_max(documents.last), near)
             return replace(view, jointly=Jointly.of(mask, turn, x))
 
         seen = view(None)

@@ -9,6 +9,7 @@ from torch.nn import functional
 from seqwise.models.kernels import bounded
 
 CHUNK = 16 * 2**20  # logits computed at a time: few large products, and little memory
+EVEN = 64  # rows of a bf16 chunk are a multiple of it: oneDNN makes a product ready anew for each number of rows
 
 
 class _SmoothedLoss(torch.autograd.Function):
@@ -30,7 +31,7 @@ class _SmoothedLoss(torch.autograd.Function):
     ) -> Tensor:
         n, v = len(hidden), len(weight)
         wanted = ctx.needs_input_grad  # type: ignore[attr-defined]
-        rows = max(1, min(n, CHUNK // v))
+        hidden, rows = _in_chunks(hidden, v)
         device = weight.device
         d_hidden = torch.empty_like(hidden) if wanted[0] else None  # (N, W)
         d_weight = torch.zeros(weight.shape, dtype=torch.float32, device=device) if wanted[1] else None  # (V, W)
@@ -39,7 +40,8 @@ class _SmoothedLoss(torch.autograd.Function):
         buffer = torch.empty(rows, v, dtype=hidden.dtype, device=device)
         for first in range(0, n, rows):
             h, y = hidden[first : first + rows], target[first : first + rows]
-            logits = torch.mm(h, weight.t(), out=buffer[: len(h)])  # (N', V)
+            every = torch.mm(h, weight.t(), out=buffer[: len(h)])
+            logits = every[: len(y)]  # (N', V)
             if bias is not None:
                 logits += bias
             slope = None if cap is None else bound_in_place(logits, cap)
@@ -47,12 +49,13 @@ class _SmoothedLoss(torch.autograd.Function):
             if slope is not None:
                 logits *= slope
             if d_hidden is not None:
-                torch.mm(logits, weight, out=d_hidden[first : first + rows])
+                torch.mm(every, weight, out=d_hidden[first : first + rows])
             if d_weight is not None:
-                d_weight += torch.mm(logits.t(), h)
+                d_weight += torch.mm(every.t(), h)
             if d_bias is not None:
                 d_bias += logits.sum(0, dtype=torch.float32)
-        made = (d_hidden, *(None if one is None else one.to(weight.dtype) for one in (d_weight, d_bias)))
+        found = (None if one is None else one.to(weight.dtype) for one in (d_weight, d_bias))
+        made = (None if d_hidden is None else d_hidden[:n], *found)
         ctx.save_for_backward(*made)  # type: ignore[arg-type]  # None may be saved
         return loss
 
@@ -61,6 +64,15 @@ class _SmoothedLoss(torch.autograd.Function):
         made: tuple[Tensor | None, ...] = ctx.saved_tensors  # type: ignore[attr-defined]
         scaled = [None if one is None else one * gradients[0].to(one.dtype) for one in made]
         return *scaled, None, None, None
+
+
+def _in_chunks(hidden: Float[Tensor, "N W"], choices: int) -> tuple[Float[Tensor, "_ W"], int]:
+    """The vectors, with some rows of 0 more where chunks are to be even, and the rows of a chunk."""
+    n, most = len(hidden), max(1, CHUNK // choices)
+    if hidden.dtype != torch.bfloat16 or hidden.device.type != "cpu" or n < EVEN or most < EVEN:
+        return hidden, max(1, min(n, most))
+    chunks = -(-n // (most - most % EVEN))
+    return functional.pad(hidden, (0, 0, 0, -n % EVEN)), -(-n // chunks // EVEN) * EVEN
 
 
 def bound_in_place(logits: Float[Tensor, "*N V"], cap: float) -> Float[Tensor, "*N V"]:
