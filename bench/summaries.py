@@ -7,8 +7,8 @@
     python bench/summaries.py judge OUT NAME PART [flags of evaluate ...]      once more, written otherwise
 
 PART is news (description -> headline), science (abstract -> one sentence, several of which may be right at validation
-and test), or copies: all training texts with their own first sentence as what is to be written, from which a model may
-learn to copy before it learns to summarize. AGNEWS is test.csv.gz, of which 600 rows, drawn by a fixed seed, are the
+and test), or copies: each sentence of the training texts as what is to be written of itself, or of itself and the next
+one, from which a model may learn to copy before it learns to summarize. AGNEWS is test.csv.gz, of which 600 rows, drawn by a fixed seed, are the
 test and 400 the validation part; SCITLDR is the folder of SciTLDR-A. Each run tells ROUGE with 95 % intervals, those of
 the first sentence, and the paired differences.
 """
@@ -40,8 +40,8 @@ Pair = tuple[str, list[str]]
 
 
 def tidy(text: str) -> str:
-    """AG News without its breaks of lines, tags and numbers of characters."""
-    text = re.sub(r"&?#(\d+);", r"&#\1;", text.replace("\\", " "))
+    """AG News without its breaks of lines and tags, and with the characters that lost their ampersand to a space."""
+    text = re.sub(r"[ &](#\d+|quot|amp|lt|gt);", r"&\1;", text.replace("\\", " "))
     return " ".join(re.sub(r"<[^<>]*>", " ", html.unescape(html.unescape(text))).split())
 
 
