@@ -8,9 +8,9 @@
 
 PART is news (description -> headline), science (abstract -> one sentence, several of which may be right at validation
 and test), or copies: each sentence of the training texts as what is to be written of itself, or of itself and the next
-one, from which a model may learn to copy before it learns to summarize. AGNEWS is test.csv.gz, of which 600 rows, drawn by a fixed seed, are the
-test and 400 the validation part; SCITLDR is the folder of SciTLDR-A. Each run tells ROUGE with 95 % intervals, those of
-the first sentence, and the paired differences.
+one, from which a model may learn to copy before it learns to summarize. AGNEWS is test.csv.gz, of which 600 rows, drawn
+by a fixed seed, are the test and 400 the validation part; SCITLDR is the folder of SciTLDR-A. Each run tells ROUGE with
+95 % intervals, those of the first sentence, and the paired differences.
 """
 
 import csv
