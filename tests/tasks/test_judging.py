@@ -5,6 +5,7 @@ from sklearn.metrics import f1_score
 
 from seqwise.data.text import Labelled
 from seqwise.errors import DataError
+from seqwise.metrics.comparison import compare_texts
 from seqwise.tasks.judging import FOREIGN, TOKENIZED, judge_outputs, judge_predictions, numbered
 
 NAMES = ("negative", "neutral", "positive")
@@ -91,3 +92,18 @@ def test_labels_go_by_name_in_any_case_or_by_number():
     wrong = Labelled(("a",), ("positiv",), ("f.tsv",), (7,))
     with pytest.raises(DataError, match=r"f.tsv:7: the label 'positiv': needs one of .* Try writing positive there"):
         numbered(wrong, NAMES)
+
+
+def test_summaries_stand_beside_the_first_sentences():
+    """Oracle: compare_texts, on first sentences cut by hand."""
+    sources = [f"{word} sat. Then it rained all day." for word in ("cat", "dog", "hen", "fox")]
+    outputs = [f"{word} sat" for word in ("cat", "dog", "cow", "fox")]
+    right = [(f"the {word} sat", f"a wet {word}") for word in ("cat", "dog", "hen", "fox")]
+    found = judge_outputs(outputs, right, sources, "rouge", resamples=10).differences
+    first = [source.partition(".")[0] for source in sources]
+    for one, metric in zip(found, ("rouge1", "rouge2", "rougeL"), strict=True):
+        oracle = compare_texts(first, outputs, right, metric)
+        assert (one.value, one.interval, one.p) == (oracle.value, oracle.interval, oracle.p)
+        assert one.better == "cannot tell"
+        assert one.told.startswith("cannot tell whether the model is better than the first sentence: ROUGE-")
+    assert judge_outputs(outputs, right, sources, resamples=10).differences == ()

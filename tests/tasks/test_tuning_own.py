@@ -13,7 +13,11 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError
 from seqwise.tasks.running import read_labels
 from seqwise.tasks.tuning import memory, planning
-from seqwise.tasks.tuning.stored import open_tuned, read_facts
+from seqwise.tasks.tuning.bases import open_base
+from seqwise.tasks.tuning.items import read
+from seqwise.tasks.tuning.jobs import job_for
+from seqwise.tasks.tuning.stored import open_tuned, read_facts, usual_generation
+from seqwise.tasks.writing import ANSWER, Manner, Writer
 from seqwise.verbs.blend import blend
 from seqwise.verbs.evaluate import evaluate
 from seqwise.verbs.export import export
@@ -159,13 +163,21 @@ def test_an_adapter_finds_its_run_and_no_other(bases, tmp_path):
 
 
 BAD = {
-    "another task": ({"task": "translate"}, "a run goes on with what it does"),
+    "another task": ({"task": "translate"}, "classify: a run goes on with what it does"),
+    "labels of a language model": ({"task": "classify"}, "generate or translate or summarize: a run goes on"),
     "four bits": ({"method": "qlora"}, "full or lora"),
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-@pytest.mark.parametrize("run", [RUNS[0], RUNS[2]], ids=["classify", "generate"])
+@pytest.mark.parametrize(
+    ("run", "case"),
+    [
+        (("classify", "transformer"), "another task"),
+        (("classify", "transformer"), "four bits"),
+        (("generate", "line"), "labels of a language model"),
+        (("generate", "line"), "four bits"),
+    ],
+)
 def test_what_such_a_run_cannot_learn_is_refused_before_data_are_read(bases, tmp_path, run, case):
     sections, told = BAD[case]
     given = tunable.settings(bases[run].out, tmp_path, **{"task": run[0], "train": ("nowhere.tsv",), **sections})
@@ -191,3 +203,43 @@ def test_each_item_is_told_of_a_run_that_was_tuned(bases, tmp_path):
     evaluate(done.out, test=(str(tmp_path / "valid.txt"),), precision="fp32", resamples=5, scores=tmp_path / "each.tsv")
     with (tmp_path / "each.tsv").open(newline="") as lines:
         assert len(list(csv.reader(lines, "excel-tab"))) == 1 + FEW
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+@pytest.mark.parametrize("kind", ["line", "stream"])
+def test_a_run_that_generates_learns_to_summarize_in_a_prompt(bases, tmp_path, kind, method):
+    """What comes first in a text, between letters that say nothing; evaluated, predicted and exported alike."""
+    rows = [f"{a}{b}{c}\t{a}" for a in "abc" for b in "xyz" for c in "xyz"]
+    for part in ("train", "valid"):
+        (tmp_path / f"{part}.tsv").write_text("".join(f"{row}\n" for row in rows[part == "valid" :: 2]))
+    files = {part: (str(tmp_path / f"{part}.tsv"),) for part in ("train", "valid")}
+    steps = {"epochs": 60, "precision": "fp32"}
+    given = tuned(bases["generate", kind], tmp_path, method=method, task="summarize", training=steps, **files)
+    done = tune(tunable.changed(given, writing={"prompt": "{text}q"}))
+    base, *_, after = done.outcome.systems
+    assert after.scores["rouge1"] > 90 > base.scores["rouge1"]
+    again = evaluate(done.out, test=files["valid"], precision="fp32", resamples=5, beams=1)
+    assert [one.value for one in again.scores] == pytest.approx(
+        [after.scores[one] for one in ("rouge1", "rouge2", "rougeL")]
+    )
+    assert [predict(done.out, text, precision="fp32") for text in ("axz", "bzx", "cyz")] == ["a", "b", "c"]
+    assert usual_generation(RunFolder.open(done.out)).temperature == 0.0
+
+
+def test_what_a_text_to_be_summarized_has_too_much_is_cut_at_its_end(bases, tmp_path):
+    """And so is what is asked: both read the beginning, with the prompt whole behind it."""
+    (tmp_path / "train.tsv").write_text("".join(f"{one}{'y' * 30}\t{one}\n" for one in "abc" * 2))
+    files = {part: (str(tmp_path / "train.tsv"),) for part in ("train", "valid")}
+    given = tuned(bases["generate", "line"], tmp_path, task="summarize", data={"drop_leaks": False}, **files)
+    given = tunable.changed(given, writing={"prompt": "{text}q"})
+    base = open_base(given)
+    job, items = job_for(base, given, ()), read(given, files["train"], [])
+    most = bases["generate", "line"].generate.context
+    words = base.opened.words.target
+    for text, one in zip(items.texts, job.masked(items), strict=True):
+        assert len(one.ids) == most
+        assert words.decode([one.ids])[0] == f"{text[: most - 4]}q{text[0]}"  # the start, q, the answer and its end
+    manner = Manner(cut=True, layout="{text}q", rewrites=True)
+    asked = Writer(base.opened, manner).prompt("a" + "y" * 30)
+    assert len(asked) == most - most // ANSWER
+    assert words.decode([asked])[0] == "a" + "y" * (len(asked) - 3) + "q"  # the start, a and q

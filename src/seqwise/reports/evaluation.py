@@ -7,6 +7,7 @@ from rich.table import Table
 from rich.text import Text
 
 from seqwise.metrics.calibration import Calibration, Coverage
+from seqwise.metrics.comparison import Difference
 from seqwise.metrics.confusion import Confusion
 from seqwise.metrics.scores import Score
 from seqwise.training.console import printable
@@ -28,17 +29,20 @@ class Evaluation:
     """Of models that name labels: what is confused, whether the chances are true, accuracy against coverage."""
     tables: bool = False
     """Whether the terminal shows the details in full, rather than a line of each."""
+    differences: tuple[Difference, ...] = ()
+    """Of summaries: against the first sentence of each text."""
 
     def to_dict(self) -> dict[str, object]:
         """Plain values, for JSON."""
         return {
             "scores": [score.to_dict() for score in self.scores],
             "notes": list(self.notes),
+            **({"differences": [one.to_dict() for one in self.differences]} if self.differences else {}),
             **{type(one).__name__.lower(): one.to_dict() for one in self.details},
         }
 
     def __rich__(self) -> Group:
-        told = [Text(printable(one.told)) for one in self.details]
+        told = [Text(printable(one.told)) for one in (*self.details, *self.differences)]
         tables = self.details if self.tables else ()
         return Group(*self.scores, *told, Text("\n".join(self.notes)), *tables, *self._items())
 

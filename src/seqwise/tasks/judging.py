@@ -1,7 +1,7 @@
 """How good a model is at what it is for, item by item and as a whole. A verdict hangs on outputs, not on the model.
 
 judge_predictions   logits and true labels    accuracy, macro-F1, what is confused, calibration, coverage
-judge_outputs       texts and references      BLEU and chrF, or ROUGE
+judge_outputs       texts and references      BLEU and chrF, or ROUGE and what the first sentence has of it
 judge_labels        a checkpoint that names labels, on labelled texts: the first of these
 judge_text          a checkpoint that writes, on plain text: perplexity, bits a byte
 """
@@ -18,15 +18,17 @@ from seqwise.data.corpus import Labelled, TextSettings
 from seqwise.data.text import read_labelled, read_lines
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
+from seqwise.metrics.comparison import Difference, compare_means
 from seqwise.metrics.confusion import Confusion, confuse
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.metrics.likelihood import perplexity
-from seqwise.metrics.rouge import References, averaged, looks_foreign, rouge_of_each, several
+from seqwise.metrics.rouge import NAMES, References, averaged, looks_foreign, rouge_of_each, several
 from seqwise.metrics.scores import Score
 from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
 from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.reading import Classifier, Text, pair
+from seqwise.tasks.sentences import lead
 
 # N texts, L labels
 
@@ -48,6 +50,8 @@ class Judged:
     """Of labels, and so are the next two."""
     calibration: Calibration | None = None
     coverage: Coverage | None = None
+    differences: tuple[Difference, ...] = ()
+    """Of summaries: how much better the model is than the first sentence of each text."""
 
     @property
     def details(self) -> tuple[Confusion | Calibration | Coverage, ...]:
@@ -98,10 +102,12 @@ def judge_outputs(
     """
     rows = several(references)
     columns: tuple[str, ...]
+    differences: tuple[Difference, ...] = ()
     if metric == "rouge":
         words: Literal["english", "unicode"] = "unicode" if looks_foreign([row[0] for row in rows]) else "english"
         each = rouge_of_each(outputs, references, words=words)  # (N, 3)
         scores: tuple[Score, ...] = averaged(each, references, words=words, resamples=resamples)
+        differences = _beside_lead(each, rouge_of_each([lead(text) for text in sources], references, words=words))
         each = each[:, ::-1]  # ROUGE-L first
         columns, notes = ("rougeL", "rouge2", "rouge1"), [FOREIGN] * (words == "unicode")
     else:
@@ -117,7 +123,14 @@ def judge_outputs(
     items = tuple(
         (str(i), *(f"{value:.2f}" for value in each[i]), sources[i], BETWEEN.join(rows[i]), outputs[i]) for i in order
     )
-    return Judged(scores, items, ("item", *columns, "source", "reference", "output"), tuple(notes))
+    told = ("item", *columns, "source", "reference", "output")
+    return Judged(scores, items, told, tuple(notes), differences=differences)
+
+
+def _beside_lead(each: Float[np.ndarray, "N 3"], first: Float[np.ndarray, "N 3"]) -> tuple[Difference, ...]:
+    """Summaries against first sentences, which cost nothing, by each kind of ROUGE."""
+    systems = ("the first sentence", "the model")
+    return tuple(compare_means(first[:, i], each[:, i], name, systems) for i, name in enumerate(NAMES))
 
 
 def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut: bool, resamples: int) -> Judged:

@@ -1,7 +1,7 @@
 """Pairs of texts, to translate or to summarize: read, filtered, encoded, and how a model that rewrites learns them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
@@ -10,8 +10,8 @@ from seqwise.data.loader import Loader, ordered_batches
 from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
 from seqwise.data.tokens import Vocabularies, train_tokenizers
 from seqwise.data.variation import Variation
-from seqwise.decoding import Generation
 from seqwise.errors import DataError
+from seqwise.metrics.rouge import References
 from seqwise.models import assemble
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.sentences import lead
@@ -79,7 +79,10 @@ class PreparedPairs(Prepared):
         settings, target = self.settings.evaluation, self.vocabularies.target
         pairs = self.valid.pairs
         count = settings.sentences or len(pairs)
-        made = Generation(beams=settings.beams)
+        usual = (
+            self.settings.generation
+        )  # lengths and repetitions as the run will write, but a single output by few beams
+        made = replace(usual, beams=settings.beams, best=1, temperature=0.0, ranking=replace(usual.ranking, mbr="none"))
 
         def translate(texts: Sequence[str]) -> list[str]:
             found = Translator([model], self.vocabularies).translate(texts, made)
@@ -90,11 +93,19 @@ class PreparedPairs(Prepared):
             Objective(model, target.bos, 0.0),
             lambda: self._ordered(self.valid, range(len(pairs))),
             pairs.sources[:count],
-            [target.normalize(text) for text in pairs.targets[:count]],  # what tokens cannot say is not asked for
+            self._right(count),
             translate,
             self.measure,
             lambda: self._ordered(self.train, self.sampled),
         )
+
+    def _right(self, count: int) -> References:
+        """References of the first validation pairs, several where files list several; what tokens cannot say is not
+        asked for."""
+        pairs, normalize = self.valid.pairs, self.vocabularies.target.normalize
+        if pairs.references:
+            return [[normalize(text) for text in row] for row in pairs.references[:count]]
+        return [normalize(text) for text in pairs.targets[:count]]
 
     @property
     def measure(self) -> Measure:
@@ -122,7 +133,7 @@ class PreparedPairs(Prepared):
         count = self.settings.evaluation.sentences or len(self.valid.pairs)
         pairs, normalize = self.valid.pairs, self.vocabularies.target.normalize
         outputs = [normalize(lead(text)) for text in pairs.sources[:count]]
-        scores = alike(outputs, [normalize(text) for text in pairs.targets[:count]], "rouge")
+        scores = alike(outputs, self._right(count), "rouge")
         return (Noted(step, "the first sentence as summary", {**scores}),)
 
 

@@ -16,12 +16,15 @@ _END = re.compile(
 _LAST = re.compile(r"\S+$")
 _OPENING = "\"'\u201c\u2018\u00ab(["
 _BEFORE_A_NAME = re.compile(
-    r"mr|mrs|ms|mme|mlle|dr|prof|st|gen|col|sgt|capt|lt|sen|rep|gov|rev|hon|vs|eg|ie|cf|fig|figs"
+    r"mr|mrs|ms|mme|mlle|dr|prof|st|gen|col|sgt|pfc|cpl|maj|capt|lt|sen|rep|gov|rev|hon|vs|eg|ie|cf|fig|figs"
 )
 _SHORT = re.compile(
     r"etc|al|ca|approx|nos?|nr|vols?|pp?|eqs?|eqn|secs?|ch|tabs?|refs?|resp|inc|ltd|corp|co|dept|univ|est|jr|sr|mt|"
     r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec|bzw|usw|ggf|vgl|abb|phd|approx"
 )
+_TICKER = re.compile(r"\(|[A-Z]{1,5}\.[A-Z]+\b")
+_PLACE = re.compile(r",\s+[A-Z][a-z]{1,5}$")
+_DATELINE = re.compile(r"\(|-|\u2013|\u2014")
 _LETTERS = re.compile(r"(?:[^\W\d_]\.)*[^\W\d_]")
 _OPENER = re.compile(r"\W*(?:The|This|That|These|Those|It|He|She|They|We|You|I|In|On|At|An?|But|And|If|When|As|For)\b")
 
@@ -55,9 +58,13 @@ def _ends(before: str, stop: str, after: str) -> bool:
     last = _LAST.search(before)
     if stop != "." or last is None:
         return True
+    if _DATELINE.match(after) and _PLACE.search(before):  # "GREEN BAY, Wis. - Thanks to", "ALEXANDRIA, Va. (Reuters)"
+        return False
     word = last[0].lstrip(_OPENING)
     bare = word.replace(".", "").lower()
     if _BEFORE_A_NAME.fullmatch(bare) or (_SHORT.fullmatch(bare) and not following[:1].isupper()):
+        return False
+    if _SHORT.fullmatch(bare) and _TICKER.match(after):  # "Starbucks Corp. (SBUX.O)", "Kraft Foods Inc. KFT.N"
         return False
     if word.isdigit():
         return bool(before[: last.start()].strip())  # "1. The first"

@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from seqwise.data.batch import Batch, Rows
 from seqwise.data.examples import Examples, ordered
 from seqwise.metrics.labels import accuracy, macro_f1
-from seqwise.metrics.rouge import looks_foreign, rouge
+from seqwise.metrics.rouge import References, looks_foreign, rouge, several
 from seqwise.metrics.text import bleu, chrf
 from seqwise.training.events import ItemLosses, Losses, Sample
 from seqwise.training.loop import Look
@@ -142,7 +142,7 @@ class OutputWatcher:
         objective: Learning,
         batches: Batches,
         sources: Sequence[str],
-        references: Sequence[str],
+        references: References,
         translate: Callable[[Sequence[str]], Sequence[str]],
         measure: Measure = "bleu",
         trained: Batches | None = None,
@@ -167,19 +167,21 @@ class OutputWatcher:
             loss, items = mean_and_items(self.objective, self.batches(), device)
             trained = None if self.trained is None else mean_and_items(self.objective, self.trained(), device)
         likeness = alike(outputs, self.references, self.measure)
-        triples = zip(self.sources, self.references, outputs, strict=True)
+        first = [row[0] for row in several(self.references)]
+        triples = zip(self.sources, first, outputs, strict=True)
         shown = tuple(Sample(*triple) for triple, _ in zip(triples, range(SHOWN), strict=False))
         return Look({"loss": loss, **likeness, **beside(loss, trained)}, shown, losses_of(items, trained))
 
 
-def alike(outputs: Sequence[str], references: Sequence[str], measure: Measure) -> dict[str, float]:
+def alike(outputs: Sequence[str], references: References, measure: Measure) -> dict[str, float]:
     """BLEU and chrF, or ROUGE, by the names that they have in a journal."""
     if measure == "bleu":
         return {
             "bleu": bleu(outputs, references, resamples=1).value,
             "chrf": chrf(outputs, references, resamples=1).value,
         }
-    words: Literal["unicode", "english"] = "unicode" if looks_foreign(references) else "english"
+    first = [row[0] for row in several(references)]
+    words: Literal["unicode", "english"] = "unicode" if looks_foreign(first) else "english"
     found = rouge(outputs, references, words=words, resamples=1)
     return {name: score.value for name, score in zip(("rouge1", "rouge2", "rougeL"), found, strict=True)}
 

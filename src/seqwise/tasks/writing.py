@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from seqwise.data import chat, turns
+from seqwise.data.tokens import Tokenizer
 from seqwise.decoding import Generation, Specials, decode
 from seqwise.decoding.streaming import stream
 from seqwise.errors import ConfigError
@@ -17,6 +18,8 @@ from seqwise.tasks.choosing import Translation, chosen
 from seqwise.tasks.pretrained import Opened, fitting, generation, specials
 
 Messages = Sequence[Mapping[str, Any]]
+ANSWER = 4
+"""A summary is left one in so many of the tokens at least, where its text is too long."""
 _MARIAN = re.compile(r">>(.+)<<")
 
 
@@ -34,6 +37,17 @@ class Manner:
     """What a text becomes before it is put to the model: a task that it was tuned for."""
     turns: bool = False
     """As the first turn of a conversation, where a model without a chat template was tuned on such."""
+    rewrites: bool = False
+    """Whether texts are put to it that it translates or summarizes. One that is too long is cut at its end: a summary
+    is about what stands first, and what is asked stands behind the text."""
+    longest: int | None = None
+    """Tokens of prompt and answer that it was tuned on at most; texts are cut to no more, where they may be."""
+
+
+def beginning(tokenizer: Tokenizer, text: str, less: int) -> str:
+    """A text without the last so many of its tokens, of which one at least is left."""
+    ids = tokenizer.encode([text])[0]
+    return tokenizer.decode([ids[: max(1, len(ids) - less)]])[0] if less > 0 else text
 
 
 class Writer:
@@ -53,8 +67,26 @@ class Writer:
                 "writing it into the prompt",
             )
 
+    @property
+    def longest(self) -> int:
+        """Tokens of a prompt and what is written on it."""
+        learnt = self.manner.longest if self.manner.cut else None
+        return min(self.opened.longest, learnt or self.opened.longest)
+
     def prompt(self, asked: str | Messages) -> list[int]:
         """The ids of a prompt. A text is what the user says where the checkpoint has a chat template, unless raw."""
+        most = min(self.opened.readable, self.longest)
+        ids = self.ids(asked)
+        if self.manner.cut and self.manner.rewrites and isinstance(asked, str):
+            if len(ids) > most - most // ANSWER:
+                self.opened.cut_off()
+                ids = self.ids(beginning(self.tokenizer, asked, len(ids) - (most - most // ANSWER)))
+        elif self.manner.cut and len(ids) > most:  # the end is what is answered
+            self.opened.cut_off()
+        return ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt")
+
+    def ids(self, asked: str | Messages) -> list[int]:
+        """However many."""
         words = self.opened.words
         if isinstance(asked, str):
             asked = self.manner.layout.replace("{text}", asked)
@@ -74,12 +106,7 @@ class Writer:
             if self.manner.system is not None:
                 said = [{"role": "system", "content": self.manner.system}, *said]
             ids = chat.encode(self.tokenizer, words.template, said, add_generation_prompt=True, specials=words.names)
-        ids = ids or [self.tokenizer.bos]
-        most = self.opened.readable
-        if self.manner.cut and len(ids) > most:  # the end is what is answered
-            self.opened.cut_off()
-            return ids[-most:]
-        return fitting(ids, self.opened, False, "a prompt")
+        return ids or [self.tokenizer.bos]
 
     def translate(self, texts: Sequence[str | Messages], settings: Generation) -> list[list[Translation]]:
         """Continuations of each prompt, best first, in the order given. An empty text gives one empty output."""
@@ -88,7 +115,7 @@ class Writer:
         prompts = [self.prompt(texts[i]) for i in full]
         if not prompts:
             return results
-        rooms = [max(1, self.opened.longest - len(ids)) for ids in prompts]
+        rooms = [max(1, self.longest - len(ids)) for ids in prompts]
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
         steering = specials(self.opened)
@@ -102,7 +129,7 @@ class Writer:
     def stream(self, asked: str | Messages, settings: Generation) -> Iterator[str]:
         """A continuation, piece by piece as it is written; greedy or sampled, since a beam may change its mind."""
         ids = self.prompt(asked)
-        room = max(1, self.opened.longest - len(ids))
+        room = max(1, self.longest - len(ids))
         made = replace(settings, max_length=min(settings.max_length, room))
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         tokens = stream(self.model, ids, made, specials(self.opened), self.opened.device, self.generator)

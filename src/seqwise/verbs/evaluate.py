@@ -226,7 +226,7 @@ def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
 
 def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:
     shown = tuple(dict(zip(found.columns, row, strict=True)) for row in found.items[:worst])
-    return Evaluation(found.scores, shown, (told, *found.notes), found.details, tables)
+    return Evaluation(found.scores, shown, (told, *found.notes), found.details, tables, found.differences)
 
 
 def _rewrites(opened: Opened, rouge: bool) -> bool:

@@ -24,7 +24,7 @@ from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, op
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.adapting import alone, notes, on_its_base, open_adapted
 from seqwise.tasks.tuning.jobs import layout
-from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune, usual_generation
+from seqwise.tasks.tuning.stored import is_tuned, longest_learnt, open_tuned, read_facts, read_tune, usual_generation
 from seqwise.tasks.writing import Manner, Writer
 
 DECODING = ("beams", "length_penalty", "best", "mbr", "min_length", "max_length", "temperature", "top_k", "top_p",
@@ -225,7 +225,9 @@ def _as_tuned(flags: Mapping[str, Any], opened: Opened, run: str | Path) -> Answ
     languages = {
         name: flags[name] or getattr(settings.writing, name) for name in ("source_language", "target_language")
     }
-    manner = Manner(layout=layout(opened, settings), turns=read_facts(folder).turns)
+    rewrites = settings.task in ("translate", "summarize")
+    longest = longest_learnt(folder) if rewrites else None
+    manner = Manner(layout=layout(opened, settings), turns=read_facts(folder).turns, rewrites=rewrites, longest=longest)
     return _checkpoint({**flags, **languages}, opened, usual_generation(folder), manner)
 
 

@@ -1,7 +1,8 @@
 """The model that is tuned, ready to be trained: opened, given a head, quantized, with LoRA beside its weights.
 
     PretrainedBase    a checkpoint of the hub
-    OwnBase           a run of Seqwise: Transformer or LSTM, which goes on with the task that it was trained for
+    OwnBase           a run of Seqwise: Transformer or LSTM, which goes on with the task that it was trained for, or
+                      rewrites in a prompt what it could only go on with
 
 Which weights are trained stands in their `requires_grad` from here on.
 """
@@ -35,11 +36,11 @@ from seqwise.tasks.pretrained import IDS, Opened, is_run
 from seqwise.tasks.running import read_labels
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import fill, read_settings
-from seqwise.tasks.tuning.settings import Tune
+from seqwise.tasks.tuning.settings import Task, Tune
 from seqwise.training.moving import settle
 
 HEAD = "head"
-REWRITING = ("translate", "summarize")
+REWRITING: tuple[Task, ...] = ("translate", "summarize")
 """Tasks of runs of ours that read one text and write another."""
 
 
@@ -133,10 +134,12 @@ def described(settings: Tune, labels: Sequence[str]) -> tuple[hub.Checkpoint, hu
 
 
 def must_go_on(settings: Tune) -> None:
-    """Refuse a run of ours that was trained for something else: its vocabulary and its shape are made for that."""
+    """Refuse a run of ours that was trained for something else: its vocabulary and its shape are made for that. One
+    that generates may be asked for translations and summaries in a prompt, as a decoder of the hub may."""
     made = read_settings(RunFolder.open(settings.base))
-    if settings.task != made.task and not {settings.task, made.task} <= set(REWRITING):
-        allowed = " or ".join(REWRITING) if made.task in REWRITING else made.task
+    allowed_tasks = _learnable(made.task)
+    if settings.task not in allowed_tasks:
+        allowed = " or ".join(allowed_tasks)
         raise ConfigError(
             f"--task {settings.task} on the run {settings.base}, which was trained to {made.task}",
             f"{allowed}: a run goes on with what it does",
@@ -146,6 +149,13 @@ def must_go_on(settings: Tune) -> None:
         raise ConfigError(
             f"--method qlora on the run {settings.base}", "full or lora, since runs of ours are small", "--method lora"
         )
+
+
+def _learnable(task: Task) -> tuple[Task, ...]:
+    """What a run of ours that was trained for this may be tuned for."""
+    if task == "generate":
+        return (task, *REWRITING)
+    return REWRITING if task in REWRITING else (task,)
 
 
 def known_labels(run: str) -> tuple[str, ...]:

@@ -36,7 +36,7 @@ from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.tuning.settings import Task, Tune
 from seqwise.tasks.tuning.translating import Translating
-from seqwise.tasks.writing import Manner, Rewriter, Writer
+from seqwise.tasks.writing import Manner, Rewriter, Writer, beginning
 from seqwise.training.objectives import LabelObjective, Learning, NextTokenObjective, Objective, label_loss
 
 
@@ -75,7 +75,7 @@ def job_for(base: Base, settings: Tune, labels: Sequence[str]) -> Job:
         if opened is None:
             return Translating(base, settings)
         opened = replace(opened, model=cast(Pretrained, base.model))
-        if settings.task == "generate" and settings.examples.longest is None:  # as long as what it has learnt from
+        if base.settings.task == "generate" and settings.examples.longest is None:  # as long as what it learnt from
             longest = base.settings.generate.context + 1
             settings = replace(settings, examples=replace(settings.examples, longest=longest))
     if opened is None:
@@ -92,6 +92,7 @@ PROMPTS: Mapping[Task, str] = {
     "classify": "{text}",
 }
 """What a decoder without a chat template is asked."""
+BLANK = "a"  # a text, where only what stands around it counts
 
 
 def layout(opened: Opened, settings: Tune) -> str:
@@ -208,7 +209,7 @@ class Writing:
         return self._masked[id(items)][1]
 
     def _mask(self, items: Items) -> Masks:
-        asked = zip(self.prompts(items.texts), items.wanted, strict=True)
+        asked = zip(self.prompts(self._beginnings(items)), items.wanted, strict=True)
         talks = items.conversations.items if items.conversations else tuple(exchange(*one) for one in asked)
         bad = self.settings.data.on_bad_row
         return mask(self.opened.words, talks, items.places, self.longest, self.settings.examples.cut, on_bad_row=bad)
@@ -216,6 +217,22 @@ class Writing:
     def prompts(self, texts: Sequence[str]) -> list[str]:
         """What a text becomes before the model is asked."""
         return [self.prompt.replace("{text}", text) for text in texts]
+
+    def _beginnings(self, items: Items) -> Sequence[str]:
+        """The texts, of those to be rewritten as much as there is room for beside what is asked and the answer."""
+        if self.longest is None or self.task == "generate" or not self.settings.examples.cut:
+            return items.texts
+        words = self.opened.words.target
+        around = len(self._writer().ids(BLANK)) - len(words.encode([BLANK])[0])  # special tokens, and what is asked
+        given = self.longest - around - 1
+        sizes = zip(items.texts, words.encode(items.texts), words.encode(items.wanted), strict=True)
+        less = [len(text) + len(answer) - given for _, text, answer in sizes]
+        self.opened.counts["cut"] += sum(one > 0 for one in less)
+        return [beginning(words, *one) for one in zip(items.texts, less, strict=True)]
+
+    def _writer(self) -> Writer:
+        """The model, asked as it learns to be."""
+        return Writer(self.opened, Manner(cut=True, layout=self.prompt, rewrites=True, longest=self.longest))
 
     def examples(self, items: Items) -> Examples:
         """Each token foresees the next one; only those of answers count."""
@@ -237,8 +254,7 @@ class Writing:
         """Of the task generate how surprising the answers are; else what the model writes, scored as its task is."""
         began = time.perf_counter()
         if self.task != "generate":
-            writer = Writer(self.opened, Manner(cut=True, layout=self.prompt))
-            found = writer.translate(items.texts, self.made)
+            found = self._writer().translate(items.texts, self.made)
             outputs = [best[0].text.strip() for best in found]
             return texts_answered(self.task, outputs, items, time.perf_counter() - began)
         masks = self.masked(items)

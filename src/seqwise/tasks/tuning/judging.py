@@ -24,7 +24,7 @@ from seqwise.tasks.tuning.bases import OwnBase, PretrainedBase
 from seqwise.tasks.tuning.items import Items, known, read
 from seqwise.tasks.tuning.jobs import Job, job_for
 from seqwise.tasks.tuning.settings import Tune
-from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
+from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune, usual_generation
 
 
 def job_on(found: Opened | tuple[Translator, Train], folder: RunFolder, settings: Tune) -> Job:
@@ -63,7 +63,8 @@ def judge(
     items = read(settings, test, notes)
     known(settings.task, {"the test examples": items}, read_facts(folder).labels)
     found = open_tuned(run, where, precision)
-    usual = settings.generation or (generation(found.checkpoint) if isinstance(found, Opened) else found[1].generation)
+    told = generation(found.checkpoint) if isinstance(found, Opened) else found[1].generation
+    usual = usual_generation(folder) or told
     settings = replace(settings, generation=decoding(usual))
     answers = job_on(found, folder, settings).answers(items)
     if settings.task == "classify":

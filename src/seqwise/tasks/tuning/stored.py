@@ -262,7 +262,19 @@ def usual_generation(folder: RunFolder) -> Generation | None:
     asked = read_tune(folder).generation
     if asked is not None or read_facts(folder).kind != "own":
         return asked
-    return read_settings(RunFolder(folder.path / BASE)).generation
+    made = read_settings(RunFolder(folder.path / BASE))
+    if made.task == "generate" and read_tune(folder).task != "generate":  # what rewrites searches, and does not sample
+        return replace(made.generation, beams=Generation.beams, temperature=0.0)
+    return made.generation
+
+
+def longest_learnt(folder: RunFolder) -> int | None:
+    """Tokens of a prompt and its answer that a run learnt from at most; None: what its model reads."""
+    asked, small = read_tune(folder).examples.longest, RunFolder(folder.path / BASE)
+    if asked is not None or read_facts(folder).kind != "own":
+        return asked
+    made = read_settings(small)
+    return made.generate.context + 1 if made.task == "generate" else None
 
 
 def _load(model: nn.Module, weights: Mapping[str, Tensor], folder: RunFolder, whole: bool) -> None:
