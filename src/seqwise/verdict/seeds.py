@@ -8,10 +8,16 @@
 
 that is Satterthwaite's. To average over the seeds and test the items, or the other way round, answers a narrower
 question. With three seeds Satterthwaite's t is too sure where seeds matter as much as items: in simulations it rejects
-7.6 % at 5 %, with two seeds 11.7 %. So p and interval are Behrens and Fisher's: the difference is taken as
-sqrt(v_seed) t(S - 1) + sqrt(v_item - v_err) t(I - 1), the sum of two independent t's, which rejected at most 5.3 % for
-2 to 5 seeds, 30 and 200 items, and whatever share of luck is training's. An item part that comes out below nothing is
-taken as nothing, and all luck is then training's, with S - 1 degrees of freedom.
+7.6 % at 5 %, with two seeds 12. Behrens and Fisher's sum of two independent t's, sqrt(v_seed) t(S - 1) +
+sqrt(v_item - v_err) t(I - 1), errs on the other side: 2.4 %, so that its 95 % interval holds the truth in 97.6 %.
+Between them lies the posterior by the prior of Ghosh and Kim (2001, Canadian Journal of Statistics 29, 5), the one
+whose intervals cover what they say up to the second order: Behrens and Fisher's weighted by 1 / variance of either
+part, which is a mixture of two such sums. Of very few degrees of freedom that order is not enough (two seeds: up to
+10 %), so that p and interval take the share 1 - 1 / (the lesser degrees of freedom) of Ghosh and Kim's and the rest of
+Behrens and Fisher's: nothing of it with two seeds, half with three, three quarters with five. Rejected of 20,000 worlds
+without a difference, whatever share of luck is training's, with 30 and 200 items: 2 seeds 1.3 to 4.3 %, 3 seeds 3.1
+to 5.1 %, 5 seeds 4.0 to 5.4 %. An item part that comes out below nothing is taken as nothing, and all luck is then
+training's, with S - 1 degrees of freedom.
 
 Left out: seeds that saw different data each (folds).
 """
@@ -32,6 +38,8 @@ from seqwise.stats.results import LEVEL, Interval
 # S seeds, U units (items or clusters), P nodes
 
 Table = Float[np.ndarray, "S U"]
+Part = tuple[float, float]
+"""A variance, and the degrees of freedom that it is known by."""
 
 REACH = 8.0  # sds over which the density is summed up
 FOUND = "difference found four times in five"
@@ -55,7 +63,7 @@ class Chance:
     """Standard error."""
     df: float
     """As told; Satterthwaite's where there are two parts."""
-    parts: tuple[tuple[float, float], ...]
+    parts: tuple[Part, ...]
     """The variances that add up to error², each with its degrees of freedom: of items; or of seeds, then of items."""
 
     @classmethod
@@ -68,11 +76,9 @@ class Chance:
         live = [(variance, df) for variance, df in self.parts if variance > 0]
         if len(live) == 1:
             return float(stdtr(live[0][1], -t))
-        (one, df), (other, rest) = live
-        share = one / (one + other)
-        weights, middle = _places(df)
-        found = stdtr(rest, (sqrt(share) * middle - t) / sqrt(1 - share))
-        return float(weights @ found / weights.sum())
+        one, other = live
+        found, share = behrens_fisher(t * self.error, one, other), max(0.0, 1 - 1 / min(one[1], other[1]))
+        return found if not share else (1 - share) * found + share * ghosh_kim(t * self.error, one, other)
 
     def p(self, value: float, null: float = 0.0) -> float:
         """Two-sided."""
@@ -91,6 +97,26 @@ class Chance:
         """What is found four times in five."""
         critical = self.critical(level, sides)
         return shift_beyond(critical, self.df, sides=1) * self.error  # beyond the other side lies next to nothing
+
+
+def behrens_fisher(x: float, one: Part, other: Part) -> float:
+    """One-sided chance that sqrt(variance) t(df) of both parts together lie above x."""
+    weights, middle = _places(one[1])
+    found = stdtr(other[1], (sqrt(one[0]) * middle - x) / sqrt(other[0]))
+    return float(weights @ found / weights.sum())
+
+
+def ghosh_kim(x: float, one: Part, other: Part) -> float:
+    """The same by the prior that adds 1 / variance of the one part and of the other: each sum has two degrees of
+    freedom more for that part, whose variance is the smaller for it, and counts by what the other part makes of both.
+    """
+    share = other[0] / (one[0] + other[0])
+    return share * behrens_fisher(x, _surer(one), other) + (1 - share) * behrens_fisher(x, one, _surer(other))
+
+
+def _surer(part: Part) -> Part:
+    variance, df = part
+    return variance * df / (df + 2), df + 2
 
 
 @lru_cache(maxsize=256)
