@@ -24,7 +24,7 @@ from jaxtyping import Int
 from scipy.special import ndtri, stdtr, stdtrit
 
 from seqwise.stats.crossing import crossing
-from seqwise.stats.power import POWER, shift_beyond
+from seqwise.stats.power import POWER, beyond
 from seqwise.stats.proportions import tango_statistic
 from seqwise.stats.results import LEVEL, Interval
 from seqwise.verdict.aligned import Aligned
@@ -83,25 +83,25 @@ class Flips:
         """The smallest difference, in points, that is found four times in five; infinite where none is."""
         changed, critical = (self.gained + self.lost) / self.n, float(stdtrit(self.df, (1 + level) / 2))
 
-        def lacking(difference: float) -> float:
-            return self._found(difference, changed, critical) - difference
+        def found(difference: float) -> float:
+            return self._found(difference, changed, critical)
 
-        return inf if lacking(changed) > 0 else 100 * crossing(lacking, 0.0, changed)
+        return 100 * crossing(found, 0.0, changed, POWER) if found(changed) >= POWER else inf
 
     def _found(self, difference: float, changed: float, critical: float) -> float:
-        """What is found four times in five by the spread that a difference makes, as a share."""
+        """How often such a difference is found, as a share of 1, by the spread that it makes itself."""
         variance = changed - difference**2  # of one flip
         error = sqrt(variance / self.n)
         part = error**2 / changed
         room = 1 - 4 * part * critical**2
         if room < 0:
-            return inf
+            return 0.0
         edge = sqrt((1 - sqrt(room)) / (2 * part))
         third = difference - 3 * difference * changed + 2 * difference**3
         skewed = edge * self.skewness * third / variance**1.5
         spread = 1 + edge**2 / (2 * self.df)
         less = sqrt(spread) - sqrt(max(0.0, spread - skewed))
-        return error * (shift_beyond(edge, self.df, sides=1) - float(ndtri(POWER)) * less)
+        return beyond(edge, self.df, difference / error + float(ndtri(POWER)) * less, sides=1)
 
 
 def _skewness(sizes: Int[np.ndarray, "G"], effect: float) -> float:

@@ -31,7 +31,6 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, stdtr, stdtrit
 
-from seqwise.stats.crossing import upwards
 from seqwise.stats.power import shift_beyond
 from seqwise.stats.results import LEVEL, Interval
 
@@ -50,7 +49,7 @@ NODES = 401  # the sum of so many is right to ten digits
 @lru_cache(maxsize=256)
 def _places(df: float) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P"]]:
     """Of a normal value at the nodes, its density; and t(df) at the same places, both tails alike. Nothing takes as
-    long as its inverse, and one search for a critical value asks for it fifty times."""
+    long as its inverse, and one search for a critical value asks for it some ten times."""
     z = np.linspace(-REACH, REACH, NODES)
     return np.exp(-z * z / 2), stdtrit(df, ndtr(-np.abs(z))) * -np.sign(z)
 
@@ -71,12 +70,16 @@ class Chance:
         """Student's."""
         return cls(error, df, ((error * error, df),))
 
+    @property
+    def live(self) -> list[Part]:
+        """Parts that are any."""
+        return [(variance, df) for variance, df in self.parts if variance > 0]
+
     def above(self, t: float) -> float:
         """One-sided chance of so many errors or more."""
-        live = [(variance, df) for variance, df in self.parts if variance > 0]
-        if len(live) == 1:
-            return float(stdtr(live[0][1], -t))
-        one, other = live
+        if len(self.live) == 1:
+            return float(stdtr(self.live[0][1], -t))
+        one, other = self.live
         found, share = behrens_fisher(t * self.error, one, other), max(0.0, 1 - 1 / min(one[1], other[1]))
         return found if not share else (1 - share) * found + share * ghosh_kim(t * self.error, one, other)
 
@@ -121,8 +124,15 @@ def _surer(part: Part) -> Part:
 
 @lru_cache(maxsize=256)
 def _critical(chance: Chance, tail: float) -> float:
-    """The interval and what is found both ask for it."""
-    return upwards(lambda t: -chance.above(t), 0.0, -tail)
+    """The interval and what is found both ask for it. By Brent's method, a fifth of the time that halving takes."""
+    if len(chance.live) == 1:
+        return -float(stdtrit(chance.live[0][1], tail))
+    from scipy.optimize import brentq  # half a second, which not everybody should wait for
+
+    high = 4.0
+    while chance.above(high) > tail:
+        high *= 2
+    return float(brentq(lambda t: chance.above(t) - tail, 0.0, high, xtol=1e-13, rtol=1e-13))
 
 
 @dataclass(frozen=True)
