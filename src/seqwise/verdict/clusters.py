@@ -15,7 +15,7 @@ the root of 1 - its share of all items, which makes it right on average of items
 by the whole of it, and is too large. The degrees of freedom are Satterthwaite's of that error, if items of a cluster
 are alike with a correlation of 0.1. Imbens and Kolesar (2016, Review of Economics and Statistics 98, 701) estimate it,
 which few clusters hardly allow; 0, the usual choice, takes a huge cluster for well known and rejects up to 9 % (two
-clusters of 40 among 28 of 2); 1, the worst, rejects 2.5 % with five of 4 to 18, and 0.1 from 3.4 to 3.9 %.
+clusters of 40 among 28 of 2); 1, the worst, rejects 2.4 to 3.1 % with five of 4 to 18, and 0.1 from 3.4 to 3.9.
 
 Left out: clusters in two directions at once, other than seeds and items.
 """

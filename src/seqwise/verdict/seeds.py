@@ -15,7 +15,7 @@ whose intervals cover what they say up to the second order: Behrens and Fisher's
 part, which is a mixture of two such sums. Of very few degrees of freedom that order is not enough (two seeds: up to
 10 %), so that p and interval take the share 1 - 1 / (the lesser degrees of freedom) of Ghosh and Kim's and the rest of
 Behrens and Fisher's: nothing of it with two seeds, half with three, three quarters with five. Rejected of 20,000 worlds
-without a difference, whatever share of luck is training's, with 30 and 200 items: 2 seeds 1.3 to 4.3 %, 3 seeds 3.1
+without a difference, whatever share of luck is training's, with 30 and 200 items: 2 seeds 1.2 to 4.8 %, 3 seeds 3.1
 to 5.1 %, 5 seeds 4.0 to 5.4 %. An item part that comes out below nothing is taken as nothing, and all luck is then
 training's, with S - 1 degrees of freedom.
 
