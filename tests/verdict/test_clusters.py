@@ -20,6 +20,7 @@ def test_the_error_of_equal_clusters_equals_the_reference():
     units = clusters.pseudovalues(NUMBER, np.zeros(12), O8, codes)
     assert units.mean() == pytest.approx(0.25, rel=1e-14)
     assert clusters.jackknife_error(units) == pytest.approx(0.25, rel=1e-14)
+    assert clusters.cluster_error(units, np.full(4, 3)) == pytest.approx(0.25, rel=1e-14)
     assert clusters.cr1(O8, codes) == pytest.approx(0.25, rel=1e-14)
     assert clusters.cr1(O8) == pytest.approx(0.179435140641318, rel=1e-13)
     assert clusters.freedom(np.full(4, 3)) == pytest.approx(3, rel=1e-12)
@@ -43,14 +44,25 @@ def test_perplexity_of_documents_equals_the_reference():
     assert clusters.cr1(moves) == pytest.approx(0.0894527997006298, rel=1e-9)
 
 
-@pytest.mark.parametrize("sizes", [[3, 3, 3], [2, 5, 10, 20, 40], [1, 1, 1, 1, 50], [2] * 25 + [60] * 5])
-def test_degrees_of_freedom_equal_their_matrix(sizes):
-    n = np.array(sizes)
-    g = len(n)
-    residual = np.diag(n) @ (np.eye(g) - np.outer(np.ones(g), n / n.sum()))
-    square = residual.T @ residual
-    expected = np.trace(square) ** 2 / np.trace(square @ square)
-    assert clusters.freedom(n) == pytest.approx(expected, rel=1e-8)
+@pytest.mark.parametrize("sizes", [[3, 3, 3], [2, 5, 10, 20, 40], [1, 1, 1, 1, 50], [2] * 10 + [30] * 3])
+def test_the_error_of_unequal_clusters_and_its_freedom_equal_their_matrices(sizes):
+    """CR2 and its degrees of freedom over items, as Bell and McCaffrey write them: of I - H and its roots."""
+    codes, alike = np.repeat(np.arange(len(sizes)), sizes), 0.1
+    n = len(codes)
+    away = np.eye(n) - 1 / n
+    rows = []
+    for own in (codes == g for g in range(len(sizes))):
+        values, vectors = np.linalg.eigh(away[np.ix_(own, own)])
+        rows.append(np.ones(own.sum()) @ (vectors / np.sqrt(values)) @ vectors.T @ away[own] / n)
+    squared = np.stack(rows)  # what CR2 squares and sums up, by item
+    d = np.random.default_rng(len(sizes)).normal(size=n)
+    units = clusters.pseudovalues(NUMBER, 0 * d, d, codes)
+    expected = np.linalg.norm(squared @ d)
+    assert clusters.cluster_error(units, np.array(sizes)) == pytest.approx(expected, rel=1e-10)
+    covariance = np.where(codes[:, None] == codes, alike, 0.0) + (1 - alike) * np.eye(n)
+    spread = squared @ covariance @ squared.T
+    expected = np.trace(spread) ** 2 / np.trace(spread @ spread)
+    assert clusters.freedom(np.array(sizes)) == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize("codes", [None, np.repeat(np.arange(5), [1, 2, 3, 4, 2])])
@@ -76,7 +88,7 @@ def test_one_cluster_has_no_spread_and_single_items_are_no_clusters():
             clusters.pseudovalues(measure, values, values, codes)
 
 
-@pytest.mark.parametrize("sizes", [[8] * 5, [1, 2, 4, 8, 16], [2] * 25 + [40] * 5])
+@pytest.mark.parametrize("sizes", [[8] * 5, [1, 2, 4, 8, 16], [2] * 25 + [40] * 2])
 def test_of_two_systems_alike_few_are_called_different(sizes):
     """2,000 worlds whose clusters share half of the variance; at most 6 %, and what the drawing adds."""
     chance, worlds, codes = np.random.default_rng(len(sizes)), 2000, np.repeat(np.arange(len(sizes)), sizes)
@@ -84,5 +96,5 @@ def test_of_two_systems_alike_few_are_called_different(sizes):
     for _ in range(worlds):
         d = chance.normal(size=len(sizes))[codes] + chance.normal(size=len(codes))
         units = clusters.pseudovalues(NUMBER, 0 * d, d, codes)
-        wrong += Chance.of(clusters.jackknife_error(units), df).p(d.mean()) < 0.05
+        wrong += Chance.of(clusters.cluster_error(units, np.array(sizes)), df).p(d.mean()) < 0.05
     assert wrong / worlds < 0.06 + 2 * (0.06 * 0.94 / worlds) ** 0.5

@@ -27,15 +27,21 @@ def test_seeds_and_items_equal_the_reference():
 
 
 @pytest.mark.parametrize(
-    ("one", "two"), [((0.3, 2.0), (0.7, 199.0)), ((0.5, 4.0), (0.5, 5.0)), ((0.9, 2.0), (0.1, 29.0))]
+    ("one", "two"),
+    [((0.3, 2.0), (0.7, 199.0)), ((0.5, 4.0), (0.5, 5.0)), ((0.9, 2.0), (0.1, 29.0)), ((0.4, 1.0), (0.6, 9.0))],
 )
-def test_the_sum_of_two_ts_equals_draws_of_it(one, two):
-    chance = np.random.default_rng(2)
-    drawn = one[0] ** 0.5 * chance.standard_t(one[1], 10**6) + two[0] ** 0.5 * chance.standard_t(two[1], 10**6)
+def test_p_equals_draws_by_both_priors(one, two):
+    """Variances drawn as Behrens and Fisher have them, t's given them; Ghosh and Kim weigh these by 1 / variance."""
+    chance, many = np.random.default_rng(2), 10**6
+    variances = [variance * df / chance.chisquare(df, many) for variance, df in (one, two)]
+    drawn = np.abs(chance.normal(size=many)) * np.sqrt(sum(variances))
+    weights = sum(1 / variance for variance in variances)
+    matched = max(0.0, 1 - 1 / min(one[1], two[1]))
+    weights = 1 - matched + matched * weights / weights.mean()
     found = Chance(1.0, 5.0, (one, two))
     for t in (0.5, 2.0, 3.5):
-        share = (np.abs(drawn) > t).mean()
-        assert found.p(t) == pytest.approx(share, abs=4 * (share / 10**6) ** 0.5)
+        hits = weights * (drawn > t)
+        assert found.p(t) == pytest.approx(hits.mean(), abs=4 * hits.std() / many**0.5)
     assert found.p(found.critical()) == pytest.approx(0.05, rel=1e-9)
     low, high = found.interval(3.0).low, found.interval(3.0).high
     assert (low + high) / 2 == pytest.approx(3)

@@ -42,10 +42,10 @@ def t_noncentrality(df: float, *, power: float = POWER, level: float = LEVEL, si
 
 def shift_beyond(critical: float, df: float, *, power: float = POWER, sides: int = 2) -> float:
     """The same, where the critical value is another than t's own, as with Tukey's intervals."""
-    return upwards(lambda shift: _beyond(critical, df, shift, sides), 0.0, power)
+    return upwards(lambda shift: beyond(critical, df, shift, sides), 0.0, power)
 
 
-def _beyond(critical: float, df: float, shift: float, sides: int = 2) -> float:
+def beyond(critical: float, df: float, shift: float, sides: int = 2) -> float:
     """Chance that t with this noncentrality lies beyond the critical value."""
     above = _above(critical, df, shift)
     return above + (_above(critical, df, -shift) if sides == 2 else 0.0)
@@ -66,7 +66,7 @@ def t_power(effect: float, n: float, *, groups: int = 1, level: float = LEVEL, s
     _chances(level=level)
     df = groups * (n - 1)
     critical = float(stdtrit(df, 1 - (1 - level) / sides))
-    return _beyond(critical, df, abs(effect) * sqrt(n / groups), sides)
+    return beyond(critical, df, abs(effect) * sqrt(n / groups), sides)
 
 
 def t_effect(n: float, *, groups: int = 1, power: float = POWER, level: float = LEVEL, sides: int = 2) -> float:

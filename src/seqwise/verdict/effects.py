@@ -21,6 +21,7 @@ Left out: comparisons of different items; two seeds of one system against each o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import isfinite
 
 import numpy as np
 
@@ -35,7 +36,7 @@ from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
 from seqwise.verdict import draws, origins
 from seqwise.verdict.aligned import FEWEST, Aligned, aligned
-from seqwise.verdict.clusters import cr1, freedom, influences, jackknife_error
+from seqwise.verdict.clusters import cluster_error, cr1, freedom, influences, jackknife_error
 from seqwise.verdict.constant import SIGNS, alike, nothing, same, steady
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
@@ -45,6 +46,7 @@ BOOTSTRAP = 30
 """Units: of fewer the percentile bootstrap is too narrow to be shown (at 8 it covers 87 % in place of 95)."""
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
+BOTH = "Behrens and Fisher and Ghosh and Kim"
 NONE = 1e-150  # an error that is none, and can be divided by
 
 
@@ -240,6 +242,7 @@ def _clustered(data: Aligned, level: float) -> Weighed:
     if shares is not None:
         notes.append(f"Student's t of the clusters: {told_p(chance.p(value))}.")
     within = chance.interval(value, level) if shares is None else shares.interval(level)
+    least = chance.detectable(level) if shares is None else shares.detectable(level)
     if np.ptp(sizes):
         cr = f"CR1 with t({g - 1}): {told_p(Chance.of(robust, g - 1).p(value))}" if robust else "CR1 has no spread"
         notes.append(f"Clusters have {sizes.min():,} to {sizes.max():,} items, for which CR1 is too sure ({cr}).")
@@ -253,10 +256,10 @@ def _clustered(data: Aligned, level: float) -> Weighed:
         p=chance.p(value) if shares is None else shares.p(),
         n=data.n,
         effect=Estimate(data.difference, value, within, data.measure.unit),
-        why="items of a cluster are alike, so that clusters are counted: their jackknife error, which is CR1's where "
-        "they are of one size",
+        why="items of a cluster are alike, so that clusters are counted: by CR2's error, which is CR1's where they "
+        "are of one size",
         assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),
-        detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
+        detectable=Estimate(FOUND, least, None, data.measure.unit) if isfinite(least) else None,
         notes=tuple(notes),
     )
     return Weighed(test, data, chance)
@@ -273,7 +276,8 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     share = luck.training / (luck.training + max(luck.items, luck.rest))
     notes = [
         f"Training makes {percent(share)} of the difference's variance; sd {number(luck.sd, 3)} from seed to seed.",
-        f"p and interval by Behrens and Fisher; Satterthwaite's t({number(chance.df)}): {told_p(luck.satterthwaite)}.",
+        f"p and interval by {'Behrens and Fisher' if min(df for _, df in chance.parts) <= 1 else BOTH}; "
+        f"Satterthwaite's t({number(chance.df)}): {told_p(luck.satterthwaite)}.",
     ]
     few = Assumption("seeds like others", None, f"{seeds:,} seeds stand for all others that might have been taken.")
     what = "clusters" if data.codes is not None and not data.ahead else data.noun
@@ -305,7 +309,7 @@ def _chance(data: Aligned, units: np.ndarray) -> Chance:
     """Of one training."""
     differing(units, data.difference, data.scale)
     df = len(units) - 1.0 if data.codes is None else freedom(data.sizes)
-    return Chance.of(jackknife_error(units), df)
+    return Chance.of(cluster_error(units, data.sizes), df)
 
 
 def _linear(data: Aligned) -> np.ndarray:

@@ -3,15 +3,28 @@
 Where few clusters hold a flip, the spread of their means comes out too small together with the mean, and Student's t of
 clusters errs: at a margin of 5 points that 10 % of the items could make, with 10 clusters it rules the loss out in 16 %
 of worlds in place of 5. The score statistic takes the spread that the margin itself would make; flips and items are
-divided by the design effect (Kish 1965), the square of the jackknife's error over that of single items, at least 1,
-and Student's t of the clusters stands in for the normal.
+divided by the design effect (Kish 1965), the square of CR2's error over that of single items, at least 1, and Student's
+t of the clusters stands in for the normal.
+
+What is detectable is asked of this very test. In units of CR2's error at a difference D it refuses from x on, where
+x² (1 - x² error² / changed) = critical², as the spread under no difference is the larger one. From there the noncentral
+t reaches to power, with one thing mended: flips that mostly go one way are skewed, so that mean and spread rise and
+fall together (their covariance is the third cumulant over n, Johnson 1978, Journal of the American Statistical
+Association 73, 536), and a mean is less often too small for its spread. By the plain noncentral t 30 clusters find in
+82 to 84 % what should be found in 80; by this in 81 to 82 %. Skewness of clusters is that of flips which follow their
+cluster with such a chance, the root of the intraclass correlation, that pairs of them are as alike as the design effect
+says.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import inf, sqrt
 
-from scipy.special import stdtr, stdtrit
+import numpy as np
+from jaxtyping import Int
+from scipy.special import ndtri, stdtr, stdtrit
 
 from seqwise.stats.crossing import crossing
+from seqwise.stats.power import POWER, beyond
 from seqwise.stats.proportions import tango_statistic
 from seqwise.stats.results import LEVEL, Interval
 from seqwise.verdict.aligned import Aligned
@@ -29,20 +42,24 @@ class Flips:
     df: float
     effect: float
     """The design effect."""
+    skewness: float
+    """Of the mean of all items, where that of a single one is 1."""
 
     @classmethod
     def of(cls, data: Aligned, chance: Chance) -> "Flips":
-        """From the jackknife's error of the clusters."""
+        """From the error of the clusters."""
         base, tuned = data.base[0].values, data.tuned[0].values
         naive = jackknife_error(pseudovalues(data.measure, base, tuned, None))
         effect = max(1.0, (chance.error / naive) ** 2)
         gained, lost = data.flips
-        return cls(gained / effect, lost / effect, data.items / effect, chance.df, effect)
+        return cls(
+            gained / effect, lost / effect, data.items / effect, chance.df, effect, _skewness(data.sizes, effect)
+        )
 
     @property
     def turned(self) -> "Flips":
         """Where what is counted are errors."""
-        return Flips(self.lost, self.gained, self.n, self.df, self.effect)
+        return replace(self, gained=self.lost, lost=self.gained)
 
     def t(self, difference: float = 0.0) -> float:
         """The statistic, if the true difference, in points, is this one."""
@@ -61,3 +78,36 @@ class Flips:
         critical = float(stdtrit(self.df, (1 + level) / 2))
         middle = 100 * (self.gained - self.lost) / self.n
         return Interval(crossing(self.t, -100.0, middle, critical), crossing(self.t, middle, 100.0, -critical), level)
+
+    def detectable(self, level: float = LEVEL) -> float:
+        """The smallest difference, in points, that is found four times in five; infinite where none is."""
+        changed, critical = (self.gained + self.lost) / self.n, float(stdtrit(self.df, (1 + level) / 2))
+
+        def found(difference: float) -> float:
+            return self._found(difference, changed, critical)
+
+        return 100 * crossing(found, 0.0, changed, POWER) if found(changed) >= POWER else inf
+
+    def _found(self, difference: float, changed: float, critical: float) -> float:
+        """How often such a difference is found, as a share of 1, by the spread that it makes itself."""
+        variance = changed - difference**2  # of one flip
+        error = sqrt(variance / self.n)
+        part = error**2 / changed
+        room = 1 - 4 * part * critical**2
+        if room < 0:
+            return 0.0
+        edge = sqrt((1 - sqrt(room)) / (2 * part))
+        third = difference - 3 * difference * changed + 2 * difference**3
+        skewed = edge * self.skewness * third / variance**1.5
+        spread = 1 + edge**2 / (2 * self.df)
+        less = sqrt(spread) - sqrt(max(0.0, spread - skewed))
+        return beyond(edge, self.df, difference / error + float(ndtri(POWER)) * less, sides=1)
+
+
+def _skewness(sizes: Int[np.ndarray, "G"], effect: float) -> float:
+    """A cluster's n items, of which a pair is alike by r and three by r^1.5, together have the variance
+    n (1 + (n - 1) r) and the third cumulant n (1 + 3 (n - 1) r + (n - 1) (n - 2) r^1.5) times those of one."""
+    n = sizes.astype(np.float64)
+    r = min(1.0, (effect - 1) / (float((n * n).sum() / n.sum()) - 1))
+    third = n * (1 + 3 * (n - 1) * r + (n - 1) * (n - 2) * r**1.5)
+    return float(third.sum()) / float((n * (1 + (n - 1) * r)).sum()) ** 1.5

@@ -16,10 +16,10 @@ TESTS: Mapping[str, str] = {
     "covariances of the horizon or of the cube root of the origins, and the degrees of freedom that their sum leaves.",
     "sign test": "Differences that are all the same: the share of the flips of their signs that are as far from "
     "none (Fisher 1935).",
-    "clusters": "Items that belong together: the jackknife of clusters, CR1's error where they are of one size "
-    "(Cameron and Miller 2015; MacKinnon, Nielsen and Webb 2023), degrees of freedom by Bell and McCaffrey (2002).",
+    "clusters": "Items that belong together: CR2's error of clusters, CR1's where they are of one size (Cameron and "
+    "Miller 2015), with degrees of freedom by Bell and McCaffrey (2002), the items of a cluster a little alike.",
     "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "
-    "Behrens and Fisher.",
+    "Behrens and Fisher, and by the matching prior of Ghosh and Kim (2001), the more the more seeds there are.",
 }
 """By what stands in the name of a test."""
 QUESTIONS: Mapping[Question, str] = {

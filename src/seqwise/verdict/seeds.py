@@ -8,10 +8,16 @@
 
 that is Satterthwaite's. To average over the seeds and test the items, or the other way round, answers a narrower
 question. With three seeds Satterthwaite's t is too sure where seeds matter as much as items: in simulations it rejects
-7.6 % at 5 %, with two seeds 11.7 %. So p and interval are Behrens and Fisher's: the difference is taken as
-sqrt(v_seed) t(S - 1) + sqrt(v_item - v_err) t(I - 1), the sum of two independent t's, which rejected at most 5.3 % for
-2 to 5 seeds, 30 and 200 items, and whatever share of luck is training's. An item part that comes out below nothing is
-taken as nothing, and all luck is then training's, with S - 1 degrees of freedom.
+7.6 % at 5 %, with two seeds 12. Behrens and Fisher's sum of two independent t's, sqrt(v_seed) t(S - 1) +
+sqrt(v_item - v_err) t(I - 1), errs on the other side: 2.4 %, so that its 95 % interval holds the truth in 97.6 %.
+Between them lies the posterior by the prior of Ghosh and Kim (2001, Canadian Journal of Statistics 29, 5), the one
+whose intervals cover what they say up to the second order: Behrens and Fisher's weighted by 1 / variance of either
+part, which is a mixture of two such sums. Of very few degrees of freedom that order is not enough (two seeds: up to
+10 %), so that p and interval take the share 1 - 1 / (the lesser degrees of freedom) of Ghosh and Kim's and the rest of
+Behrens and Fisher's: nothing of it with two seeds, half with three, three quarters with five. Rejected of 20,000 worlds
+without a difference, whatever share of luck is training's, with 30 and 200 items: 2 seeds 1.2 to 4.8 %, 3 seeds 3.1
+to 5.1 %, 5 seeds 4.0 to 5.4 %. An item part that comes out below nothing is taken as nothing, and all luck is then
+training's, with S - 1 degrees of freedom.
 
 Left out: seeds that saw different data each (folds).
 """
@@ -25,13 +31,14 @@ import numpy as np
 from jaxtyping import Float
 from scipy.special import ndtr, stdtr, stdtrit
 
-from seqwise.stats.crossing import upwards
 from seqwise.stats.power import shift_beyond
 from seqwise.stats.results import LEVEL, Interval
 
 # S seeds, U units (items or clusters), P nodes
 
 Table = Float[np.ndarray, "S U"]
+Part = tuple[float, float]
+"""A variance, and the degrees of freedom that it is known by."""
 
 REACH = 8.0  # sds over which the density is summed up
 FOUND = "difference found four times in five"
@@ -42,7 +49,7 @@ NODES = 401  # the sum of so many is right to ten digits
 @lru_cache(maxsize=256)
 def _places(df: float) -> tuple[Float[np.ndarray, "P"], Float[np.ndarray, "P"]]:
     """Of a normal value at the nodes, its density; and t(df) at the same places, both tails alike. Nothing takes as
-    long as its inverse, and one search for a critical value asks for it fifty times."""
+    long as its inverse, and one search for a critical value asks for it some ten times."""
     z = np.linspace(-REACH, REACH, NODES)
     return np.exp(-z * z / 2), stdtrit(df, ndtr(-np.abs(z))) * -np.sign(z)
 
@@ -55,7 +62,7 @@ class Chance:
     """Standard error."""
     df: float
     """As told; Satterthwaite's where there are two parts."""
-    parts: tuple[tuple[float, float], ...]
+    parts: tuple[Part, ...]
     """The variances that add up to error², each with its degrees of freedom: of items; or of seeds, then of items."""
 
     @classmethod
@@ -63,16 +70,18 @@ class Chance:
         """Student's."""
         return cls(error, df, ((error * error, df),))
 
+    @property
+    def live(self) -> list[Part]:
+        """Parts that are any."""
+        return [(variance, df) for variance, df in self.parts if variance > 0]
+
     def above(self, t: float) -> float:
         """One-sided chance of so many errors or more."""
-        live = [(variance, df) for variance, df in self.parts if variance > 0]
-        if len(live) == 1:
-            return float(stdtr(live[0][1], -t))
-        (one, df), (other, rest) = live
-        share = one / (one + other)
-        weights, middle = _places(df)
-        found = stdtr(rest, (sqrt(share) * middle - t) / sqrt(1 - share))
-        return float(weights @ found / weights.sum())
+        if len(self.live) == 1:
+            return float(stdtr(self.live[0][1], -t))
+        one, other = self.live
+        found, share = behrens_fisher(t * self.error, one, other), max(0.0, 1 - 1 / min(one[1], other[1]))
+        return found if not share else (1 - share) * found + share * ghosh_kim(t * self.error, one, other)
 
     def p(self, value: float, null: float = 0.0) -> float:
         """Two-sided."""
@@ -93,10 +102,37 @@ class Chance:
         return shift_beyond(critical, self.df, sides=1) * self.error  # beyond the other side lies next to nothing
 
 
+def behrens_fisher(x: float, one: Part, other: Part) -> float:
+    """One-sided chance that sqrt(variance) t(df) of both parts together lie above x."""
+    weights, middle = _places(one[1])
+    found = stdtr(other[1], (sqrt(one[0]) * middle - x) / sqrt(other[0]))
+    return float(weights @ found / weights.sum())
+
+
+def ghosh_kim(x: float, one: Part, other: Part) -> float:
+    """The same by the prior that adds 1 / variance of the one part and of the other: each sum has two degrees of
+    freedom more for that part, whose variance is the smaller for it, and counts by what the other part makes of both.
+    """
+    share = other[0] / (one[0] + other[0])
+    return share * behrens_fisher(x, _surer(one), other) + (1 - share) * behrens_fisher(x, one, _surer(other))
+
+
+def _surer(part: Part) -> Part:
+    variance, df = part
+    return variance * df / (df + 2), df + 2
+
+
 @lru_cache(maxsize=256)
 def _critical(chance: Chance, tail: float) -> float:
-    """The interval and what is found both ask for it."""
-    return upwards(lambda t: -chance.above(t), 0.0, -tail)
+    """The interval and what is found both ask for it. By Brent's method, a fifth of the time that halving takes."""
+    if len(chance.live) == 1:
+        return -float(stdtrit(chance.live[0][1], tail))
+    from scipy.optimize import brentq  # half a second, which not everybody should wait for
+
+    high = 4.0
+    while chance.above(high) > tail:
+        high *= 2
+    return float(brentq(lambda t: chance.above(t) - tail, 0.0, high, xtol=1e-13, rtol=1e-13))
 
 
 @dataclass(frozen=True)
