@@ -75,7 +75,7 @@ def test_memory_lives_as_long_as_a_view_of_it_and_no_longer(file):
 
 def _is_mapped(address):
     with open("/proc/self/maps") as lines:
-        spans = [line.split()[0].split("-") for line in lines if str("bytes") in line]
+        spans = [line.split()[0].split("-") for line in lines if "bytes" in line]
     return any(int(begin, 16) <= address < int(end, 16) for begin, end in spans)
 
 

@@ -1,7 +1,7 @@
 """Weights used where they lie in a file: mapped into memory, read from the disk when they are first used.
 
     mapped(file, [(begin, end)])                one stretch of bytes
-    mapped(file, [(begin, end), (begin, end)])  several, one behind the other in memory though they lie apart in the file
+    mapped(file, [(begin, end), (begin, end)])  several, side by side in memory though they lie apart in the file
 
 Queries, keys and values lie apart in the hub's files and are multiplied as one matrix here. Pages of a file can stand
 anywhere in memory, in any order, so nothing needs to be copied for that but what shares a page: where one stretch ends

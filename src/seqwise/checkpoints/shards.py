@@ -1,9 +1,9 @@
 """Weights as the hub keeps them: one safetensors file or several with an index, read in place, never twice in memory.
 
-A tensor that is used as it lies in the file is mapped there, and read from the disk when it is first used, see `mapping`.
+A tensor that is used as it lies in the file is mapped there and read from the disk when it is first used: `mapping`.
 Others are read straight into the weight that they fill, or, where its type is another, through a block of a few
-megabytes. So the peak is the model, whatever the size of the files. Nothing here can run code: files that could (pickle) are refused by what they are, not by
-what they are called.
+megabytes. So the peak is the model, whatever the size of the files. Nothing here can run code: files that could
+(pickle) are refused by what they are, not by what they are called.
 """
 
 import json
