@@ -110,4 +110,5 @@ def _skewness(sizes: Int[np.ndarray, "G"], effect: float) -> float:
     n = sizes.astype(np.float64)
     r = min(1.0, (effect - 1) / (float((n * n).sum() / n.sum()) - 1))
     third = n * (1 + 3 * (n - 1) * r + (n - 1) * (n - 2) * r**1.5)
-    return float(third.sum()) / float((n * (1 + (n - 1) * r)).sum()) ** 1.5
+    spread: float = float((n * (1 + (n - 1) * r)).sum()) ** 1.5
+    return float(third.sum()) / spread
