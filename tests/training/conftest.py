@@ -82,7 +82,7 @@ def small(tmp_path):
         setting = Setting(
             objective=objective,
             training=replace(TrainingSettings(epochs=3), **(training or {})),
-            optimizer=optimizer,
+            optimizer=more.pop("optimizer", optimizer),
             evaluation=replace(EvaluationSettings(average=0), **(evaluation or {})),
             evaluate=lambda found: Look({"loss": 1.0 / (1 + len(found))}),
             folder=RunFolder(place) if place.exists() else RunFolder.create(place),

@@ -135,7 +135,8 @@ class Train:
         """Runs whose end nobody knows."""
         counted = self.training.epochs or self.training.steps
         schedule = self.optimizer.schedule
-        if not counted and schedule in ("cosine", "wsd"):
+        timed = self.training.time_limit and self.optimizer.fall_by == "time"
+        if not counted and not timed and schedule in ("cosine", "wsd"):
             yield Fault(
                 f"--optimizer.schedule {schedule} without epochs and steps",
                 "a last step to fall towards",

@@ -16,6 +16,7 @@ from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.agreement import AgreementSettings
+from seqwise.training.deadline import Deadline
 from seqwise.training.distributed import Group, without_sync
 from seqwise.training.events import Evaluated, Event, Finished, Losses, Noted, Sample, Saved, Stepped
 from seqwise.training.moving import Thawing
@@ -25,8 +26,6 @@ from seqwise.training.state import TrainingState
 
 CHOSEN = ("accuracy", "rougeL", "bleu")  # what "auto" goes by, the first that there is
 EXPLODED = 4.0  # a loss so many times the first one will not come back
-RESERVE = 1.25  # times what the end took last, kept free before a time limit
-FIRST_RESERVE, MOST = 0.1, 600.0  # of the time limit, and seconds, while no look has told how long the end takes
 
 
 @dataclass(frozen=True)
@@ -131,35 +130,30 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     """
     began = time.monotonic() if setting.began is None else setting.began
     total = _planned(state.loader, setting)
-    reserve = min(MOST, FIRST_RESERVE * setting.training.time_limit)
+    deadline = Deadline(setting.training.time_limit, began, state.progress.step)
+    looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
     saved = time.monotonic()
     setting.objective.train()
     if setting.evaluation.first and not state.progress.step and not state.progress.best:
         clock = time.monotonic()
         yield from _look(state, setting)
-        reserve = _reserve(setting, clock)
+        deadline.looked(clock, looks)
     while True:
-        reason = _over(state, setting, total, began, reserve)
+        reason = _over(state, setting, total, deadline)
         if reason:
             break
-        stepped, epoch_ended = _update(state, setting, total)
+        stepped, epoch_ended = _update(state, setting, total, deadline)
         yield stepped
         every = setting.evaluation.every
         if (epoch_ended and not every) or (every and stepped.step % every == 0):
             clock = time.monotonic()
             yield from _look(state, setting)
-            reserve = _reserve(setting, clock)
+            deadline.looked(clock, looks)
             saved = time.monotonic()
         elif _due(setting, saved):
             yield from _save(state, setting, "time")
             saved = time.monotonic()
     yield from _finish(state, setting, reason)
-
-
-def _reserve(setting: Setting, clock: float) -> float:
-    """Seconds to keep free for the end, as a look took them that began at `clock`."""
-    looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
-    return RESERVE * looks * (time.monotonic() - clock)
 
 
 def _planned(loader: Batches, setting: Setting) -> int | None:
@@ -182,11 +176,9 @@ def _due(setting: Setting, saved: float) -> bool:
     return bool(late_ranks)
 
 
-def _over(state: TrainingState, setting: Setting, total: int | None, began: float, reserve: float) -> str:
+def _over(state: TrainingState, setting: Setting, total: int | None, deadline: Deadline) -> str:
     """Why the run is over, or nothing. All ranks come to the same answer."""
-    limit = setting.training.time_limit
-    late = limit > 0 and time.monotonic() - began + reserve >= limit
-    late_ranks, stopped_ranks = setting.group.sum(float(late), float(setting.stopped()))
+    late_ranks, stopped_ranks = setting.group.sum(float(deadline.late()), float(setting.stopped()))
     if stopped_ranks:
         return "signal"
     if total is not None and state.progress.step >= total:
@@ -200,10 +192,16 @@ def _over(state: TrainingState, setting: Setting, total: int | None, began: floa
     return ""
 
 
-def _update(state: TrainingState, setting: Setting, total: int | None) -> tuple[Stepped, bool]:
+def _update(
+    state: TrainingState, setting: Setting, total: int | None, deadline: Deadline
+) -> tuple[Stepped, bool]:
     """One step at the rate that the schedule has for it. Also tells whether it used up the epoch."""
-    epoch = state.loader.place.epoch
-    stepped = advance(state, setting, rate_at(state.progress.step + 1, setting.optimizer, total), total)
+    epoch, step = state.loader.place.epoch, state.progress.step
+    last = total
+    if setting.optimizer.fall_by == "time":
+        (foreseen,) = setting.group.sum(deadline.last(step) / setting.group.world)
+        last = total if math.isinf(foreseen) else min(round(foreseen), total or round(foreseen))
+    stepped = advance(state, setting, rate_at(step + 1, setting.optimizer, last), total)
     return stepped, state.loader.place.epoch > epoch
 
 

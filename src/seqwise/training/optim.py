@@ -31,6 +31,9 @@ class OptimizerSettings:
     """Share of the steps in which wsd falls."""
     floor: Annotated[float, Range(0.0, 1.0)] = 0.0
     """Where cosine and wsd end, as a share of `rate`."""
+    fall_by: Literal["steps", "time"] = "steps"
+    """Which last step they fall to. steps: the one planned, so that a run which a time limit ends goes on to the same
+    bits. time: the last one that `training.time_limit` allows, if that comes first: a better model where none goes on."""
     beta1: Annotated[float, Range(0.0, 0.9999)] = 0.9
     """Memory of the mean gradient."""
     beta2: Annotated[float, Range(0.0, 0.99999)] = 0.98

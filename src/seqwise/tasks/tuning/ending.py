@@ -18,7 +18,8 @@ from seqwise.tasks.tuning.jobs import Job
 from seqwise.tasks.tuning.outcome import BASE, TUNED, Outcome, compared, difference, from_json, to_json
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.starting import Say, Start
-from seqwise.training.loop import RESERVE, Setting
+from seqwise.training.deadline import RESERVE
+from seqwise.training.loop import Setting
 
 LONGER = 4.0
 """Times as much as the base the tuned model is expected to write at most, where the references are longer than what the

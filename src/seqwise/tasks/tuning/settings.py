@@ -87,6 +87,9 @@ class PaceSettings:
     of Seqwise 3e-4 and 3e-3. --find-lr measures."""
     schedule: Literal["linear", "cosine", "constant"] = "linear"
     """What follows the warm-up; the first two fall to 0 at the last step."""
+    fall_by: Literal["steps", "time"] = "steps"
+    """Which last step they fall to. steps: the one planned, so that a run which a time limit ends goes on to the same
+    bits. time: the last one that `training.time_limit` allows, if that comes first: a better model where none goes on."""
     warmup: Annotated[float, Range(0.0, 0.9)] = 0.06
     """Share of the steps in which the rate grows from 0."""
     beta1: Annotated[float, Range(0.0, 0.9999)] = 0.9
@@ -106,7 +109,13 @@ class PaceSettings:
         floor = 1 / (steps + 1) if steps else 0.0  # or the last step would move nothing
         memory = {"floor": floor, "beta1": self.beta1, "beta2": self.beta2, "epsilon": self.epsilon}
         return OptimizerSettings(
-            rate=rate, schedule=schedule, warmup=warmup, decay=share, weight_decay=self.weight_decay, **memory
+            rate=rate,
+            schedule=schedule,
+            warmup=warmup,
+            decay=share,
+            weight_decay=self.weight_decay,
+            fall_by=self.fall_by,
+            **memory,
         )
 
 
