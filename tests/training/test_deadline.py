@@ -59,7 +59,8 @@ def test_a_rate_falls_in_the_time_that_there_is_where_it_is_told_to(small, clock
     limits = {"epochs": None, "steps": 1000, "time_limit": 25.0}
     events = small(training=limits, evaluation={"every": 999, "save_every": 0.0}, optimizer=rates).fit()
     told = [event.rate for event in events if isinstance(event, Stepped)]
-    assert events[-1].reason == "time limit" and isinstance(events[-1], Finished)
+    assert isinstance(events[-1], Finished)
+    assert events[-1].reason == "time limit"
     assert 20 < len(told) < 300
     if falls == "time":
         assert told[-1] < 0.1 * max(told)

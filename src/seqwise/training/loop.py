@@ -192,9 +192,7 @@ def _over(state: TrainingState, setting: Setting, total: int | None, deadline: D
     return ""
 
 
-def _update(
-    state: TrainingState, setting: Setting, total: int | None, deadline: Deadline
-) -> tuple[Stepped, bool]:
+def _update(state: TrainingState, setting: Setting, total: int | None, deadline: Deadline) -> tuple[Stepped, bool]:
     """One step at the rate that the schedule has for it. Also tells whether it used up the epoch."""
     epoch, step = state.loader.place.epoch, state.progress.step
     last = total

@@ -33,7 +33,7 @@ class OptimizerSettings:
     """Where cosine and wsd end, as a share of `rate`."""
     fall_by: Literal["steps", "time"] = "steps"
     """Which last step they fall to. steps: the one planned, so that a run which a time limit ends goes on to the same
-    bits. time: the last one that `training.time_limit` allows, if that comes first: a better model where none goes on."""
+    bits. time: the last one that `training.time_limit` allows, if that is sooner: a better model where none goes on."""
     beta1: Annotated[float, Range(0.0, 0.9999)] = 0.9
     """Memory of the mean gradient."""
     beta2: Annotated[float, Range(0.0, 0.99999)] = 0.98

@@ -89,7 +89,7 @@ class PaceSettings:
     """What follows the warm-up; the first two fall to 0 at the last step."""
     fall_by: Literal["steps", "time"] = "steps"
     """Which last step they fall to. steps: the one planned, so that a run which a time limit ends goes on to the same
-    bits. time: the last one that `training.time_limit` allows, if that comes first: a better model where none goes on."""
+    bits. time: the last one that `training.time_limit` allows, if that is sooner: a better model where none goes on."""
     warmup: Annotated[float, Range(0.0, 0.9)] = 0.06
     """Share of the steps in which the rate grows from 0."""
     beta1: Annotated[float, Range(0.0, 0.9999)] = 0.9
