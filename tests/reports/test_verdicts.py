@@ -155,6 +155,10 @@ def test_a_trend_tells_its_best_step_and_where_it_turned(verdict):
     drawn = trend(verdict.trends[0])
     assert drawn.title == "LoRA, seed 1: validation was best at step 700 of 2,000 and got worse from step 1,200 on."
     assert "did not get worse" in trend(replace(verdict.trends[0], turned=None)).title
+    assert trend(replace(verdict.trends[0], best=2000, turned=None)).title.endswith("best at the end, at step 2,000.")
+    short = trend(replace(verdict.trends[0], looks=verdict.trends[0].looks[:1], rise=None, turned=None))
+    assert short.title.endswith("1 look at validation, too few to tell where it was best.")
+    assert "best step" not in short.svg
 
 
 def test_the_front_names_who_stands_on_it(verdict):

@@ -153,7 +153,7 @@ def test_systems_are_compared_with_one_another_on_page_in_json_and_for_a_pull_re
         assert "do not differ by 3 points, which would matter, the difference is 0.33 points (95 % interval" in text
     page = (tmp_path / "out" / "verdict.html").read_text("utf-8")
     assert "Systems against one another" in page
-    assert "Of 1 pair 0 are told apart, 1 has no difference that matters." in page
+    assert "Of 1 pair none is told apart, 1 has no difference that matters." in page
     assert main(["weigh", *words[:3], "--margin", "3", "--markdown"]) == 0
     assert "| Is it better than another system? |" in capsys.readouterr().out
 

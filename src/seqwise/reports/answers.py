@@ -202,6 +202,14 @@ def least(finding: Finding) -> str:
     return amount(found.value, found.unit) if found else ""
 
 
+def margin(finding: Finding, verdict: Verdict) -> str:
+    """What is too small to matter, in the unit of the effect; of more data in that of the curve."""
+    if finding.margin is None:
+        return ""
+    curve = verdict.curve if finding.question == "data" else None
+    return limit(finding.margin, finding.test.effect.unit if finding.test else curve.unit if curve else "")
+
+
 def scores(finding: Finding, base: str) -> tuple[float, float] | None:
     """Of both systems, where the finding has them."""
     first = finding.subject if finding.question in ("rival", "systems") else base

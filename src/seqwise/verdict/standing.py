@@ -52,11 +52,14 @@ def _better(best: str, above: dict[str, Finding]) -> str:
 
 def _level(best: str, level: dict[str, Finding]) -> str:
     margin = edge(next(iter(level.values())))
-    return f"{best} and {joined(list(level))} do not differ by {margin}, which would matter, {_sizes(level)}"
+    of = "any of " if len(level) > 1 else ""
+    return f"{best} and {of}{joined(list(level))} do not differ by {margin}, which would matter, {_sizes(level)}"
 
 
 def _unsure(best: str, unsure: dict[str, Finding]) -> str:
-    return f"{best} and {joined(list(unsure))} cannot be told apart, {_sizes(unsure)}"
+    if len(unsure) == 1:
+        return f"{best} and {next(iter(unsure))} cannot be told apart, {_sizes(unsure)}"
+    return f"{best} cannot be told apart from any of {joined(list(unsure))}, {_sizes(unsure)}"
 
 
 def _sizes(pairs: dict[str, Finding]) -> str:
