@@ -88,3 +88,9 @@ def test_a_margin_has_the_unit_of_its_effect_and_that_of_more_data_of_the_curve(
     assert [answers.margin(one, verdict) for one in (pair, data)] == ["1 point", "1 point"]
     assert answers.margin(replace(pair, margin=2.5), verdict) == "2.5 points"
     assert answers.margin(replace(pair, margin=None), verdict) == ""
+
+
+def test_one_of_a_kind_is_counted_as_one(verdict):
+    test = next(one.test for one in verdict.findings if one.test is not None)
+    of = {"items": 1, "seeds of full": 3, "seeds of trials": 1}
+    assert answers.counts(replace(test, n=of)) == "1 item, 3 seeds of full, 1 seed of trials"

@@ -11,6 +11,7 @@ from statsmodels.stats.weightstats import ttost_paired
 
 from seqwise.verdict.effects import effect
 from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.standing import standing
 from seqwise.verdict.systems import MOST, systems
 
 RIGHT = Measure("accuracy", "right")
@@ -185,6 +186,11 @@ def test_seeds_are_told_by_whose_they_are():
     assert found.test.n == {"items": 80, "seeds of a": 3, "seeds of b": 2}
     assert "3 seeds of a" in found.told
     assert "of the base" not in found.told
+    assert not found.notes
+    (lone,) = systems({"a": of["a"], "b": of["b"][0]}, 0.1)
+    assert lone.notes == ("One seed of b: the interval says nothing of another one.",)
+    assert standing([lone], "a", ["b"]).endswith("; one seed of b, whose luck of training is not excluded")
+    assert "luck" not in standing([found], "a", ["b"])
     (even,) = systems({"a": seeded("a", 1, 0.0), "b": seeded("b", 2, 0.5)}, 0.1)
     assert even.test is not None
     assert even.test.n == {"items": 80, "seeds": 3}

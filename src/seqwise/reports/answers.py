@@ -174,8 +174,15 @@ def kind(finding: Finding) -> Literal["hoped", "feared", "open"]:
 
 def counts(test: Test | None) -> str:
     """What was counted: 400 items, 30 clusters, 3 seeds."""
-    return ", ".join(f"{count:,} {name if count != 1 else name.removesuffix('s')}" for name, count in test.n.items()) \
-        if test else ""  # fmt: skip
+    return (
+        ", ".join(f"{count:,} {_one(name) if count == 1 else name}" for name, count in test.n.items()) if test else ""
+    )
+
+
+def _one(name: str) -> str:
+    """Of items: item; of seeds of a system: seed of it."""
+    what, of, whose = name.partition(" of ")
+    return f"{what.removesuffix('s')}{of}{whose}"
 
 
 def size(finding: Finding) -> str:

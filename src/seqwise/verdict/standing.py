@@ -39,8 +39,20 @@ def standing(findings: Sequence[Finding], best: str, others: Sequence[str]) -> s
     told += [_unsure(best, unsure)] if unsure else []
     lacking = [name for name in others if name not in known]
     told += [f"{best} was not compared with {joined(lacking)}"] if lacking else []
+    once = [name for name in known if _seeds(known[name], name) == 1] if _several(known, best) else []
+    told += [f"one seed of {joined(once)}, whose luck of training is not excluded"] if once else []
     part = next(iter(known.values())).values.get("set")
     return f"{f'on {part} ' if part else ''}{'; '.join(told)}"
+
+
+def _several(known: dict[str, Finding], best: str) -> bool:
+    """Whether the best has more seeds than one; where it has one, the sentence says so already."""
+    return any(_seeds(pair, best) > 1 for pair in known.values())
+
+
+def _seeds(pair: Finding, name: str) -> int:
+    n = pair.test.n if pair.test else {}
+    return n.get(f"seeds of {name}", n.get("seeds", 1))
 
 
 def _better(best: str, above: dict[str, Finding]) -> str:

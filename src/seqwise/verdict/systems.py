@@ -120,7 +120,6 @@ def _finding(found: Weighed, margin: float, p: tuple[float, float, float], pairs
     holm, same, same_holm = p
     said = answer(found, margin, holm, same_holm, level)
     before, after = found.data.values
-    single = found.data.single
     return Finding(
         "systems",
         other,
@@ -142,10 +141,16 @@ def _finding(found: Weighed, margin: float, p: tuple[float, float, float], pairs
             SAME_HOLM: same_holm,
             PAIRS: pairs,
         },
-        notes=(f"One seed of each: an interval over {found.data.noun} says nothing of another seed.",)
-        if single
-        else (),
+        notes=_seeds(found),
     )
+
+
+def _seeds(found: Weighed) -> tuple[str, ...]:
+    """Whose luck of training the interval leaves out."""
+    if found.data.single:
+        return (f"One seed of each: an interval over {found.data.noun} says nothing of another seed.",)
+    sides = zip(found.data.names, (found.data.tuned, found.data.base), strict=True)
+    return tuple(f"One seed of {name}: the interval says nothing of another one." for name, of in sides if len(of) == 1)
 
 
 def answer(found: Weighed, margin: float, holm: float, same: float, level: float = LEVEL) -> Answer:
