@@ -63,7 +63,7 @@ def contests() -> Iterator[Contest]:
     told = f"30 x {min(DOCUMENTS)}-{max(DOCUMENTS)}"
     yield Contest("systems, losses", told, LOSS, make, 0.2, tuple(map(str, documents)))
     bleu = Measure("BLEU", "counts", "BLEU", score=pool()[0])
-    yield Contest("systems, BLEU", "200", bleu, partial(translations, n=200), 4.0)
+    yield Contest("systems, BLEU", "200", bleu, partial(translations, n=200), 4.0, spreads=True)
 
 
 def shares(contest: Contest, chance: Chance, worlds: int) -> Iterator[Share]:
@@ -85,7 +85,7 @@ def shares(contest: Contest, chance: Chance, worlds: int) -> Iterator[Share]:
     planted = better * detectable(found)
     found = made(planted)
     if contest.spreads:
-        planted = better * detectable(found)
+        planted = better * detectable(found, NAMES[2:])
         found = made(planted)
     told = f"{planted:+.3g}"
     wrong = [any(one.answer == "yes" and one.system != NAMES[2] for one in world) for world in found]
@@ -127,9 +127,10 @@ def covered(found: Sequence[Sequence[Finding]], ahead: float) -> np.ndarray:
     ])  # fmt: skip
 
 
-def detectable(found: Sequence[Sequence[Finding]]) -> float:
-    """Root mean square of what is called so."""
-    told = [one.test.detectable.value for world in found for one in world if one.test and one.test.detectable]
+def detectable(found: Sequence[Sequence[Finding]], among: Sequence[str] = NAMES) -> float:
+    """Root mean square of what is called so, of pairs with one of these."""
+    pairs = [one for world in found for one in world if one.system in among or one.subject in among]
+    told = [one.test.detectable.value for one in pairs if one.test and one.test.detectable]
     return float(np.sqrt(np.mean(np.square(told))))
 
 
