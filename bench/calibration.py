@@ -10,6 +10,11 @@ kind: a part of its name, such as seeds. seed: another one makes other worlds.
     power at MDE      how often a difference as large as the least detectable one is found    78 to 82 %
     curve             how often the interval holds what twice the data truly gain             90 % or more
 
+and of three systems against one another, which `_systems.py` makes:
+
+    power of a pair   how often a difference as large as the least detectable one is found    78 % or more
+    overlooked        how often "no difference that matters" is told of just the margin       at most 6 %
+
 The difference that is planted is the root mean square of those that the worlds without one called detectable: of few
 documents or seeds a single world knows its own spread badly, and it is the square that is right on average. (Where the
 difference changes the spread itself, it is what worlds with that difference call so.) Where one world in ten calls
@@ -25,12 +30,14 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.significance import Result, _paired_bs_test
 from scipy.special import ndtr
 
+from _systems import contests, shares
 from _work import tell
 from _worlds import SEED, Chance, Kind, Pair, kinds
 from seqwise.errors import DataError
@@ -51,6 +58,8 @@ WANTED = {
     "non-inferiority": (0.0, 0.06),
     "power at MDE": (0.78, 0.82),
     "curve": (0.9, 1.0),
+    "power of a pair": (0.78, 1.0),
+    "overlooked": (0.0, 0.06),
 }
 OURS = "seqwise"
 
@@ -81,6 +90,11 @@ def main(worlds: int = WORLDS, wanted: str = "", seed: int = SEED) -> None:
             for row in measured(kind, np.random.default_rng([seed, place]), worlds):
                 rows.append(row)
                 show(row)
+    for place, contest in enumerate(contests()):
+        if wanted in contest.name:
+            for what, truth, hits, method in shares(contest, np.random.default_rng([seed, 100 + place]), worlds):
+                rows.append(made(contest.name, contest.n, what, truth, hits, method))
+                show(rows[-1])
     if wanted in "curve":
         for row in curves(np.random.default_rng(seed), worlds):
             rows.append(row)
@@ -111,16 +125,18 @@ def show(row: Row) -> None:
     )
 
 
+def made(name: str, n: str, what: str, truth: str, hits: np.ndarray, method: str = OURS) -> Row:
+    """A share of worlds, or its mean over pairs. hits: (W,)"""
+    share = float(np.mean(hits))
+    ends = WANTED.get(what) if method == OURS else None
+    met = None if ends is None else ends[0] <= share <= ends[1]
+    return Row(name, n, what, truth, method, share, float(np.std(hits) / len(hits) ** 0.5), len(hits), ends, met)
+
+
 def measured(kind: Kind, chance: Chance, worlds: int) -> Iterator[Row]:
     """All rows of a kind of worlds."""
 
-    def row(what: str, truth: str, hits: np.ndarray, method: str = OURS) -> Row:
-        share, n = float(np.mean(hits)), len(hits)
-        ends = WANTED[what] if method == OURS else None
-        met = None if ends is None else ends[0] <= share <= ends[1]
-        error = float(np.sqrt(share * (1 - share) / n))
-        return Row(kind.name, kind.n, what, truth, method, share, error, n, ends, met)
-
+    row = partial(made, kind.name, kind.n)
     better = -1 if kind.measure.lower else 1
     same = kind.make(chance, worlds, 0.0)  # a test that is refused, as no two documents differ, tells no difference
     tests = [tested(kind, *one, seed) for seed, one in enumerate(each(same))]

@@ -181,8 +181,8 @@ def luck(data: Path, model: str, work: Path) -> None:
         "Two models that only luck parts",
         """
 Two of the encoders that learnt finance sentiment by LoRA: the same recipe on the same sentences, another seed. On the
-same items one of them is better beyond what the luck of the items explains, since a single training has a luck of its
-own; so the verdict does not take it for a gain.
+same items one of them is better beyond what the luck of the items explains, since each training has a luck of its own.
+So the verdict takes it neither for a gain nor for a loss.
 """,
         Path("weighed/trials/lora-1-seed1/run"), Path("weighed/trials/lora-1-seed2/run"),
         "--test", "test.tsv", "--general", "sst2.tsv", "--no-rivals", "--out", "weighed-luck",

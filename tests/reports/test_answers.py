@@ -1,5 +1,7 @@
 """The tables of the verdict, for terminal and page, hold the numbers of the findings."""
 
+from dataclasses import replace
+
 from rich.console import Console
 
 from seqwise.reports import answers
@@ -78,3 +80,17 @@ def test_an_effect_has_its_sign(verdict):
     assert answers.size(kept) == "-0.40 points (95 % -1.10 to 0.30)"
     assert [answers.kind(one) for one in verdict.findings[:5]] == ["hoped", "hoped", "feared", "feared", "open"]
     assert answers.scores(gain, "base") == (71.2, 76.7)
+
+
+def test_a_margin_has_the_unit_of_its_effect_and_that_of_more_data_of_the_curve(verdict):
+    pair = next(one for one in verdict.findings if one.question == "systems")
+    data = replace(next(one for one in verdict.findings if one.question == "data"), test=None, margin=1.0)
+    assert [answers.margin(one, verdict) for one in (pair, data)] == ["1 point", "1 point"]
+    assert answers.margin(replace(pair, margin=2.5), verdict) == "2.5 points"
+    assert answers.margin(replace(pair, margin=None), verdict) == ""
+
+
+def test_one_of_a_kind_is_counted_as_one(verdict):
+    test = next(one.test for one in verdict.findings if one.test is not None)
+    of = {"items": 1, "seeds of full": 3, "seeds of trials": 1}
+    assert answers.counts(replace(test, n=of)) == "1 item, 3 seeds of full, 1 seed of trials"

@@ -151,10 +151,24 @@ def test_the_curve_foretells_twice_the_data_and_nothing_where_it_does_not_fit(ve
     assert "twice" not in words(unfit)
 
 
+def test_of_a_long_name_the_system_is_not_cut_off(verdict):
+    rival = next(one for one in verdict.findings if one.question == "rival" and one.test is not None)
+    several = [replace(rival, subject="copy of the whole source", system=name) for name in ("full", "replayed")]
+    (drawn,) = effects(replace(verdict, tuned=("full", "replayed"), findings=tuple(several)))
+    shown = words(drawn)
+    assert "…: against a rival, full" in shown
+    assert "…: against a rival, replayed" in shown
+    assert "copy of the whole source: against a rival, full" in drawn.alt
+
+
 def test_a_trend_tells_its_best_step_and_where_it_turned(verdict):
     drawn = trend(verdict.trends[0])
     assert drawn.title == "LoRA, seed 1: validation was best at step 700 of 2,000 and got worse from step 1,200 on."
     assert "did not get worse" in trend(replace(verdict.trends[0], turned=None)).title
+    assert trend(replace(verdict.trends[0], best=2000, turned=None)).title.endswith("best at the end, at step 2,000.")
+    short = trend(replace(verdict.trends[0], looks=verdict.trends[0].looks[:1], rise=None, turned=None))
+    assert short.title.endswith("1 look at validation, too few to tell where it was best.")
+    assert "best step" not in short.svg
 
 
 def test_the_front_names_who_stands_on_it(verdict):

@@ -14,6 +14,7 @@ import seqwise
 from seqwise.cli import main
 from seqwise.verbs.tune import tune
 from seqwise.verbs.weighing import held as held_
+from seqwise.verbs.weighing.contenders import common_name
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "verdict.schema.json").read_text("utf-8"))
 
@@ -153,9 +154,17 @@ def test_systems_are_compared_with_one_another_on_page_in_json_and_for_a_pull_re
         assert "do not differ by 3 points, which would matter, the difference is 0.33 points (95 % interval" in text
     page = (tmp_path / "out" / "verdict.html").read_text("utf-8")
     assert "Systems against one another" in page
-    assert "Of 1 pair 0 are told apart, 1 has no difference that matters." in page
+    assert "Of 1 pair none is told apart; of 1 a difference that matters is ruled out." in page
     assert main(["weigh", *words[:3], "--margin", "3", "--markdown"]) == 0
     assert "| Is it better than another system? |" in capsys.readouterr().out
+
+
+def test_runs_of_several_seeds_are_called_by_what_their_folders_begin_with():
+    assert common_name(["runs/full-1", "runs/full-2", "runs/full-13"]) == "full"
+    assert common_name(["a/lora-seed1", "b/lora-seed2"]) == "lora"
+    assert common_name(["runs/first", "runs/second"]) == "first"
+    assert common_name(["runs/1", "runs/2"]) == "1"
+    assert common_name(["runs/full-1"]) == "full-1"
 
 
 def test_each_set_has_a_margin_of_its_own_where_one_is_named(tmp_path, capsys):

@@ -145,7 +145,10 @@ def test_noisy_looks_cannot_tell_and_say_what_would():
 def test_of_several_runs_most_decide():
     turned, flat = trend(looks_of(curve()), "full", 1), trend(looks_of(falling()), "full", 2)
     assert overfitting([turned, turned, flat]).answer == "yes"
-    assert "in 2 of 3 runs" in overfitting([turned, turned, flat]).told
+    told = overfitting([turned, turned, flat]).told
+    assert "in 2 of 3 runs" in told
+    assert f"in the middle one of 3 runs, that of seed {turned.seed}, at the end" in told
+    assert "middle" not in overfitting([turned]).told
     assert overfitting([turned, flat, flat]).answer == "cannot tell"
     assert overfitting([flat, flat]).answer == "no"
     assert len(overfitting([turned, flat]).grids[0].rows) == 2

@@ -185,6 +185,32 @@ def test_what_holm_takes_back_is_said_with_its_p():
     )
 
 
+def test_a_difference_smaller_than_what_would_matter_is_said_to_be():
+    def told(margin: float, better: str) -> str:
+        other = "a" if better == "b" else "b"
+        values = {"p by Holm": 0.01}
+        one = Finding("systems", other, "MEASURED", ".", "yes", better, measured(2.0, 1.0, 500, 0.01), margin,
+                      values=values)  # fmt: skip
+        return standing([one], "a", ["b"])
+
+    size = "by 2.00 points (95 % interval 1.00 to 3.00, 500 items)"
+    assert told(3.5, "a") == f"a is better than b {size}, less than the 3.5 points that would matter"
+    assert told(3.5, "b") == f"b is better than a {size}, less than the 3.5 points that would matter"
+    assert told(3.0, "a") == f"a is better than b {size}"
+
+
+def test_of_several_that_the_best_is_not_told_from_nothing_is_said_of_one_another():
+    def pairs(answer: Answer) -> list[Finding]:
+        test, values = measured(0.5, 0.7, 500, 0.2), {"p by Holm": 0.4}
+        return [Finding("systems", name, "MEASURED", ".", answer, "a", test, 2.0, values=values) for name in "bc"]
+
+    sizes = "the differences are 0.50 points (95 % interval -0.20 to 1.20, 500 items) to b and "
+    told = standing(pairs("cannot tell"), "a", ["b", "c"])
+    assert told.startswith(f"a cannot be told apart from either of b and c, {sizes}")
+    told = standing(pairs("no"), "a", ["b", "c"])
+    assert told.startswith(f"a and either of b and c do not differ by 2 points, which would matter, {sizes}")
+
+
 def test_systems_that_were_not_compared_are_said_not_to_be():
     findings = [
         Finding("gain", "test", "MEASURED", ".", "yes", name, measured(5.0, 1.0, 500, 0.001)) for name in ("a", "b")

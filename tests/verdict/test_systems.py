@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from scipy import stats
 from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
 from statsmodels.stats.weightstats import ttost_paired
 
 from seqwise.verdict.effects import effect
 from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.standing import standing
 from seqwise.verdict.systems import MOST, systems
 
 RIGHT = Measure("accuracy", "right")
@@ -74,6 +76,24 @@ def test_holm_may_take_back_what_a_pair_by_itself_would_show():
     together = {(one.system, one.subject): one for one in systems(of, 1.0)}
     assert together["b", "a"].answer == "cannot tell"
     assert "a difference is not shown" in together["b", "a"].told
+
+
+def test_what_a_pair_could_have_shown_is_found_four_times_in_five_by_what_holm_asks_of_the_smallest_p():
+    """Statsmodels' power of a paired t-test at 5 % divided by the pairs, and the items that it asks for."""
+    rng = np.random.default_rng(5)
+    of = {name: scored(name, rng.normal(0, 1, 60), LOSS) for name in "abc"}
+    power = TTestPower()
+    for names, alpha in (("abc", 0.05 / 3), ("ab", 0.05)):
+        for one in systems({name: of[name] for name in names}, 0.01):
+            assert one.test is not None
+            assert one.test.detectable is not None
+            sd = (of[one.system].values - of[one.subject].values).std(ddof=1)
+            size = power.solve_power(nobs=60, alpha=alpha, power=0.8)
+            assert one.test.detectable.value == pytest.approx(size * sd, rel=1e-3)
+            assert one.answer == "cannot tell"
+            items = power.solve_power(abs(one.test.effect.value) / sd, alpha=alpha, power=0.8)
+            told = int(one.needed.split(" ", 1)[0].replace(",", ""))
+            assert items <= told <= 1.1 * items + 1
 
 
 def test_no_difference_that_matters_is_said_by_two_one_sided_tests():
@@ -166,6 +186,11 @@ def test_seeds_are_told_by_whose_they_are():
     assert found.test.n == {"items": 80, "seeds of a": 3, "seeds of b": 2}
     assert "3 seeds of a" in found.told
     assert "of the base" not in found.told
+    assert not found.notes
+    (lone,) = systems({"a": of["a"], "b": of["b"][0]}, 0.1)
+    assert lone.notes == ("One seed of b: the interval says nothing of another one.",)
+    assert standing([lone], "a", ["b"]).endswith("; one seed of b, whose luck of training is not excluded")
+    assert "luck" not in standing([found], "a", ["b"])
     (even,) = systems({"a": seeded("a", 1, 0.0), "b": seeded("b", 2, 0.5)}, 0.1)
     assert even.test is not None
     assert even.test.n == {"items": 80, "seeds": 3}

@@ -174,8 +174,15 @@ def kind(finding: Finding) -> Literal["hoped", "feared", "open"]:
 
 def counts(test: Test | None) -> str:
     """What was counted: 400 items, 30 clusters, 3 seeds."""
-    return ", ".join(f"{count:,} {name if count != 1 else name.removesuffix('s')}" for name, count in test.n.items()) \
-        if test else ""  # fmt: skip
+    return (
+        ", ".join(f"{count:,} {_one(name) if count == 1 else name}" for name, count in test.n.items()) if test else ""
+    )
+
+
+def _one(name: str) -> str:
+    """Of items: item; of seeds of a system: seed of it."""
+    what, of, whose = name.partition(" of ")
+    return f"{what.removesuffix('s')}{of}{whose}"
 
 
 def size(finding: Finding) -> str:
@@ -200,6 +207,14 @@ def least(finding: Finding) -> str:
     """What the data could have shown."""
     found = finding.test.detectable if finding.test else None
     return amount(found.value, found.unit) if found else ""
+
+
+def margin(finding: Finding, verdict: Verdict) -> str:
+    """What is too small to matter, in the unit of the effect; of more data in that of the curve."""
+    if finding.margin is None:
+        return ""
+    curve = verdict.curve if finding.question == "data" else None
+    return limit(finding.margin, finding.test.effect.unit if finding.test else curve.unit if curve else "")
 
 
 def scores(finding: Finding, base: str) -> tuple[float, float] | None:

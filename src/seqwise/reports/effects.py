@@ -5,12 +5,13 @@ front      gain against loss of each system: those that no other beats in both, 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from seqwise.reports.answers import is_slice, kind, size
-from seqwise.reports.drawing import BLUE, GREEN, INK, ORANGE, Picture, draw, label, measured
+from seqwise.reports.drawing import BLUE, GREEN, INK, LABEL, ORANGE, Picture, draw, label, measured
 from seqwise.stats.phrases import joined
 from seqwise.stats.results import Estimate
 from seqwise.verdict.findings import Finding
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 MOST = 30  # effects in one panel
+SUBJECT = 8  # characters that are left of one
 SHORT = {
     "gain": "gain",
     "generalization": "kept",
@@ -75,7 +77,7 @@ def _panel(found: Sequence[Finding], unit: str, verdict: Verdict) -> Picture:
         for sort in dict.fromkeys(map(kind, shown)):
             shape, fill, edge = SHAPES[sort]
             panel.plot([], [], shape, mfc=fill, mec=edge, ms=6, ls="", label=MEANING[sort])
-        panel.set_yticks(places, [label(name) for name in names])
+        panel.set_yticks(places, [_short(one, len(verdict.tuned) > 1) for one in shown])
         panel.set(ylim=(0.4, len(shown) + 0.6), xlim=(low, high), xlabel=label(f"difference to {verdict.base}", unit))
         panel.grid(axis="y", visible=False)
         panel.figure.legend(loc="outside lower left", ncols=4)
@@ -94,6 +96,13 @@ def _panel(found: Sequence[Finding], unit: str, verdict: Verdict) -> Picture:
 def _name(one: Finding, several: bool) -> str:
     whose = f", {one.system}" if several else ""
     return f"{one.subject}: {SHORT[one.question]}{whose}" if one.subject else f"{SHORT[one.question]}{whose}"
+
+
+def _short(one: Finding, several: bool) -> str:
+    """The name as it fits beside the picture: what is cut is the subject, never the system."""
+    rest = len(_name(one, several)) - len(one.subject)
+    cut = replace(one, subject=label(one.subject, longest=max(SUBJECT, LABEL - rest)) if one.subject else "")
+    return label(_name(cut, several))
 
 
 def _room(shown: Sequence[Finding]) -> tuple[float, float]:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from seqwise.reports.drawing import BLUE, GREEN, INK, ORANGE, Picture, draw, label, plainly
-from seqwise.stats.phrases import alike, clear, ends, percent
+from seqwise.stats.phrases import alike, clear, counted, ends, percent
 from seqwise.verdict.curve import Curve
+from seqwise.verdict.rise import LEAST
 from seqwise.verdict.trend import Trend
 
 if TYPE_CHECKING:
@@ -82,10 +83,6 @@ def trend(found: Trend) -> Picture:
     trained = [(one.step, one.train) for one in found.looks if one.train is not None]
     who = label(found.system) + ("" if found.seed is None else f", seed {found.seed}")
     last = steps[-1] if steps else 0
-    title = f"{who}: validation was best at step {found.best:,} of {last:,}"
-    title += " and did not get worse after it beyond chance." if found.turned is None else (
-        f" and got worse from step {found.turned:,} on."
-    )  # fmt: skip
     alt = f"Validation{' and training' if trained else ''} loss at {len(steps)} looks"
 
     def paint(axes: Sequence["Axes"]) -> None:
@@ -95,7 +92,8 @@ def trend(found: Trend) -> Picture:
         if trained:
             panel.plot([at for at, _ in trained], [loss for _, loss in trained], "--", marker=mark and "s", ms=3,
                        color=ORANGE, label="training")  # fmt: skip
-        panel.axvline(found.best, color=GREEN, lw=1.2, label="best step")
+        if len(steps) >= LEAST:
+            panel.axvline(found.best, color=GREEN, lw=1.2, label="best step")
         if found.turned is not None:
             panel.axvspan(found.turned, max(last, found.turned), color=ORANGE, alpha=0.12, lw=0,
                           label="worse beyond chance")  # fmt: skip
@@ -114,4 +112,17 @@ def trend(found: Trend) -> Picture:
         notes.append(f"At the end validation is above training by {ends(found.gap.level, low, high)} {found.unit}.")
     if found.saved:
         notes.append(f"Stopping at the best step would have spared {percent(found.saved)} of the steps.")
-    return draw(title, alt + ".", paint, size=(7.6, 3.6), note=" ".join(notes))
+    return draw(f"{who}: {_course(found)}.", alt + ".", paint, size=(7.6, 3.6), note=" ".join(notes))
+
+
+def _course(found: Trend) -> str:
+    """Where validation was best and whether it got worse from there; of few looks nothing is said."""
+    if len(found.looks) < LEAST:
+        return f"{counted(len(found.looks), 'look')} at validation, too few to tell where it was best"
+    last = found.looks[-1].step
+    if found.best == last:
+        return f"validation was best at the end, at step {last:,}"
+    best = f"validation was best at step {found.best:,} of {last:,}"
+    if found.turned is None:
+        return f"{best} and did not get worse after it beyond chance"
+    return f"{best} and got worse from step {found.turned:,} on"

@@ -10,7 +10,7 @@ from html import escape
 
 from seqwise.reports import answers
 from seqwise.reports.terminal import cells
-from seqwise.stats.phrases import amount, number
+from seqwise.stats.phrases import number
 from seqwise.stats.results import Grid
 from seqwise.training.console import printable
 from seqwise.verdict.changed import Changed, Item
@@ -59,7 +59,6 @@ def _answers(verdict: Verdict) -> str:
     rows = []
     for one in answers.asked(verdict):
         absent = "none" if one.state == "MEASURED" else one.state
-        unit = one.test.effect.unit if one.test else ""
         rows.append((
             ASKED[one.question],
             one.subject or "—",
@@ -68,7 +67,7 @@ def _answers(verdict: Verdict) -> str:
             answers.size(one) or absent,
             answers.counts(one.test) or absent,
             answers.least(one) or absent,
-            absent if one.margin is None else amount(one.margin, unit),
+            answers.margin(one, verdict) or absent,
         ))  # fmt: skip
     return _rows(columns, rows)
 

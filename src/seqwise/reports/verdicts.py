@@ -20,7 +20,7 @@ from seqwise.reports.effects import effects, front
 from seqwise.reports.learning import learning, trend
 from seqwise.reports.page import POLICY
 from seqwise.reports.terminal import cells, numeric
-from seqwise.stats.phrases import amount, answered, chance, counted, number
+from seqwise.stats.phrases import answered, chance, counted, number
 from seqwise.stats.results import LEVEL, Estimate, Grid
 from seqwise.training.console import printable
 from seqwise.verdict.changed import Changed
@@ -47,10 +47,9 @@ class Row:
     state: str
 
     @classmethod
-    def of(cls, one: Finding) -> "Row":
+    def of(cls, one: Finding, verdict: Verdict) -> "Row":
         """Of a finding; no cell of what was not measured is empty."""
         absent = "none" if one.state == "MEASURED" else one.state
-        unit = one.test.effect.unit if one.test else ""
         return cls(
             question=ASKED[one.question],
             subject=one.subject or "—",
@@ -60,7 +59,7 @@ class Row:
             effect=answers.size(one) or absent,
             n=answers.counts(one.test) or absent,
             least=answers.least(one) or absent,
-            margin=amount(one.margin, unit) if one.margin is not None else absent,
+            margin=answers.margin(one, verdict) or absent,
             state=one.state,
         )
 
@@ -101,7 +100,7 @@ def verdict_page(verdict: Verdict) -> str:
         .render(
             title=f"{', '.join(verdict.tuned)} against {verdict.base}, by {verdict.measure}",
             verdict=verdict,
-            answers=[Row.of(one) for one in answers.asked(verdict)],
+            answers=[Row.of(one, verdict) for one in answers.asked(verdict)],
             several=len(verdict.tuned) > 1,
             sections=_parts(verdict),
             policy=POLICY,
@@ -154,9 +153,12 @@ def _paired(verdict: Verdict) -> tuple[Picture, ...]:
     if not shown:
         return ()
     better, same = (sum(one.answer == said for one in found) for said in ("yes", "no"))
-    title = f"Of {counted(len(found), 'pair')} {better} {'is' if better == 1 else 'are'} told apart, "
-    title += f"{same} {'has' if same == 1 else 'have'} no difference that matters."
-    return (forest(shown, title, margin=found[0].margin, axis=f"difference in {verdict.measure}"),)
+    held = " after Holm's correction" if len(found) > 1 else ""
+    title = f"Of {counted(len(found), 'pair')} {better or 'none'} {'is' if better < 2 else 'are'} told apart{held}; "
+    rest = f"{same or 'no'} other{'s' if same > 1 else ''}" if better else str(same or "none")
+    title += f"of {rest} a difference that matters is ruled out."
+    axis = "difference" if verdict.measure == shown[0].unit else f"difference in {verdict.measure}"
+    return (forest(shown, title, margin=found[0].margin, axis=axis),)
 
 
 def _sliced(verdict: Verdict) -> tuple[Picture, ...]:
@@ -194,7 +196,7 @@ def _behind(one: Finding, verdict: Verdict) -> Behind:
     pair = answers.scores(one, verdict.base)
     facts |= {
         "scores": f"{number(pair[1])} of {one.system} against {number(pair[0])}" if pair else "",
-        "margin": amount(one.margin, one.test.effect.unit if one.test else "") if one.margin is not None else "",
+        "margin": answers.margin(one, verdict),
         "needed": one.needed,
         "notes": " ".join(one.notes),
     }

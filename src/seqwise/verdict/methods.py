@@ -33,7 +33,8 @@ QUESTIONS: Mapping[Question, str] = {
     "1988; Hestness et al. 2017), read no farther than four times the largest.",
     "cost": "Costs: as each run measured them; ratios of geometric means with Welch's interval.",
     "systems": "Systems against one another: every pair as each against the base, p by Holm over the pairs; no "
-    "difference that matters by two one-sided tests against the margin (Schuirmann 1987), whose p are Holm's too.",
+    "difference that matters by two one-sided tests against the margin (Schuirmann 1987), whose p are Holm's too. What "
+    "they could have shown is by 5 % divided by the pairs.",
     "trade": "Weights between base and tuned (Wortsman et al. 2022): the share is chosen on validation by the rule of "
     "one standard error (Breiman et al. 1984), and tested once on the test set.",
 }

@@ -106,8 +106,8 @@ def _answer(one: Trend, margin: float) -> Answer:
 def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int], money: str) -> str:
     effect, unit, falling = _effect(one), one.unit, one.best == one.looks[-1].step
     interval = between(effect.interval, unit) if effect.interval else ""
-    interval, rise = f"as a rise: {interval}" if falling else interval, _rise(one)
-    many, count = runs
+    interval, (many, count) = f"as a rise: {interval}" if falling else interval, runs
+    rise = f"{f'in the middle one of {count} runs{_seed(one)}, ' if count > 1 else ''}{_rise(one)}"
     of = f" in {many} of {count} runs" if count > 1 else ""
     if answer == "no" and falling:
         chance = "its jitter" if one.by == "looks" else f"the losses of {counted(one.items, 'item')} ({interval})"
@@ -119,6 +119,10 @@ def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int], 
         return f"Cannot tell whether {one.system} overfits{f' (it does{of})' if many else ''}: {told}."
     turn = f", and from step {one.turned} on it is above that beyond chance" if one.turned is not None else ""
     return f"{one.system} overfits{of}: {rise} ({interval}){turn}; {_stopping(one, money)}{_kept(one)}."
+
+
+def _seed(one: Trend) -> str:
+    return "" if one.seed is None else f", that of seed {one.seed}"
 
 
 def _rise(one: Trend) -> str:

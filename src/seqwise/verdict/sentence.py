@@ -221,7 +221,9 @@ def size(test: Test) -> str:
 
 def signed(test: Test) -> str:
     """An effect with its sign, unit, interval and items, as it stands in the sentence."""
-    return _told(test.effect.value, test.effect.interval, test)
+    value = test.effect.value
+    told = _told(value, test.effect.interval, test)
+    return f"+{told}" if value > 0 and told.split(" ", 1)[0].strip("0.") else told
 
 
 def _told(value: float, interval: Interval | None, test: Test) -> str:

@@ -34,29 +34,57 @@ def standing(findings: Sequence[Finding], best: str, others: Sequence[str]) -> s
     level = {name: pair for name, pair in known.items() if pair.answer == "no"}
     unsure = {name: pair for name, pair in known.items() if pair.answer == "cannot tell"}
     told = [_better(best, above)] if above else []
-    told += [f"{name} is better than {best} by {_size(pair)}" for name, pair in below.items()]
+    told += [f"{name} is better than {best} by {_size(pair)}{_little(pair)}" for name, pair in below.items()]
     told += [_level(best, level)] if level else []
     told += [_unsure(best, unsure)] if unsure else []
     lacking = [name for name in others if name not in known]
     told += [f"{best} was not compared with {joined(lacking)}"] if lacking else []
+    once = [name for name in known if _seeds(known[name], name) == 1] if _several(known, best) else []
+    of = "each of " if len(once) > 1 else "of "
+    told += [f"one seed {of}{joined(once)}, whose luck of training is not excluded"] if once else []
     part = next(iter(known.values())).values.get("set")
     return f"{f'on {part} ' if part else ''}{'; '.join(told)}"
 
 
+def _several(known: dict[str, Finding], best: str) -> bool:
+    """Whether the best has more seeds than one; where it has one, the sentence says so already."""
+    return any(_seeds(pair, best) > 1 for pair in known.values())
+
+
+def _seeds(pair: Finding, name: str) -> int:
+    n = pair.test.n if pair.test else {}
+    return n.get(f"seeds of {name}", n.get("seeds", 1))
+
+
 def _better(best: str, above: dict[str, Finding]) -> str:
     if len(above) <= SIZES:
-        return f"{best} is better {joined([f'than {name} by {_size(pair)}' for name, pair in above.items()])}"
+        those = [f"than {name} by {_size(pair)}{_little(pair)}" for name, pair in above.items()]
+        return f"{best} is better {joined(those)}"
     least = min(above, key=lambda name: _width(above[name]))
     return f"{best} is better than {joined(list(above))}, least so than {least}, by {_size(above[least])}"
 
 
+def _little(pair: Finding) -> str:
+    """Whether a difference that is shown is surely smaller than what would matter."""
+    within, margin = pair.interval, pair.margin
+    little = within is not None and margin is not None and max(abs(within.low), abs(within.high)) < margin
+    return f", less than the {edge(pair)} that would matter" if little else ""
+
+
 def _level(best: str, level: dict[str, Finding]) -> str:
     margin = edge(next(iter(level.values())))
-    return f"{best} and {joined(list(level))} do not differ by {margin}, which would matter, {_sizes(level)}"
+    of = f"{_of(level)} " if len(level) > 1 else ""
+    return f"{best} and {of}{joined(list(level))} do not differ by {margin}, which would matter, {_sizes(level)}"
 
 
 def _unsure(best: str, unsure: dict[str, Finding]) -> str:
-    return f"{best} and {joined(list(unsure))} cannot be told apart, {_sizes(unsure)}"
+    if len(unsure) == 1:
+        return f"{best} and {next(iter(unsure))} cannot be told apart, {_sizes(unsure)}"
+    return f"{best} cannot be told apart from {_of(unsure)} {joined(list(unsure))}, {_sizes(unsure)}"
+
+
+def _of(several: dict[str, Finding]) -> str:
+    return "either of" if len(several) == 2 else "any of"
 
 
 def _sizes(pairs: dict[str, Finding]) -> str:

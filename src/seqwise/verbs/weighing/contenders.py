@@ -8,6 +8,7 @@ of_trials    the rows of a table of trials
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 
 from seqwise.checkpoints.run import RunFolder
@@ -221,7 +222,15 @@ def _titles(groups: Sequence[Sequence[str]]) -> list[str]:
     methods = [_method(runs[0]) for runs in groups]
     if len(groups) > 1 and all(methods) and len(set(methods)) == len(methods):
         return methods
-    return ["tuned"] if len(groups) == 1 else named([Path(runs[0]).name for runs in groups])
+    return ["tuned"] if len(groups) == 1 else named([common_name(runs) for runs in groups])
+
+
+def common_name(runs: Sequence[str]) -> str:
+    """How folders of several seeds begin, full of full-1 and full-2; the name of the first where they have nothing."""
+    names = [Path(one).name for one in runs]
+    alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
+    start = "".join(first for first, *_ in alike).rstrip("0123456789-_. ") if len(names) > 1 else ""
+    return start.removesuffix("seed").rstrip("-_. ") or names[0]
 
 
 def _method(run: str) -> str:
