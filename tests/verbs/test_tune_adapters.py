@@ -71,6 +71,20 @@ def test_qlora_lies_on_the_four_bits_that_it_was_trained_on(place, adapter, caps
     assert not torch.equal(answers(full), answers(alone))
 
 
+def test_qlora_computes_in_the_precision_that_is_asked_for_not_in_that_of_its_training(place, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(place / "qlora", run)
+    settings = (run / "config.yaml").read_text()
+    assert "precision: fp32" in settings
+    (run / "config.yaml").write_text(settings.replace("precision: fp32", "precision: bf16"))
+    opened = open_tuned(run, "cpu", "fp32")
+    beside, _ = open_adapted(str(place / "bert"), (run,), None, "cpu", "fp32")
+    assert {weight.dtype for weight in opened.model.parameters()} == {torch.float32}
+    torch.testing.assert_close(answers(opened), answers(beside), atol=1e-6, rtol=0)
+    with pytest.raises(ConfigError, match="int8"):
+        open_tuned(run, "cpu", "int8")
+
+
 def test_adapters_of_both_kinds_share_the_full_base_and_are_told_so(place, capsys):
     folders = (place / "lora", place / "qlora")
     capsys.readouterr()
