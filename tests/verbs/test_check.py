@@ -79,6 +79,12 @@ def test_bad_rows_are_counted_or_stop(tmp_path, files):
         seqwise.check((str(bad),), on_bad_row="stop")
 
 
+def test_columns_that_are_assumed_are_told(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,review,stars\n" + "".join(f"{i},it is {i},{i % 2}\n" for i in range(30)))
+    main(["check", str(tmp_path / "a.csv")])
+    assert capsys.readouterr().err == f"{tmp_path / 'a.csv'}: columns 1 and 2 of 3, without a header: 'id', 'review'\n"
+
+
 def test_pairs_are_read_from_aligned_files(tmp_path):
     for side, seed in (("en", 1), ("fr", 2)):
         (tmp_path / f"a.{side}").write_text("".join(text + "\n" for text, _ in rows(30, seed)))

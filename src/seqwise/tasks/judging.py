@@ -140,11 +140,12 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
         raise ConfigError(
             f"{opened.checkpoint.folder.name}, which tells a number", "labels to score", "seqwise predict"
         )
-    labelled = read_labelled(test, reading)
+    notes: list[str] = []
+    labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
     logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
-    told = opened.told()
-    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=(told,) if told else ())
+    notes += [told] if (told := opened.told()) else []
+    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
 
 
 def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray, "N L"]:
@@ -174,7 +175,7 @@ def _label(given: str, known: Sequence[str], where: str) -> str:
     raise DataError(
         f"the label {given!r}",
         "one of " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") + ", or its number",
-        f"writing {close} there" if close else "a checkpoint with these labels",
+        f"writing {close} there" if close else "a checkpoint with these labels, or --data.text and --data.label where others are meant",
         where,
     )
 

@@ -1,5 +1,6 @@
 """`seqwise check`: what the data hold, a line each, before a model is trained on them."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -122,7 +123,7 @@ def check(
 def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:
     match task:
         case "classify":
-            return read_labelled(paths, reading)
+            return read_labelled(paths, reading, _say)
         case "generate":
             asked = InstructionSettings(
                 format=form,
@@ -132,7 +133,13 @@ def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -
                 on_bad_row=reading.on_bad_row,
             )
             return read_instructions(paths, asked)
-    return read_pairs(paths, reading)
+    return read_pairs(paths, reading, _say)
+
+
+def _say(note: str) -> None:
+    """What was assumed, such as which columns are meant. Bad rows are told of by a check."""
+    if "bad rows skipped" not in note:
+        print(note, file=sys.stderr)
 
 
 def _renamed(error: SeqwiseError, task: Task) -> SeqwiseError:
