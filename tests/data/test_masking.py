@@ -215,7 +215,9 @@ def test_calls_of_tools_that_a_template_leaves_out_are_the_fault_of_a_row():
     assert [one.item for one in masks] == [1]
     assert [fault.where for fault in masks.skipped] == ["a:1"]
     assert "leaves out the calls of tools in message 2" in masks.skipped[0].given
-    known = words(CHATML.replace("message.content + '<|im_end|>'", "message.content ~ message.tool_calls ~ '<|im_end|>'"))
+    known = words(
+        CHATML.replace("message.content + '<|im_end|>'", "message.content ~ message.tool_calls ~ '<|im_end|>'")
+    )
     assert "*[{'type': 'function', 'function': {'name': 'look'" in stretches(only(mask(known, [called])), known)[1]
 
 

@@ -139,9 +139,9 @@ def _must_write_calls(words: Pretrained, conversation: Conversation, turn: int) 
     if not said.get("tool_calls"):
         return
     silent = {key: value for key, value in said.items() if key != "tool_calls"}
-    messages = (*conversation.messages[:turn], silent)
+    other = replace(conversation, messages=(*conversation.messages[:turn], silent))
     try:
-        same = _text(words, conversation, turn + 1, False) == _text(words, replace(conversation, messages=messages), turn + 1, False)
+        same = _text(words, conversation, turn + 1, False) == _text(words, other, turn + 1, False)
     except DataError:  # of one that wants content or calls, and so writes them
         return
     if same:

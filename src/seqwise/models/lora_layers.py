@@ -288,8 +288,8 @@ class LoraLinear(Pairs):
 
     @torch.no_grad()
     def _row_lengths(self, adapter: str, learning: bool) -> Float[Tensor, "O"]:
-        """|W + s B A| of each row. While it learns they are worked out anew, as fused and sharded optimizers move A and B
-        without a trace; answers work them out when A or B has changed."""
+        """|W + s B A| of each row: anew while it learns, as fused and sharded optimizers move A and B without a trace;
+        else worked out when A or B has changed."""
         factors = [*self.lora_a[adapter].parameters(), *self.lora_b[adapter].parameters()]
         state = tuple(one for factor in factors for one in (factor.data_ptr(), factor._version))
         known = self._lengths.pop(adapter, None)

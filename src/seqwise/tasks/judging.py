@@ -8,14 +8,14 @@ judge_text          a checkpoint that writes, on plain text: perplexity, bits a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from seqwise.data.corpus import Labelled, TextSettings
-from seqwise.data.text import read_labelled, read_lines
+from seqwise.data.instructions import read_texts
+from seqwise.data.text import read_labelled
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
 from seqwise.metrics.comparison import Difference, compare_means
@@ -175,14 +175,14 @@ def _label(given: str, known: Sequence[str], where: str) -> str:
     raise DataError(
         f"the label {given!r}",
         "one of " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") + ", or its number",
-        f"writing {close} there" if close else "a checkpoint with these labels, or --data.text and --data.label where others are meant",
+        f"writing {close} there" if close else "a checkpoint with these labels, or --data.label with their column",
         where,
     )
 
 
 def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8") -> Judged:
     """Perplexity and bits a byte of plain text, line by line; the most surprising lines first."""
-    lines = [line for path in test for line in read_lines(Path(path), encoding) if line.strip()]
+    lines = [text for path in test for text, _ in read_texts(path, encoding)]
     if not lines:
         raise DataError("no text", "lines to foresee", "another file", ", ".join(test))
     found = surprise(opened, lines)
