@@ -14,6 +14,7 @@ from seqwise.config import Range, check
 from seqwise.errors import ConfigError, DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
+from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.choosing import Translation
@@ -139,15 +140,24 @@ def _of_checkpoint(
         return _rewritten(opened, text, place, beams, part, languages)
     if part is not None:
         raise ConfigError(f"--part {part} for {opened.checkpoint.architecture}", "no part", "leaving it out")
+    if not isinstance(opened.model, Encoder | Decoder):
+        raise _without_attention(opened)
     return _read(opened, text, *place)
 
 
 def _read_by_own(own: Own, text: str, layer: int | None, head: int | None, part: Part | None) -> Inspected:
     """A run that classifies or generates."""
-    if part is not None or own.settings.model.kind == "lstm":
-        given = f"--part {part}" if part is not None else "the attention of an LSTM without any"
-        raise ConfigError(f"{given} for the run {own.opened.checkpoint.folder}", "self-attention", "a Transformer")
+    if part is not None:
+        given = f"--part {part} for the run {own.opened.checkpoint.folder}"
+        raise ConfigError(given, "self-attention", "a Transformer")
+    if own.settings.model.kind == "lstm":
+        raise _without_attention(own.opened)
     return _read(own.opened, text, layer, head)
+
+
+def _without_attention(opened: Opened) -> ConfigError:
+    given = f"the attention of an LSTM without any for the run {opened.checkpoint.folder}"
+    return ConfigError(given, "self-attention", "a Transformer")
 
 
 def attended(

@@ -35,12 +35,12 @@ from seqwise.models.lora import attach, merge
 from seqwise.tasks.opening import opened_as
 from seqwise.tasks.pretrained import IDS, Opened, quick
 from seqwise.tasks.settings import Train
-from seqwise.tasks.stored import differences, must_be_same, read_settings, value_of
+from seqwise.tasks.stored import FACTS, differences, must_be_same, read_settings, value_of
 from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, own_base, weights_of, with_head
 from seqwise.tasks.tuning.settings import Tune
 
-FACTS, BASE, ADAPTER = "base.json", "base", "adapter"
+BASE, ADAPTER = "base", "adapter"
 BEFORE, OUTCOME = "before.json", "outcome.json"
 FREE = ("resume", "overwrite", "out", "show_mask", "find_lr", "training.time_limit", "training.device",
         "training.shard", "evaluation.patience", "evaluation.save_every")  # fmt: skip
