@@ -1,5 +1,7 @@
 """A checkpoint with a head for labels of one's own: what is read, what is drawn, and what is refused."""
 
+from dataclasses import replace
+
 import pytest
 import tiny
 import torch
@@ -55,6 +57,17 @@ def test_a_head_for_just_these_labels_is_kept(tmp_path):
     found = tiny.pair("bert-labels", tmp_path).checkpoint
     assert heads.labelled(found, found.labels) is found
     model, fresh = heads.load(found, found, torch.float32)
+    assert fresh == ()
+    assert torch.equal(model.head.out.weight, hub.load(found, torch.float32).head.out.weight)
+
+
+def test_a_head_that_gave_several_labels_at_once_gives_one_of_them_once_it_is_tuned(tmp_path):
+    """Its weights stay; its chances are those of softmax, by which it will have learnt, and no longer of sigmoid."""
+    found = tiny.pair("bert-labels", tmp_path).checkpoint
+    found = replace(found, config={**found.config, "problem_type": "multi_label_classification"})
+    wanted = heads.labelled(found, found.labels)
+    assert wanted.config == {**found.config, "problem_type": "single_label_classification"}
+    model, fresh = heads.load(found, wanted, torch.float32)
     assert fresh == ()
     assert torch.equal(model.head.out.weight, hub.load(found, torch.float32).head.out.weight)
 

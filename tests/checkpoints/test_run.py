@@ -101,6 +101,19 @@ def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path):
         RunFolder.create(tmp_path / "run" / "inside")
 
 
+def test_a_place_that_cannot_be_written_is_refused_before_anything_is_done(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(CheckpointError, match=r"run cannot be written \(Not a directory\)"):
+        RunFolder.must_be_free(tmp_path / "file" / "run")
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != locked)  # whoever runs the tests may write anywhere
+    with pytest.raises(CheckpointError, match=r"run cannot be written \(Permission denied\).* Try chmod u\+w .*deep"):
+        RunFolder.must_be_free(locked / "deep" / "run")
+    RunFolder.must_be_free(tmp_path / "open" / "run")
+    assert sorted(os.listdir(tmp_path)) == ["file", "locked"]
+
+
 # opening
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from seqwise.data.conversations import Conversation, Conversations
-from seqwise.data.instructions import InstructionSettings, read_instructions
+from seqwise.data.instructions import InstructionSettings, read_instructions, read_texts
 from seqwise.errors import ConfigError, DataError
 
 USER, ASSISTANT = {"role": "user", "content": "Rain?"}, {"role": "assistant", "content": "Yes."}
@@ -157,6 +157,19 @@ def test_a_file_may_be_one_text():
     Path("a.txt").write_text("one\n\ntwo\n")
     assert [item.text for item in read("a.txt", documents="file").items] == ["one\n\ntwo\n"]
     assert [item.text for item in read(put({"text": "x"}, {"text": "y"})).items] == ["x", "y"]
+
+
+def test_plain_texts_are_entries_of_json_and_else_lines():
+    Path("b.txt").write_text('one \n\n{"text": "x"}\n')
+    assert read_texts("b.txt") == [("one", "b.txt:1"), ('{"text": "x"}', "b.txt:3")]
+    assert read_texts(put({"text": "x\ny "}, {"text": "z"})) == [("x\ny", "a.jsonl:1"), ("z", "a.jsonl:2")]
+    with pytest.raises(
+        DataError, match=r'a.jsonl:1: no "text" among words: needs "text" in every row. Try mending it.$'
+    ):
+        read_texts(put({"words": "x"}))
+    Path("a.csv").write_text("text\nx\n")
+    with pytest.raises(DataError, match=r"a.csv: a .csv file: needs JSONL, a JSON list or plain text."):
+        read_texts("a.csv")
 
 
 def test_the_form_can_be_named_where_the_keys_fit_two():

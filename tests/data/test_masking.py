@@ -206,6 +206,21 @@ def test_what_a_template_refuses_is_the_fault_of_a_row():
     assert [fault.where for fault in masks.skipped] == ["a:2"]
 
 
+def test_calls_of_tools_that_a_template_leaves_out_are_the_fault_of_a_row():
+    """Learnt, they would be an answer of nothing; what a template writes of them is learnt."""
+    calls = [{"type": "function", "function": {"name": "look", "arguments": {"at": "a"}}}]
+    called = replace(talk("a?", ""), messages=({"role": "user", "content": "a?"},
+                     {"role": "assistant", "content": "", "tool_calls": calls}))  # fmt: skip
+    masks = mask(words(CHATML), [called, talk("a?", "b")], ["a:1", "a:2"], on_bad_row="skip")
+    assert [one.item for one in masks] == [1]
+    assert [fault.where for fault in masks.skipped] == ["a:1"]
+    assert "leaves out the calls of tools in message 2" in masks.skipped[0].given
+    known = words(
+        CHATML.replace("message.content + '<|im_end|>'", "message.content ~ message.tool_calls ~ '<|im_end|>'")
+    )
+    assert "*[{'type': 'function', 'function': {'name': 'look'" in stretches(only(mask(known, [called])), known)[1]
+
+
 # --- without one -----------------------------------------------------------------------------------------------
 
 

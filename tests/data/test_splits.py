@@ -100,7 +100,7 @@ def test_what_cannot_be_split_is_refused():
         split(4, 1, 1, groups=["a"] * 4)
     with pytest.raises(DataError, match="1 rows to set aside, where the smallest group has 2"):
         split(4, 1, 1, groups=["a", "a", "b", "b"])
-    with pytest.raises(DataError, match="1 rows to set aside of 2 labels, which would give their last ones"):
+    with pytest.raises(DataError, match="1 row to set aside of 2 labels, which would give their last ones"):
         split(2, 1, 1, labels=["a", "b"])
     with pytest.raises(ConfigError, match="a split by groups and by order"):
         split(4, 1, 1, groups=["a", "a", "b", "b"], last=True)

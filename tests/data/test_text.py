@@ -468,7 +468,7 @@ def test_a_bad_label_is_named(content, message):
 
 def test_a_label_of_another_type_is_named():
     names = put(a__jsonl='{"text": "x", "label": 0.5}\n')
-    allowed = "needs text in quotes or a number"
+    allowed = "needs text in quotes or a whole number"
     assert told(lambda: read_labelled(names, TextSettings())).startswith(f"a.jsonl:1: \"label\": '0.5': {allowed}")
 
 

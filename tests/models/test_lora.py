@@ -174,6 +174,25 @@ def test_lengths_of_dora_follow_the_pairs():
         assert torch.equal(layer(x), after)
 
 
+def test_dora_learns_after_it_has_answered():
+    """Three steps of AdamW, the fused one, which leaves no trace on what it moves; asked in between in inference mode.
+    The oracle is the formula, its lengths worked out anew in each step."""
+    layer = product(dora=True)
+    x = torch.randn(5, 16)
+    exact = {n: w.detach().double().requires_grad_() for n, w in layer.named_parameters() if "lora" in n}
+    moved = [w for n, w in layer.named_parameters() if "lora" in n]
+    ours, theirs = (torch.optim.AdamW(one, lr=0.1, fused=True) for one in (moved, exact.values()))
+    for _ in range(3):
+        with torch.inference_mode():
+            near(layer(x), written_out(layer, x.double(), exact))
+        for optimizer, y in ((ours, layer(x)), (theirs, written_out(layer, x.double(), exact))):
+            optimizer.zero_grad()
+            y.square().sum().backward()
+            optimizer.step()
+    for name, weight in exact.items():
+        near(layer.get_parameter(name), weight)
+
+
 def test_scale_is_alpha_over_the_rank_or_over_its_root():
     assert Slot(PARTS[0], 16, 32.0).scale == 2.0
     assert Slot(PARTS[0], 16, 32.0, rslora=True).scale == 8.0

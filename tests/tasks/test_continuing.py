@@ -72,6 +72,9 @@ def test_files_come_whole_with_their_line_feeds(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("a  \n\n b\n")
     assert whole([str(path)], "utf-8") == ["a  \n\n b\n"]
+    rows = tmp_path / "a.jsonl"
+    rows.write_text('{"text": "one"}\n{"text": "two"}\n')
+    assert whole([str(path), str(rows)], "utf-8") == ["a  \n\n b\n", "one\ntwo\n"]
 
 
 def test_text_that_is_too_short_is_refused(made):

@@ -3,6 +3,9 @@ import random
 from pathlib import Path
 
 import pytest
+import torch
+import transformers
+from folders import byte_tokenizer
 from rich.console import Console
 from tokenizers import AddedToken, models, pre_tokenizers, trainers
 from tokenizers import Tokenizer as Backend
@@ -79,6 +82,12 @@ def test_bad_rows_are_counted_or_stop(tmp_path, files):
         seqwise.check((str(bad),), on_bad_row="stop")
 
 
+def test_columns_that_are_assumed_are_told(tmp_path, capsys):
+    (tmp_path / "a.csv").write_text("id,review,stars\n" + "".join(f"{i},it is {i},{i % 2}\n" for i in range(30)))
+    main(["check", str(tmp_path / "a.csv")])
+    assert capsys.readouterr().err == f"{tmp_path / 'a.csv'}: columns 1 and 2 of 3, without a header: 'id', 'review'\n"
+
+
 def test_pairs_are_read_from_aligned_files(tmp_path):
     for side, seed in (("en", 1), ("fr", 2)):
         (tmp_path / f"a.{side}").write_text("".join(text + "\n" for text, _ in rows(30, seed)))
@@ -106,6 +115,22 @@ def test_texts_are_measured_by_a_run_of_ours(trained):
         for pair in zip(*(Path(n).read_text().splitlines() for n in names), strict=True)
     ]
     assert checked["lengths train"].told.endswith(f"longest {max(sizes)}")  # words are its tokens
+
+
+def test_what_roberta_reads_is_less_than_its_table_of_positions(tmp_path, files):
+    """Oracle: the longest text that transformers reads, whose positions begin behind that of the padding."""
+    (tmp_path / "model").mkdir()
+    sizes = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
+    config = transformers.RobertaConfig(vocab_size=400, max_position_embeddings=20, pad_token_id=4, **sizes)
+    theirs = transformers.RobertaForMaskedLM(config)
+    theirs.save_pretrained(tmp_path / "model")
+    byte_tokenizer([f"<{i}>" for i in range(5)]).save(str(tmp_path / "model" / "tokenizer.json"))
+    theirs(torch.full((1, 15), 9))
+    with pytest.raises(RuntimeError):
+        theirs(torch.full((1, 16), 9))
+    checked = seqwise.check((files[0],), model=str(tmp_path / "model")).checks
+    (lengths,) = [one for one in checked if one.name == "lengths train"]
+    assert "of 15 that the model takes" in lengths.told
 
 
 def test_what_steers_a_terminal_is_escaped(tmp_path):

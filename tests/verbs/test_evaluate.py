@@ -59,6 +59,16 @@ def test_test_files_may_be_of_another_make_than_the_training_files(trained, tmp_
     assert result.scores[0].value > 90
 
 
+def test_rows_that_are_left_out_and_columns_that_are_assumed_are_told(trained, tmp_path):
+    sources, targets = ((trained / f"test.{side}").read_text().splitlines() for side in ("en", "fr"))
+    table = tmp_path / "test.tsv"
+    table.write_text("".join(f"{a}\t{b}\n" for a, b in zip(sources, targets, strict=True)) + "un\n")
+    given = {"test": (str(table),), "format": "auto", "on_bad_row": "skip", "scores": tmp_path / "scores.tsv"}
+    skipped, columns = evaluate(trained / "run", **given).notes[1:][::-1]
+    assert columns.startswith(f"{table}: columns 1 and 2 of 2, without a header: ")
+    assert skipped.startswith(f"{table}: 1 bad rows skipped, the first: {table}:26: 1 column")
+
+
 def test_rouge_is_rouge_scores_and_several_references_count_by_their_best(trained, tmp_path):
     """Oracle: rouge-score on the outputs that the file tells."""
     sources, targets = ((trained / f"test.{side}").read_text().splitlines() for side in ("en", "fr"))

@@ -31,6 +31,35 @@ def test_a_file_keeps_order_and_empty_lines(trained, tmp_path, capsys):
     assert shown(capsys) == ["deux", "un"]
 
 
+def test_of_a_table_the_texts_of_a_column_are_answered_a_line_a_row(trained, tmp_path, capsys):
+    table, rows = tmp_path / "in.csv", tmp_path / "in.jsonl"
+    table.write_text('\ufeffid,said\r\n1,four one\r\n2,\r\n3,"seven\r\ntwo"\r\n', encoding="utf-8", newline="")
+    predict(trained / "run", input=table, column="said")
+    first, second, third = shown(capsys)  # whatever a model makes of a line feed, there are three
+    assert (first, second, third[:4]) == ("quatre un", "", "sept")
+    rows.write_text('{"a": {"b": "one"}}\n{"a": {"b": "two"}}\n')
+    predict(trained / "run", input=rows, column="a.b")
+    assert shown(capsys) == ["un", "deux"]
+    rows.write_text('{"a": null}\n')
+    with pytest.raises(DataError, match=r"in.jsonl:1: .a.: .null.: needs text in quotes. Try mending it.$"):
+        predict(trained / "run", input=rows, column="a")
+    with pytest.raises(DataError, match=r'no column "sayd" among id, said: .* Try --column said.$'):
+        predict(trained / "run", input=table, column="sayd")
+    (tmp_path / "in.txt").write_text("one\n")
+    with pytest.raises(ConfigError, match=r"--column said for .*in.txt"):
+        predict(trained / "run", input=tmp_path / "in.txt", column="said")
+    with pytest.raises(ConfigError, match="--column said without --input"):
+        predict(trained / "run", "one", column="said")
+
+
+def test_a_table_that_is_read_line_by_line_is_told(trained, tmp_path, capsys):
+    (tmp_path / "in.jsonl").write_text("one\n")
+    predict(trained / "run", input=tmp_path / "in.jsonl")
+    told = capsys.readouterr()
+    assert told.out == "un\n"
+    assert told.err == f"{tmp_path / 'in.jsonl'} is read line by line: --column NAME reads the texts of a column\n"
+
+
 def test_standard_input_is_answered_line_by_line_as_it_comes(trained):
     words = [sys.executable, "-m", "seqwise", "predict", str(trained / "run")]
     with subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENVIRONMENT) as child:

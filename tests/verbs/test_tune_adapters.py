@@ -19,6 +19,7 @@ from seqwise.models import lora, nf4
 from seqwise.tasks.tuning import adapting
 from seqwise.tasks.tuning.adapting import open_adapted
 from seqwise.tasks.tuning.stored import open_tuned
+from seqwise.verbs.inspect import inspect
 from seqwise.verbs.predict import predict
 from seqwise.verbs.tune import tune
 
@@ -69,6 +70,31 @@ def test_qlora_lies_on_the_four_bits_that_it_was_trained_on(place, adapter, caps
     monkeypatch.setattr(adapting, "_four", lambda folders: None)
     full, _ = open_adapted(str(place / "bert"), (place / adapter,), None, "cpu", "fp32")
     assert not torch.equal(answers(full), answers(alone))
+
+
+def test_qlora_computes_in_the_precision_that_is_asked_for_not_in_that_of_its_training(place, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(place / "qlora", run)
+    settings = (run / "config.yaml").read_text()
+    assert "precision: fp32" in settings
+    (run / "config.yaml").write_text(settings.replace("precision: fp32", "precision: bf16"))
+    opened = open_tuned(run, "cpu", "fp32")
+    beside, _ = open_adapted(str(place / "bert"), (run,), None, "cpu", "fp32")
+    assert {weight.dtype for weight in opened.model.parameters()} == {torch.float32}
+    torch.testing.assert_close(answers(opened), answers(beside), atol=1e-6, rtol=0)
+    with pytest.raises(ConfigError, match="int8"):
+        open_tuned(run, "cpu", "int8")
+
+
+@pytest.mark.parametrize("run", ["lora", "qlora"])
+def test_inspect_looks_into_a_tuned_model(place, run):
+    """The weights of its own layers, which are others than the base's."""
+    found, base = (inspect(str(place / name), TEXT, layer=0, head=0).attended for name in (run, "bert"))
+    assert [row.token for row in found.rows] == [row.token for row in base.rows]
+    assert all(sum(row.weights) == pytest.approx(1, abs=1e-5) for row in found.rows)
+    assert found.rows[0].weights != pytest.approx(base.rows[0].weights, abs=1e-4)
+    with pytest.raises(ConfigError, match="--part encoder for BertForSequenceClassification"):
+        inspect(str(place / run), TEXT, part="encoder")
 
 
 def test_adapters_of_both_kinds_share_the_full_base_and_are_told_so(place, capsys):

@@ -314,3 +314,14 @@ def test_all_contradictions_are_told_at_once(place, capsys):
     error = capsys.readouterr().err
     for told in ("--method lora", "files to replay", "--resume with --overwrite"):
         assert told in error
+
+
+def test_a_tuned_run_is_named_where_one_of_train_is_meant(place, capsys):
+    """And not read as settings of another command; what knows tuned runs takes its tokenizer."""
+    assert main(["plan", "lora", *CLASSIFY[2:]]) == 2
+    told = "seqwise: the run lora, which was tuned: needs a run of seqwise train. Try seqwise export lora --to merged"
+    assert told in capsys.readouterr().err
+    assert main(["check", "train.tsv", "--model", "lora"]) == 0
+    mine = capsys.readouterr().out
+    assert main(["check", "train.tsv", "--model", "bert"]) == 0
+    assert capsys.readouterr().out == mine

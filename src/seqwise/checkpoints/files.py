@@ -90,6 +90,16 @@ def make_folder(path: Path) -> None:
         raise unwritable(path, error, 0) from error
 
 
+def must_be_writable(folder: Path) -> None:
+    """Refuse a folder, there or not, that could not be made or written to; hours of work may lie before that."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    code = errno.EACCES if place.is_dir() else errno.ENOTDIR
+    if code == errno.ENOTDIR or not os.access(place, os.W_OK | os.X_OK):
+        raise unwritable(folder, OSError(code, os.strerror(code)), 0)
+
+
 def discard(path: Path) -> None:
     """Delete a file or a folder such that a kill in the middle leaves nothing that looks complete."""
     part = _aside(path)

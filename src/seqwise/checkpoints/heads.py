@@ -19,13 +19,16 @@ from seqwise.checkpoints.shards import Shards
 from seqwise.errors import ConfigError
 from seqwise.models.assemble import Pretrained
 
+ONE_OF_MANY = "single_label_classification"
 STD = 0.02  # of fresh weights where the checkpoint names no other
 
 
 def labelled(checkpoint: Checkpoint, labels: Sequence[str]) -> Checkpoint:
-    """The same family with a head for these labels; the checkpoint itself where it has just these."""
+    """The same family with a head for these labels, one of which a text has; the checkpoint itself where it is so."""
     if checkpoint.head.task == "labels" and tuple(labels) == checkpoint.labels:
-        return checkpoint
+        if checkpoint.config.get("problem_type") in (None, ONE_OF_MANY):
+            return checkpoint
+        return replace(checkpoint, config={**checkpoint.config, "problem_type": ONE_OF_MANY})
     named = next((name for name, head in checkpoint.family.heads.items() if head.task == "labels"), None)
     if named is None:
         raise ConfigError(
@@ -38,7 +41,7 @@ def labelled(checkpoint: Checkpoint, labels: Sequence[str]) -> Checkpoint:
         "architectures": [named],
         "id2label": {str(i): name for i, name in enumerate(labels)},
         "label2id": {name: i for i, name in enumerate(labels)},
-        "problem_type": "single_label_classification",
+        "problem_type": ONE_OF_MANY,
     }
     return replace(checkpoint, config=config, architecture=named, head=checkpoint.family.heads[named])
 

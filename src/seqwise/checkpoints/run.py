@@ -25,7 +25,17 @@ from typing import Any
 from torch import Tensor
 
 from seqwise.checkpoints import states
-from seqwise.checkpoints.files import PART, discard, filling, make_folder, move_in, publishing, replacing, sweep
+from seqwise.checkpoints.files import (
+    PART,
+    discard,
+    filling,
+    make_folder,
+    move_in,
+    must_be_writable,
+    publishing,
+    replacing,
+    sweep,
+)
 from seqwise.checkpoints.lock import locked
 from seqwise.checkpoints.states import STEP, State
 from seqwise.checkpoints.tensors import Tensors, read_metadata, read_tensors, write_tensors
@@ -81,6 +91,7 @@ class RunFolder:
                     allowed=f"a folder with {CONFIG} and {SIGNATURE} or {JOURNAL} to overwrite",
                     mend="--out with another name; nothing was deleted",
                 )
+        must_be_writable(folder.path)
         return folder
 
     @classmethod

@@ -24,6 +24,7 @@ from seqwise.data.files import OR_SKIP, Undecoded, check_paths, lines
 from seqwise.data.messages import BadError, alpaca, conversed, plain, prompted
 from seqwise.data.objects import Found, bad_at, objects, place
 from seqwise.data.readers import ABSENT, Note, listed, value_at
+from seqwise.data.text import read_lines
 from seqwise.errors import DataError, Fault, nearest
 
 Form = Literal["auto", "alpaca", "prompt", "messages", "sharegpt", "text"]
@@ -94,6 +95,36 @@ def read_instructions(
     return found.conversations()
 
 
+def read_texts(path: str | Path, encoding: str = "utf-8") -> list[tuple[str, str]]:
+    """Plain texts, without the space at their ends, and where each stands: of a JSON file the entry `text` of each row,
+    else each line that is not blank."""
+    name = str(path)
+    _refuse_table(name)
+    if holds_rows(name):
+        try:
+            found = read_instructions([name], InstructionSettings("text", encoding))
+        except DataError as error:
+            raise DataError.of([replace(one, mend=one.mend.removesuffix(OR_SKIP)) for one in error.faults]) from None
+        return [(str(one.text).rstrip(), found.where(item)) for item, one in enumerate(found.items)]
+    return [(line, f"{name}:{number}") for number, line in enumerate(read_lines(name, encoding), 1) if line.strip()]
+
+
+def holds_rows(path: str | Path) -> bool:
+    """Whether it is a JSON file, by its ending."""
+    return _ending(path) in _JSON
+
+
+def _ending(path: str | Path) -> str:
+    return Path(str(path).lower().removesuffix(".gz")).suffix
+
+
+def _refuse_table(path: str) -> None:
+    ending = _ending(path)
+    if ending in _TABLES:
+        allowed = "JSONL, a JSON list or plain text"
+        raise DataError(f"a {ending} file", allowed, "writing it as JSONL, an object a line", path)
+
+
 @dataclass
 class _Read:
     """What was read so far."""
@@ -107,11 +138,8 @@ class _Read:
 
     def take(self, path: str) -> None:
         """Add the good rows of a file and the bad ones; or raise the first bad one."""
-        ending = Path(path.lower().removesuffix(".gz")).suffix
-        is_json = ending in _JSON or self.settings.format not in ("auto", "text")
-        if ending in _TABLES:
-            allowed = "JSONL, a JSON list or plain text"
-            raise DataError(f"a {ending} file", allowed, "writing it as JSONL, an object a line", path)
+        _refuse_table(path)
+        is_json = holds_rows(path) or self.settings.format not in ("auto", "text")
         if self.settings.group_by is not None and not is_json:
             given = f"--data.group-by {self.settings.group_by} for plain text"
             raise DataError(given, "JSON, whose rows have entries", "leaving it out", path)

@@ -270,7 +270,7 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
         if not isinstance(value, str | int if loose else str):
             given, allowed = (
                 f'"{name}": {shown(json.dumps(value))}',
-                "text in quotes" + " or a number" * loose,
+                "text in quotes" + " or a whole number" * loose,
             )
             return bad_row(path, number, given, allowed)
         texts.append(value if isinstance(value, str) else json.dumps(value))

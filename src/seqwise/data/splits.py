@@ -82,8 +82,10 @@ def _inseparable(units: list[list[int]], count: int, labels: int) -> DataError:
     """Why nothing can be set aside."""
     least = min(map(len, units))
     if least <= count:
-        given = f"{count:,} rows to set aside of {labels} labels, which would give their last ones"
-        return DataError(given, "more rows of a label", "more examples, or a file to validate with")
+        rows = f"{count:,} row{'s' * (count > 1)} to set aside"
+        given = f"{rows} of {labels} labels, which would give their last ones"
+        mend = "more examples, a file to validate with, or another column of labels"
+        return DataError(given, "more rows of a label", mend)
     given = f"{count:,} rows to set aside, where the smallest group has {least:,}"
     return DataError(given, "room for one group at least", f"{least:,} rows")
 

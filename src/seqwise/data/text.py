@@ -3,6 +3,7 @@
     read_pairs(paths, settings)            Pairs: two aligned files, or TSV, CSV, JSONL, Parquet, TMX
     read_labelled(paths, settings)         Labelled, from the same, but TMX
     read_lines(path)                       one plain file
+    read_column(path, column)              the texts of one column of a table
     filter_pairs(pairs, settings, others)  what to train on, and a report of what was left out
     split_off(pairs, count, seed)          a part for validation
 
@@ -16,7 +17,7 @@ Left out: any change of the text itself (`tokens.py` normalizes), and corpora la
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from seqwise.config import check
@@ -25,7 +26,7 @@ from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, lines
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
-from seqwise.errors import DataError, Fault
+from seqwise.errors import ConfigError, DataError, Fault
 
 __all__ = [
     "FilterReport",
@@ -72,6 +73,24 @@ def read_labelled(
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
     found = _read(paths, settings, columns, on_note)
     return Labelled(*found.columns(), groups=tuple(found.groups))
+
+
+def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> list[str]:
+    """The texts of a column of a table, one for each row; a number counts the columns of one without a header."""
+    if not is_table(path):
+        raise ConfigError(f"--column {column} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
+    columns = Columns((column, column), ("column", "column"))
+    try:
+        return _read([path], TextSettings(encoding=encoding), columns, None).firsts
+    except DataError as error:
+        fault = error.faults[0]  # the two columns are one
+        mend = fault.mend.partition(", or --data.")[0].replace("--data.", "--").removesuffix(OR_SKIP)
+        raise DataError.of([replace(fault, mend=mend)]) from None
+
+
+def is_table(path: str | Path) -> bool:
+    """Whether it has columns of texts, by its ending."""
+    return _ending(str(path)) not in ("lines", "tmx")
 
 
 def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:

@@ -8,7 +8,8 @@ By a template: the conversation is rendered up to an answer, as for the model to
 second has beyond the first is learnt, up to the last token that ends a text. Some templates write an earlier turn
 otherwise once another follows (Qwen3 drops its thoughts, Mistral moves the tools). Then each answer becomes an example
 of its own, with what stood before it at that time. A template that changes what was asked once it is answered is
-refused: nothing tells then where the answer begins. Where a template closes its last turn with no token that ends a
+refused: nothing tells then where the answer begins. So is one that leaves out the calls of tools that are to be learnt:
+the model would learn to say nothing. Where a template closes its last turn with no token that ends a
 text, one is added, or the model would never stop.
 
 The plain layout is that of Alpaca (Taori et al. 2023) without its first sentence; a prompt that is bare has nothing
@@ -23,7 +24,7 @@ put around it.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from seqwise.data import chat
 from seqwise.data.conversations import Conversation, Message, content_of
@@ -46,6 +47,8 @@ class Draft:
 
 def drafts(words: Pretrained, conversation: Conversation) -> list[Draft]:
     """The conversation by the chat template: one example, or one for each answer. Raises `DataError`, without place."""
+    for turn in conversation.learned:
+        _must_write_calls(words, conversation, turn)
     last = conversation.learned[-1]
     whole = _Rendered(words, conversation, last)
     turns = [whole if k == last else _Rendered(words, conversation, k) for k in conversation.learned]
@@ -127,6 +130,25 @@ def _refuse_change(words: Pretrained, conversation: Conversation, turn: int) -> 
             given=f"a chat template that changes what was asked once message {turn + 1} has answered it",
             allowed="one whose prompt is the beginning of what it writes with the answer",
             mend="another template",
+        )
+
+
+def _must_write_calls(words: Pretrained, conversation: Conversation, turn: int) -> None:
+    """Refuse a template that writes an answer as if it called no tool."""
+    said = conversation.messages[turn]
+    if not said.get("tool_calls"):
+        return
+    silent = {key: value for key, value in said.items() if key != "tool_calls"}
+    other = replace(conversation, messages=(*conversation.messages[:turn], silent))
+    try:
+        same = _text(words, conversation, turn + 1, False) == _text(words, other, turn + 1, False)
+    except DataError:  # of one that wants content or calls, and so writes them
+        return
+    if same:
+        raise DataError(
+            given=f"a chat template that leaves out the calls of tools in message {turn + 1}",
+            allowed="one that writes what is to be learnt",
+            mend="a template for tools, or conversations without calls",
         )
 
 

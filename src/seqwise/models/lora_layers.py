@@ -276,7 +276,7 @@ class LoraLinear(Pairs):
 
     def _stretch(self, adapter: str) -> Float[Tensor, "O"]:
         """m / |W + s B A| of each row; 1 where a row has no adapter."""
-        lengths = self._row_lengths(adapter)
+        lengths = self._row_lengths(adapter, self.training or torch.is_grad_enabled())
         pieces, at = [], 0
         for slot in sorted(self.slots[adapter], key=lambda slot: slot.part.first):
             part, (_, _, size) = slot.part, self.pair(adapter, slot.part.leaf)
@@ -287,12 +287,14 @@ class LoraLinear(Pairs):
         return torch.cat([*pieces, lengths.new_ones(self.out_features - at)])
 
     @torch.no_grad()
-    def _row_lengths(self, adapter: str) -> Float[Tensor, "O"]:
-        """|W + s B A| of each row; worked out when A or B has changed."""
+    def _row_lengths(self, adapter: str, learning: bool) -> Float[Tensor, "O"]:
+        """|W + s B A| of each row: anew while it learns, as fused and sharded optimizers move A and B without a trace;
+        else worked out when A or B has changed."""
         factors = [*self.lora_a[adapter].parameters(), *self.lora_b[adapter].parameters()]
         state = tuple(one for factor in factors for one in (factor.data_ptr(), factor._version))
-        known = self._lengths.get(adapter)
-        if known is None or known[0] != state:
-            lengths = torch.linalg.vector_norm(self.added(adapter, self.weight, self.slots[adapter]), 2, 1)
-            known = self._lengths[adapter] = (state, lengths)
+        known = self._lengths.pop(adapter, None)
+        if known is None or known[0] != state or learning:
+            known = (state, torch.linalg.vector_norm(self.added(adapter, self.weight, self.slots[adapter]), 2, 1))
+        if not learning:
+            self._lengths[adapter] = known
         return known[1]

@@ -7,7 +7,6 @@ file    windows of all files, end to end    no beginning and no end within
 import codecs
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import Int
@@ -18,8 +17,8 @@ from seqwise.data.batch import Rows
 from seqwise.data.examples import ExampleLoader, Examples
 from seqwise.data.files import Undecoded, check_paths, lines
 from seqwise.data.filters import key
+from seqwise.data.instructions import holds_rows, read_texts
 from seqwise.data.loader import Batches
-from seqwise.data.text import read_lines
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.data.windows import WindowLoader, windows
 from seqwise.decoding import Generation, Specials, decode
@@ -174,11 +173,14 @@ def joined(texts: Sequence[str], tokenizer: Tokenizer) -> Int[np.ndarray, "K"]:
 
 
 def whole(paths: Sequence[str], encoding: str) -> list[str]:
-    """The text of each file, line feeds and all."""
+    """The text of each file, line feeds and all; of a JSON file its texts, one after the other."""
     check_paths(paths)
     codecs.lookup(encoding)
     found = []
     for path in paths:
+        if holds_rows(path):
+            found.append("".join(f"{text}\n" for text, _ in read_texts(path, encoding)))
+            continue
         rows = []
         for line in lines(path, encoding):
             if isinstance(line, Undecoded):
@@ -209,10 +211,9 @@ def _learnt(texts: Sequence[str], settings: Train, front: bool, notes: list[str]
 def _read(paths: Sequence[str], settings: Train) -> Lines:
     texts, places = [], []
     for path in paths:
-        for number, line in enumerate(read_lines(Path(path), settings.data.encoding), 1):
-            if line.strip():
-                texts.append(line)
-                places.append(f"{path}:{number}")
+        for text, place in read_texts(path, settings.data.encoding):
+            texts.append(text)
+            places.append(place)
     if not texts:
         raise DataError("no text", "a line that is not empty", "another file", ", ".join(paths))
     return Lines(tuple(texts), tuple(places))

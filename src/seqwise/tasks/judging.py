@@ -8,14 +8,14 @@ judge_text          a checkpoint that writes, on plain text: perplexity, bits a 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from seqwise.data.corpus import Labelled, TextSettings
-from seqwise.data.text import read_labelled, read_lines
+from seqwise.data.instructions import read_texts
+from seqwise.data.text import read_labelled
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
 from seqwise.metrics.comparison import Difference, compare_means
@@ -140,11 +140,12 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
         raise ConfigError(
             f"{opened.checkpoint.folder.name}, which tells a number", "labels to score", "seqwise predict"
         )
-    labelled = read_labelled(test, reading)
+    notes: list[str] = []
+    labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
     logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
-    told = opened.told()
-    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=(told,) if told else ())
+    notes += [told] if (told := opened.told()) else []
+    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
 
 
 def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray, "N L"]:
@@ -174,14 +175,14 @@ def _label(given: str, known: Sequence[str], where: str) -> str:
     raise DataError(
         f"the label {given!r}",
         "one of " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") + ", or its number",
-        f"writing {close} there" if close else "a checkpoint with these labels",
+        f"writing {close} there" if close else "a checkpoint with these labels, or --data.label with their column",
         where,
     )
 
 
 def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8") -> Judged:
     """Perplexity and bits a byte of plain text, line by line; the most surprising lines first."""
-    lines = [line for path in test for line in read_lines(Path(path), encoding) if line.strip()]
+    lines = [text for path in test for text, _ in read_texts(path, encoding)]
     if not lines:
         raise DataError("no text", "lines to foresee", "another file", ", ".join(test))
     found = surprise(opened, lines)

@@ -1,7 +1,7 @@
 """A checkpoint of the hub, opened for use: its model, its tokenizer, and how it is meant to be decoded."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +21,7 @@ from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models import assemble, nf4
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
+from seqwise.models.positions import PositionSettings
 
 IDS = ("pad_token_id", "eos_token_id", "bos_token_id", "unk_token_id", "decoder_start_token_id")
 PLENTY = 4  # of the free memory such a part may hold what is only there for speed
@@ -59,18 +60,20 @@ class Opened:
         """Tokens that the model can read and write together: its table of positions, or what it was trained on."""
         if self.limit is not None:
             return self.limit
-        settings = self.model.settings
-        if settings.positions.kind == "learned":
-            return settings.positions.longest
-        told = self.checkpoint.config.get("max_position_embeddings")
-        if settings.positions.kind == "rotary" and isinstance(told, int):
-            return told
-        return 2**31
+        return longest(self.checkpoint.config, self.model.settings.positions) or 2**31
 
     @property
     def readable(self) -> int:
         """Tokens of a text at most: what the tokenizer was made for may be less than what the model could read."""
         return min(self.longest, self.words.longest or 2**31)
+
+
+def longest(config: Mapping[str, Any], positions: PositionSettings) -> int | None:
+    """Tokens that a checkpoint reads and writes together at most; None where nothing says so."""
+    if positions.kind == "learned":
+        return positions.longest
+    told = config.get("max_position_embeddings")
+    return told if positions.kind == "rotary" and isinstance(told, int) else None
 
 
 def is_run(model: Path | str) -> bool:

@@ -23,8 +23,9 @@ from seqwise.checkpoints.run import CONFIG, JOURNAL, MODEL, SIGNATURE, RunFolder
 from seqwise.config.document import load
 from seqwise.config.nodes import Node, Scalar, Series
 from seqwise.errors import CheckpointError, DataError, SeqwiseError
+from seqwise.tasks.stored import FACTS
 from seqwise.tasks.tuning.spending import COST, read_cost
-from seqwise.tasks.tuning.stored import FACTS, OUTCOME
+from seqwise.tasks.tuning.stored import OUTCOME
 from seqwise.training.events import Evaluated, Event, Finished, Stepped
 from seqwise.training.journal import read
 

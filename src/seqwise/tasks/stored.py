@@ -26,6 +26,8 @@ FREE = ("resume", "overwrite", "out", "generation", "training.steps", "training.
 """Settings that a resumed run may change: they decide how long it goes on and where, not what it computes. The last
 step is one of them only where the learning rate does not depend on it."""
 LAST_STEP = ("training.steps", "training.epochs")
+FACTS = "base.json"
+"""What a run of `seqwise tune` has beside its settings, and no other run."""
 
 
 def is_forecast(run: str | Path) -> bool:
@@ -42,6 +44,9 @@ def read_settings(folder: RunFolder) -> Train:
     if is_forecast(folder.path):
         given = f"the run {folder.path}, which was trained to forecast"
         raise ConfigError(given, "a run that reads text", "seqwise predict or seqwise evaluate, which know both")
+    if (folder.path / FACTS).is_file():
+        given = f"the run {folder.path}, which was tuned"
+        raise ConfigError(given, "a run of seqwise train", f"seqwise export {folder.path} --to merged first")
     return resolve(Train, folder.path / CONFIG, ())
 
 

@@ -1,12 +1,15 @@
 """`seqwise check`: what the data hold, a line each, before a model is trained on them."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from seqwise.checkpoints import soundness
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.hub import open_checkpoint
 from seqwise.checkpoints.run import RunFolder
@@ -21,7 +24,9 @@ from seqwise.data.text import read_labelled, read_pairs
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError, SeqwiseError
 from seqwise.tasks.pretrained import is_run
+from seqwise.tasks.pretrained import longest as longest_of
 from seqwise.tasks.stored import read_settings
+from seqwise.tasks.tuning.stored import BASE, is_tuned
 from seqwise.training.console import printable
 
 Task = Literal["classify", "translate", "summarize", "generate"]
@@ -122,7 +127,7 @@ def check(
 def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:
     match task:
         case "classify":
-            return read_labelled(paths, reading)
+            return read_labelled(paths, reading, _say)
         case "generate":
             asked = InstructionSettings(
                 format=form,
@@ -132,7 +137,13 @@ def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -
                 on_bad_row=reading.on_bad_row,
             )
             return read_instructions(paths, asked)
-    return read_pairs(paths, reading)
+    return read_pairs(paths, reading, _say)
+
+
+def _say(note: str) -> None:
+    """What was assumed, such as which columns are meant. Bad rows are told of by a check."""
+    if "bad rows skipped" not in note:
+        print(note, file=sys.stderr)
 
 
 def _renamed(error: SeqwiseError, task: Task) -> SeqwiseError:
@@ -156,6 +167,8 @@ def _renamed(error: SeqwiseError, task: Task) -> SeqwiseError:
 
 def _words(model: str, revision: str | None) -> tuple[Pretrained, int | None, bool]:
     """The tokenizer of a model, what the model takes, and whether text and answer share that. No weights are read."""
+    if is_tuned(model):  # whose tokenizer is its base's
+        return _words(str(Path(model) / BASE), None)
     if is_run(model):
         folder = RunFolder.open(model)
         both = Vocabularies.load(folder.path)
@@ -165,8 +178,8 @@ def _words(model: str, revision: str | None) -> tuple[Pretrained, int | None, bo
         return Pretrained(both.source, target, None, {}, None, longest, (target.eos,), {}), longest, False
     found = open_checkpoint(locate(model, revision))
     words = pretrained.load(found.folder, {**found.config, **found.generation})
-    told = found.config.get("max_position_embeddings") or found.config.get("n_positions")
-    limits = [limit for limit in (words.longest, told) if isinstance(limit, int)]
+    positions = soundness.settings(found.folder, found.config, found.family).positions
+    limits = [limit for limit in (words.longest, longest_of(found.config, positions)) if limit is not None]
     return words, min(limits, default=None), found.head.task == "tokens" and not found.config.get("is_encoder_decoder")
 
 

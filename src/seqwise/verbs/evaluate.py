@@ -14,7 +14,7 @@ from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.corpus import Format
-from seqwise.data.text import Pairs, TextSettings, read_pairs
+from seqwise.data.text import TextSettings, read_pairs
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
 from seqwise.models.decoder import Decoder
@@ -170,13 +170,15 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     if opened is not None and not _rewrites(opened, rouge):
         return _judged(opened, flags)
     translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
-    pairs = _read(test, _reading(kept, flags))
+    notes: list[str] = []
+    pairs = _ours_named(lambda: read_pairs(test, _reading(kept, flags), notes.append))
     made = _searching(usual, flags)
     outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
     rouge = rouge or (opened is None and summarizes(model))
     metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
     found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
+    found = replace(found, notes=(*notes, *found.notes))
     in_order = sorted(found.items, key=lambda row: int(row[0]))
     place = scores or (Path(model) / SCORES if opened is None else None)
     return _evaluation(found, _save([found.columns, *in_order], place), worst, details)
@@ -316,11 +318,6 @@ def _ours_named(work: Callable[[], Made]) -> Made:
             for fault in error.faults
         ]
         raise type(error).of(faults) from None
-
-
-def _read(test: tuple[str, ...], reading: TextSettings) -> Pairs:
-    """The test pairs."""
-    return _ours_named(lambda: read_pairs(test, reading))
 
 
 def _ours(text: str) -> str:

@@ -9,10 +9,12 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.errors import ConfigError, DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
+from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.choosing import Translation
@@ -20,6 +22,7 @@ from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.pretrained import Opened, fitting, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
+from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_tune
 from seqwise.tasks.writing import Rewriter
 from seqwise.training.console import printable
 
@@ -85,7 +88,7 @@ def inspect(
     a layer read, not what decided.
 
     Args:
-        model: A run folder, a folder with config.json, or owner/name on the hub.
+        model: A run folder, a tuned one too, a folder with config.json, or owner/name on the hub.
         text: The sentence.
         layer: Layer, from 0; the mean of all layers unless given.
         head: Attention head, from 0; the mean of all heads unless given.
@@ -100,31 +103,61 @@ def inspect(
     """
     if not text.strip():
         raise DataError("an empty text", "a sentence to look into", f'seqwise inspect {model} "a sentence"')
-    if not is_run(model):
+    languages = (source_language, target_language)
+    if is_tuned(model):
+        found = open_tuned(model, "cpu", "fp32")
+        if isinstance(found, Opened):
+            written = read_tune(RunFolder.open(model)).writing
+            kept = (source_language or written.source_language, target_language or written.target_language)
+            return _of_checkpoint(found, text, (layer, head), beams, part, kept)
+        translator, settings = found
+    elif not is_run(model):
         opened = open_pretrained(model, revision, "cpu", "fp32")
-        if isinstance(opened.model, Transformer):
-            return _rewritten(opened, text, (layer, head), beams, part, (source_language, target_language))
-        if part is not None:
-            raise ConfigError(f"--part {part} for {opened.checkpoint.architecture}", "no part", "leaving it out")
-        return _read(opened, text, layer, head)
-    own = open_own(model, "cpu", "fp32")
-    if own is not None:
-        return _read_by_own(own, text, layer, head, part)
+        return _of_checkpoint(opened, text, (layer, head), beams, part, languages)
+    else:
+        own = open_own(model, "cpu", "fp32")
+        if own is not None:
+            return _read_by_own(own, text, layer, head, part)
+        translator, settings = open_translator([Path(model)], "cpu")
     if part not in (None, "cross"):
         raise ConfigError(f"--part {part} for the run {model}", "cross", "exporting the run with --to hf first")
-    translator, settings = open_translator([Path(model)], "cpu")
     made = settings.generation if beams is None else replace(settings.generation, beams=beams)
     check(made)
     ((best, *_),) = translator.translate([text], replace(made, best=1))
     return Inspected(text, best.text, attended(translator, text, best, layer, head))
 
 
+def _of_checkpoint(
+    opened: Opened,
+    text: str,
+    place: tuple[int | None, int | None],
+    beams: int | None,
+    part: Part | None,
+    languages: tuple[str | None, str | None],
+) -> Inspected:
+    """A checkpoint of the hub, tuned or not."""
+    if isinstance(opened.model, Transformer):
+        return _rewritten(opened, text, place, beams, part, languages)
+    if part is not None:
+        raise ConfigError(f"--part {part} for {opened.checkpoint.architecture}", "no part", "leaving it out")
+    if not isinstance(opened.model, Encoder | Decoder):
+        raise _without_attention(opened)
+    return _read(opened, text, *place)
+
+
 def _read_by_own(own: Own, text: str, layer: int | None, head: int | None, part: Part | None) -> Inspected:
     """A run that classifies or generates."""
-    if part is not None or own.settings.model.kind == "lstm":
-        given = f"--part {part}" if part is not None else "the attention of an LSTM without any"
-        raise ConfigError(f"{given} for the run {own.opened.checkpoint.folder}", "self-attention", "a Transformer")
+    if part is not None:
+        given = f"--part {part} for the run {own.opened.checkpoint.folder}"
+        raise ConfigError(given, "self-attention", "a Transformer")
+    if own.settings.model.kind == "lstm":
+        raise _without_attention(own.opened)
     return _read(own.opened, text, layer, head)
+
+
+def _without_attention(opened: Opened) -> ConfigError:
+    given = f"the attention of an LSTM without any for the run {opened.checkpoint.folder}"
+    return ConfigError(given, "self-attention", "a Transformer")
 
 
 def attended(

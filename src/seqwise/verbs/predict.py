@@ -11,7 +11,7 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
-from seqwise.data.text import read_lines
+from seqwise.data.text import is_table, read_column, read_lines
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
@@ -39,6 +39,7 @@ def predict(
     /,
     *,
     input: Path | None = None,  # noqa: A002  # the name of the flag
+    column: str | None = None,
     output: Path | None = None,
     plot: Path | None = None,
     ensemble: tuple[Path, ...] = (),
@@ -87,6 +88,7 @@ def predict(
         model: A run folder, a folder with config.json, owner/name on the hub, or an adapter in PEFT's layout.
         text: One sentence or prompt; two texts with a tab between them for models that compare two.
         input: A text file, a sentence a line; `.gz` is read too. Of a forecaster a table like that of training.
+        column: --input is a table, .tsv, .csv, .jsonl or .parquet: the column whose texts are answered, a line a row.
         output: Where the results go, written when all are there; standard output unless given. Of a forecaster .csv,
             .tsv, .jsonl or .parquet.
         plot: Of a forecaster: draw the fan into this file, .svg or .html.
@@ -141,6 +143,8 @@ def predict(
 def _answered(flags: Mapping[str, Any]) -> str | None:
     """Whatever reads text."""
     text, input, output = flags["text"], flags["input"], flags["output"]  # noqa: A001  # the names of the flags
+    if flags["column"] is not None and input is None:
+        raise ConfigError(f"--column {flags['column']} without --input", "a table to read", "--input FILE")
     answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
@@ -148,7 +152,7 @@ def _answered(flags: Mapping[str, Any]) -> str | None:
     if text is not None:
         chunks = [[text]]
     elif input is not None:
-        chunks = in_chunks(read_lines(input))
+        chunks = in_chunks(_texts(input, flags["column"], flags["messages"]))
     if writer is not None and flags["stream"]:
         _show(writer, chunks, made, flags["messages"])
         return None
@@ -161,9 +165,16 @@ def _answered(flags: Mapping[str, Any]) -> str | None:
     return line
 
 
+def _texts(path: Path, column: str | None, messages: bool) -> list[str]:
+    """The lines of a file, or of a table the texts of a column."""
+    if column is None and is_table(path) and not messages:
+        print(f"{path} is read line by line: --column NAME reads the texts of a column", file=sys.stderr)
+    return read_lines(path) if column is None else read_column(path, column)
+
+
 def _foreseen(flags: Mapping[str, Any]) -> str | None:
     """A run that forecasts."""
-    for name in (*DECODING[:-2], *FOR_CHECKPOINTS, "batch", "ensemble", "adapter", "raw", "text"):
+    for name in (*DECODING[:-2], *FOR_CHECKPOINTS, "batch", "ensemble", "adapter", "raw", "text", "column"):
         if flags[name] not in (None, (), False):
             flag = "a text" if name == "text" else "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} for the forecaster {flags['model']}", "--input with a table", "leaving it out")

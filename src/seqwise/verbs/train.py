@@ -1,5 +1,6 @@
 """train: from files of texts to a run folder that translates, summarizes, classifies or generates."""
 
+import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -40,7 +41,7 @@ class Trained:
         rows = {
             "best weights": f"step {self.finished.best_step}: {scores}" if best else "none yet: --resume to go on",
             "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
-            "next": f'seqwise predict {self.out} "..."',
+            "next": f'seqwise predict {shlex.quote(str(self.out))} "..."',
         }
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, text in rows.items():

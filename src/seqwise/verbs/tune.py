@@ -1,5 +1,6 @@
 """tune: a model that is there already learns a task from the user's examples, in full, by LoRA or by QLoRA."""
 
+import shlex
 import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -54,7 +55,7 @@ class Tuned:
         rows = {
             "best weights": f"step {self.finished.best_step}: {best}" if best else "none yet: --resume to go on",
             "stopped": f"step {self.finished.step} ({self.finished.reason}), after {self.seconds:,.0f} s",
-            "next": f'seqwise predict {self.out} "..."',
+            "next": f'seqwise predict {shlex.quote(str(self.out))} "..."',
         }
         table = Table(box=None, show_header=False, pad_edge=False)
         for name, text in rows.items():

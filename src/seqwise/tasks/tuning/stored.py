@@ -35,12 +35,12 @@ from seqwise.models.lora import attach, merge
 from seqwise.tasks.opening import opened_as
 from seqwise.tasks.pretrained import IDS, Opened, quick
 from seqwise.tasks.settings import Train
-from seqwise.tasks.stored import differences, must_be_same, read_settings, value_of
+from seqwise.tasks.stored import FACTS, differences, must_be_same, read_settings, value_of
 from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.bases import Base, OwnBase, PretrainedBase, open_base, own_base, weights_of, with_head
 from seqwise.tasks.tuning.settings import Tune
 
-FACTS, BASE, ADAPTER = "base.json", "base", "adapter"
+BASE, ADAPTER = "base", "adapter"
 BEFORE, OUTCOME = "before.json", "outcome.json"
 FREE = ("resume", "overwrite", "out", "show_mask", "find_lr", "training.time_limit", "training.device",
         "training.shard", "evaluation.patience", "evaluation.save_every")  # fmt: skip
@@ -187,6 +187,9 @@ def open_tuned(
     ids = {key: checkpoint.generation[key] for key in IDS if key in checkpoint.generation}
     words = pretrained.load(checkpoint.folder, {**checkpoint.config, **ids})
     chosen = devices.resolved(precision, device)
+    if settings.method == "qlora" and chosen == "int8":
+        four = f"--precision int8 on {folder.path}, whose base is in four bits"
+        raise ConfigError(four, "fp32 or bf16", "--precision fp32, or a merged model")
     if facts.complete:
         model: nn.Module = hub.empty(checkpoint)
         _allocate(model, device)
@@ -198,11 +201,12 @@ def open_tuned(
     _load(model, weights, folder, whole=facts.complete)
     if settings.method == "lora" and merged:
         merge(model)
-    elif settings.method != "full":
-        quick(model, torch.bfloat16 if chosen == "bf16" and instructions() else torch.float32)
-        return Opened(checkpoint, model.to(device).eval(), words, device)  # type: ignore[arg-type]
     narrow = chosen == "bf16" and (device.type != "cpu" or instructions())
-    model = model.to(device, torch.bfloat16 if narrow else torch.float32).eval()
+    dtype = torch.bfloat16 if narrow else torch.float32
+    model = model.to(device, dtype).eval()
+    if settings.method != "full" and not (settings.method == "lora" and merged):
+        quick(model, dtype)
+        return Opened(checkpoint, model, words, device)  # type: ignore[arg-type]
     return Opened(checkpoint, settle(model, chosen), words, device)  # type: ignore[arg-type]
 
 
