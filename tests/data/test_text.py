@@ -89,6 +89,23 @@ def test_labels_are_read_from_every_table():
     assert len(found) == 2
 
 
+def test_semicolons_part_the_columns_of_csv_where_the_first_row_names_them_so():
+    names = put(a__csv='\ufeffid;text;label\r\n1;"good; film, too";1\r\n2;bad, film;0\r\n')
+    told: list[str] = []
+    found = read_labelled(names, TextSettings(), told.append)
+    assert (found.texts, found.labels) == (("good; film, too", "bad, film"), ("1", "0"))
+    assert told == ["a.csv: columns between semicolons"]
+    with pytest.raises(DataError, match=r"b\.csv:3: 1 column: needs 2 columns with a semicolon between them"):
+        read_labelled(put(b__csv="text;label\ngood;1\nbad,0\n"), TextSettings())
+
+
+def test_commas_part_the_columns_though_a_text_holds_semicolons_and_a_blank_line_comes_first():
+    names = put(a__csv="\ntext,label,of;text;label\na;b,1,x\n", b__csv="a;b,1\nc;d,0\n")
+    assert read_labelled(names, TextSettings()).texts == ("a;b", "a;b", "c;d")
+    with pytest.raises(DataError, match=r"c\.csv:3: 1 column"):
+        read_labelled(put(c__csv="\na,1\nb\n"), TextSettings())
+
+
 def test_truth_values_are_labels():
     names = put(a__jsonl='{"text": "x", "label": true}\n')
     polars.DataFrame({"text": ["x"], "label": [True]}).write_parquet("a.parquet")

@@ -16,9 +16,9 @@ TSV and CSV may have a header. It is used if the first row names the wanted colu
 import csv
 import io
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from typing import Any, TypeGuard
 
 from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
@@ -105,10 +105,14 @@ def tsv(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
 
 
 def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
-    """Cells between commas, in quotes where they hold a comma, a quote or a line feed."""
-    table = _Table(path, columns, note, "with a comma between them")
+    """Cells between commas, in quotes where they hold a comma, a quote or a line feed; between semicolons where the
+    first row names the wanted columns by them."""
     feed = _Feed(path, encoding)
-    reader = csv.reader(feed, strict=True)
+    mark = ";" if feed.named_by(";", columns) and not feed.named_by(",", columns) else ","
+    if mark == ";":
+        note(f"{path}: columns between semicolons")
+    table = _Table(path, columns, note, f"with a {'comma' if mark == ',' else 'semicolon'} between them")
+    reader = csv.reader(feed, delimiter=mark, strict=True)
     while True:
         start = reader.line_num + 1
         try:
@@ -219,9 +223,18 @@ class _Feed:
     """Lines for the csv module, with a note of those that could not be decoded and of the end."""
 
     def __init__(self, path: str, encoding: str) -> None:
-        self.lines = lines(path, encoding)
+        self.lines: Iterator[str | Undecoded] = lines(path, encoding)
         self.faults: list[Fault] = []
         self.ended = False
+
+    def named_by(self, mark: str, columns: Columns) -> bool:
+        """Whether the first line, cut at this mark, holds the names of all columns. It stays to be read."""
+        first = next(self.lines, None)
+        if first is None:
+            return False
+        self.lines = chain([first], self.lines)
+        cells = [] if isinstance(first, Undecoded) else first.split(mark)
+        return set(columns.names) <= {cell.strip(' \r"') for cell in cells}
 
     def __iter__(self) -> "_Feed":
         return self
