@@ -11,6 +11,8 @@ from torch.nn.functional import kl_div, log_softmax
 from seqwise.checkpoints import hub
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError, DataError
+from seqwise.models.attention import MultiHeadAttention
+from seqwise.models.dropout import Dropout
 from seqwise.tasks.pretrained import open_pretrained
 from seqwise.tasks.tuning.bases import open_base, prepare
 from seqwise.tasks.tuning.stored import open_tuned, read_facts
@@ -221,3 +223,23 @@ def test_the_base_answers_without_dropout(tmp_path):
     assert not base.model.training
     prepare(base, settings)
     assert not base.model.training
+
+
+def test_another_dropout_than_the_base_was_trained_with_is_taken_where_asked_for(place, tmp_path):
+    """Where layers add and at the embeddings; attention weights and the inside of feed-forwards keep theirs."""
+
+    def rates(guard):
+        base = open_base(labels(place, tmp_path, guard=guard))
+        prepare(base, labels(place, tmp_path, guard=guard))
+        found = [(type(part).__name__, m) for part in base.model.modules() for m in part.children()]
+        return [(inside, m.rate) for inside, m in found if isinstance(m, Dropout)], [
+            m.rate for m in base.model.modules() if isinstance(m, MultiHeadAttention)
+        ]
+
+    before, attention = rates({})
+    after, same = rates({"base_dropout": 0.37})
+    assert same == attention
+    assert {rate for inside, rate in after if inside != "FeedForward"} == {0.37}
+    assert [rate for inside, rate in after if inside == "FeedForward"] == [
+        rate for inside, rate in before if inside == "FeedForward"
+    ]

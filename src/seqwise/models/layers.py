@@ -185,3 +185,13 @@ def own_norm(settings: TransformerSettings) -> tuple[nn.Module, nn.Module] | Non
         return None
     width = settings.attention.head_width or settings.width // settings.heads
     return norm(settings.norm, width), norm(settings.norm, width)
+
+
+def set_dropout(model: nn.Module, rate: float) -> None:
+    """Another rate wherever vectors lose elements on their way: of embeddings, of what each layer adds, between the
+    layers of an LSTM, before a head. Within feed-forwards and on attention weights it stays as the model was made.
+    """
+    for part in model.modules():
+        for child in part.children():
+            if isinstance(child, Dropout) and not isinstance(part, FeedForward):
+                child.rate = rate

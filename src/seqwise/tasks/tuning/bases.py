@@ -27,6 +27,7 @@ from seqwise.models import assemble
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, NextToken
+from seqwise.models.layers import set_dropout
 from seqwise.models.linear import Repackable
 from seqwise.models.lora import LoraSettings, Part, attach
 from seqwise.models.transformer import Stack, Transformer
@@ -209,6 +210,8 @@ def prepare(base: Base, settings: Tune) -> tuple[str, ...]:
     model = base.model
     torch.manual_seed(settings.training.seed)
     _checkpointing(model, settings.examples.checkpointing)
+    if settings.guard.base_dropout is not None:
+        set_dropout(model, settings.guard.base_dropout)
     if settings.method == "full":
         for weight in model.parameters():
             weight.requires_grad_(True)

@@ -121,7 +121,7 @@ class PaceSettings:
 
 @dataclass(frozen=True)
 class GuardSettings:
-    """Against the loss of what the model could do before."""
+    """Against the loss of what the model could do before, and against learning by heart."""
 
     replay: tuple[str, ...] = ()
     """Files of general data, of the same form as --train, that are mixed in."""
@@ -129,6 +129,9 @@ class GuardSettings:
     """Share of the examples of the run that come from them, batch by batch in between."""
     anchor: Annotated[float, Range(0.0, 100.0)] = 0.0
     """Weight of the divergence from the base model's answers (KL, in nats a token), added to the loss; 0: none."""
+    base_dropout: Annotated[float, Range(0.0, 0.95)] | None = None
+    """Dropout of embeddings, of what each layer adds and between the layers of an LSTM; none: as the base was trained.
+    0.1 helps a base without any on few examples."""
 
 
 @dataclass(frozen=True)
