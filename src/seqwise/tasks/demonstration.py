@@ -73,7 +73,7 @@ def tuning(base: Path, general: Files, office: Files, out: Path, overwrite: bool
         test=office["test"],
         out=str(out),
         overwrite=overwrite,
-        guard=GuardSettings(replay=general["train"], replay_share=0.33, base_dropout=0.1),
+        guard=GuardSettings(replay=general["train"], replay_share=0.33),
         training=TrainingSettings(epochs=12, batch_tokens=2048, time_limit=75.0, label_smoothing=0.0, seed=seed),
         optimizer=PaceSettings(rate=2e-3, fall_by="time"),
         evaluation=EvaluationSettings(sentences=100, average=0, patience=0, first=True),
