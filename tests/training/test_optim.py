@@ -7,6 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from seqwise.config import check
+from seqwise.errors import ConfigError
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
 from seqwise.models.nf4 import NF4Linear, quantize
@@ -36,6 +38,14 @@ def test_wsd_is_flat_and_then_falls_in_a_line():
     settings = made(schedule="wsd", decay=0.2)
     rates = [rate_at(step, settings, 100) for step in (10, 50, 80, 90, 100)]
     assert rates == pytest.approx([2.0, 2.0, 2.0, 1.0, 0.0])
+
+
+@pytest.mark.parametrize("schedule", ["inverse-sqrt", "constant"])
+def test_a_rate_that_does_not_fall_to_a_last_step_is_not_told_by_what_to_fall(schedule):
+    check(made(schedule=schedule))
+    check(made(schedule="wsd", fall_by="time"))
+    with pytest.raises(ConfigError, match=f"--optimizer.fall-by time with --optimizer.schedule {schedule}"):
+        check(made(schedule=schedule, fall_by="time"))
 
 
 @given(

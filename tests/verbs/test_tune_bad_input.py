@@ -310,9 +310,10 @@ def test_memory_that_is_not_there_is_foreseen(place, monkeypatch, capsys):
 
 def test_all_contradictions_are_told_at_once(place, capsys):
     words = ["--lora.rank", "4", "--replay-share", "0.2", "--resume", "--overwrite", "--method", "full"]
+    words += ["--optimizer.schedule", "constant", "--fall-by", "time"]
     assert main([*CLASSIFY, *words]) == 2
     error = capsys.readouterr().err
-    for told in ("--method lora", "files to replay", "--resume with --overwrite"):
+    for told in ("--method lora", "files to replay", "--resume with --overwrite", "--optimizer.fall-by time with"):
         assert told in error
 
 

@@ -167,6 +167,13 @@ def test_runs_of_several_seeds_are_called_by_what_their_folders_begin_with():
     assert common_name(["runs/full-1"]) == "full-1"
 
 
+def test_a_number_that_is_not_that_of_the_seed_stays_in_the_name():
+    assert common_name(["runs/lora-r8-1", "runs/lora-r8-2"]) == "lora-r8"
+    assert common_name(["runs/lora-r16-1", "runs/lora-r16-10"]) == "lora-r16"
+    assert common_name(["runs/lora8-seed-1", "runs/lora8-seed-2"]) == "lora8"
+    assert common_name(["seed1/lora8", "seed2/lora8"]) == "lora8"
+
+
 def test_each_set_has_a_margin_of_its_own_where_one_is_named(tmp_path, capsys):
     parts = (("test", 100), ("sst2", 200), ("news", 200))
     words = [labelled(tmp_path / f"{name}.jsonl", 0.7, seed, parts) for name, seed in (("base", 1), ("tuned", 2))]

@@ -69,7 +69,12 @@ def test_right_or_wrong_against_a_margin_equals_the_reference():
 
 
 def test_a_large_loss_is_shown_and_a_small_one_lies_within_the_margin():
-    assert of(*flips(400, 60, 10, 30), 3.0).answer == "yes"
+    large = of(*flips(400, 60, 10, 30), 3.0)
+    assert large.answer == "yes"
+    assert large.told.endswith("the loss is more than 3 points, the margin.")
+    assert of(*flips(400, 60, 10, 30), 9.0).told.endswith("a loss of 9 points or more is not ruled out.")
+    base, tuned = (scored(1.0 * ~one.values, LOSS, one.system) for one in flips(400, 60, 10, 30))
+    assert of(base, tuned, 0.03).told.endswith("the loss is more than 0.03 nats, the margin.")
     small = of(*flips(9000, 60, 20, 920), 3.0)
     assert small.answer == "no"
     assert "lost a little against base" in small.told

@@ -149,6 +149,7 @@ def test_of_several_runs_most_decide():
     assert "in 2 of 3 runs" in told
     assert f"in the middle one of 3 runs, that of seed {turned.seed}, at the end" in told
     assert "middle" not in overfitting([turned]).told
+    assert f"in the worse of 2 runs, that of seed {turned.seed}, at the end" in overfitting([flat, turned]).told
     assert overfitting([turned, flat, flat]).answer == "cannot tell"
     assert overfitting([flat, flat]).answer == "no"
     assert len(overfitting([turned, flat]).grids[0].rows) == 2

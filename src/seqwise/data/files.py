@@ -29,6 +29,7 @@ _CONTROLS = bytes({*range(32)} - {*b"\a\b\t\n\v\f\r\x1b"})
 _WESTERN = 0.3  # the share of letters outside ASCII that no language in Latin script reaches
 
 OR_SKIP = ", or --on-bad-row skip"  # the short form: it is a flag of evaluate, too
+SKIPPED = "skipped, the first:"
 
 _GZIP = b"\x1f\x8b"
 _MARKS = (  # the longer first, as one begins with another
@@ -61,6 +62,11 @@ class Undecoded(NamedTuple):
 def bad_row(path: str, line: int, given: str, allowed: str, mend: str = "mending it") -> Fault:
     """A row that cannot be read; `on_bad_row` decides what becomes of it."""
     return Fault(given, allowed, f"{mend}{OR_SKIP}", where=f"{path}:{line}")
+
+
+def left_out(path: str, bad: Sequence[Fault]) -> str:
+    """That these rows of a file were skipped."""
+    return f"{path}: {len(bad):,} bad row{'s' * (len(bad) != 1)} {SKIPPED} {bad[0]}"
 
 
 def shown(text: str, length: int = 40) -> str:

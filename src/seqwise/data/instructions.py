@@ -20,7 +20,7 @@ from typing import Any, Literal
 from seqwise.config import check
 from seqwise.data.conversations import Conversation, Conversations
 from seqwise.data.corpus import encoding_faults
-from seqwise.data.files import OR_SKIP, Undecoded, check_paths, lines
+from seqwise.data.files import OR_SKIP, Undecoded, check_paths, left_out, lines
 from seqwise.data.messages import BadError, alpaca, conversed, plain, prompted
 from seqwise.data.objects import Found, bad_at, objects, place
 from seqwise.data.readers import ABSENT, Note, listed, value_at
@@ -91,7 +91,7 @@ def read_instructions(
         if len(found.items) == good:
             raise _nothing(name, new)
         if new and on_note is not None:
-            on_note(f"{name}: {len(new):,} bad rows skipped, the first: {new[0]}")
+            on_note(left_out(name, new))
     return found.conversations()
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
-from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, lines
+from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, left_out, lines
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
@@ -166,7 +166,7 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
         if len(found.firsts) == good:
             raise _nothing(path, new)
         if new:
-            note(f"{path}: {len(new):,} bad rows skipped, the first: {new[0]}")
+            note(left_out(path, new))
     return found
 
 

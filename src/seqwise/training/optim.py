@@ -5,7 +5,7 @@ Hutter 2017 (cosine), Hu et al. 2024 (warm-up, stable, decay).
 """
 
 import math
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from seqwise.config import Range
+from seqwise.errors import Fault
 from seqwise.models.embeddings import by_rows
 from seqwise.training import update
 
@@ -42,6 +43,12 @@ class OptimizerSettings:
     """Added to the denominator."""
     weight_decay: Annotated[float, Range(0.0, 1.0)] = 1e-4
     """Decoupled decay of the matrices; embeddings, norms and biases are exempt."""
+
+    def faults(self) -> Iterator[Fault]:
+        """A last step that no schedule looks at."""
+        if self.fall_by == "time" and self.schedule in ("inverse-sqrt", "constant"):
+            given = f"--optimizer.fall-by time with --optimizer.schedule {self.schedule}"
+            yield Fault(given, "a rate that falls to the last step", "--optimizer.schedule cosine or wsd")
 
 
 def rate_at(step: int, settings: OptimizerSettings, total: int | None) -> float:

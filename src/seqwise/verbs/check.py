@@ -17,6 +17,7 @@ from seqwise.data import pretrained
 from seqwise.data.checks import Check, Part, Room, checks_for, learnt
 from seqwise.data.conversations import Conversations
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
+from seqwise.data.files import SKIPPED
 from seqwise.data.instructions import Form, InstructionSettings, read_instructions
 from seqwise.data.masking import mask
 from seqwise.data.pretrained import Pretrained
@@ -142,7 +143,7 @@ def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -
 
 def _say(note: str) -> None:
     """What was assumed, such as which columns are meant. Bad rows are told of by a check."""
-    if "bad rows skipped" not in note:
+    if SKIPPED not in note:
         print(note, file=sys.stderr)
 
 

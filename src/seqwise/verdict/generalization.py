@@ -253,7 +253,10 @@ def _told(found: Weighed, said: Answer, loss: bool, margin: float) -> str:
     tuned, base = found.data.names
     where, size = f"on {found.data.part}", limit(margin, found.data.measure.unit)
     if said == "yes":
-        return f"{tuned} lost against {base} {where}: {both(found)}; a loss of {size} or more is not ruled out."
+        gain = found.interval.turned if found.data.measure.lower else found.interval
+        beyond, open_ = f"the loss is more than {size}, the margin", f"a loss of {size} or more is not ruled out"
+        much = beyond if gain.high < -margin else open_
+        return f"{tuned} lost against {base} {where}: {both(found)}; {much}."
     if said == "no" and loss:
         return f"{tuned} lost a little against {base} {where}, but less than {size}, the margin: {both(found)}."
     if said == "no":

@@ -107,7 +107,8 @@ def _sentence(one: Trend, answer: Answer, margin: float, runs: tuple[int, int], 
     effect, unit, falling = _effect(one), one.unit, one.best == one.looks[-1].step
     interval = between(effect.interval, unit) if effect.interval else ""
     interval, (many, count) = f"as a rise: {interval}" if falling else interval, runs
-    rise = f"{f'in the middle one of {count} runs{_seed(one)}, ' if count > 1 else ''}{_rise(one)}"
+    which = "the worse" if count == 2 else "the middle one"
+    rise = f"{f'in {which} of {count} runs{_seed(one)}, ' if count > 1 else ''}{_rise(one)}"
     of = f" in {many} of {count} runs" if count > 1 else ""
     if answer == "no" and falling:
         chance = "its jitter" if one.by == "looks" else f"the losses of {counted(one.items, 'item')} ({interval})"

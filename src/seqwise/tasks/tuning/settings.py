@@ -101,6 +101,12 @@ class PaceSettings:
     weight_decay: Annotated[float, Range(0.0, 1.0)] = 0.01
     """Decoupled decay of the matrices that are trained."""
 
+    def faults(self) -> Iterator[Fault]:
+        """A last step that the schedule does not look at."""
+        if self.fall_by == "time" and self.schedule == "constant":
+            given = "--optimizer.fall-by time with --optimizer.schedule constant"
+            yield Fault(given, "a rate that falls to the last step", "--optimizer.schedule linear")
+
     def optimizer(self, rate: float, steps: int | None) -> OptimizerSettings:
         """The same in the words of the trainer, for a run of so many steps."""
         warmup = round(self.warmup * (steps or 0))

@@ -29,6 +29,7 @@ from seqwise.verdict.trials import Row
 
 TEST = "test"
 BASE = "base"
+BETWEEN = "-_. "  # what stands between a name and the number of a seed
 FORECAST = "forecast"
 """The task of a field of forecasters."""
 Sets = Mapping[str, tuple[str, ...]]
@@ -229,8 +230,11 @@ def common_name(runs: Sequence[str]) -> str:
     """How folders of several seeds begin, full of full-1 and full-2; the name of the first where they have nothing."""
     names = [Path(one).name for one in runs]
     alike = takewhile(lambda letters: len(set(letters)) == 1, zip(*names, strict=False))
-    start = "".join(first for first, *_ in alike).rstrip("0123456789-_. ") if len(names) > 1 else ""
-    return start.removesuffix("seed").rstrip("-_. ") or names[0]
+    start = "".join(first for first, *_ in alike)
+    if start == names[0] and len(set(names)) == 1:
+        return names[0]
+    start = start.rstrip("0123456789").rstrip(BETWEEN)  # lora-r8 of lora-r8-1 and lora-r8-10, whose 1 is of both
+    return start.removesuffix("seed").rstrip(BETWEEN) or names[0]
 
 
 def _method(run: str) -> str:
