@@ -136,7 +136,7 @@ class GuardSettings:
     anchor: Annotated[float, Range(0.0, 100.0)] = 0.0
     """Weight of the divergence from the base model's answers (KL, in nats a token), added to the loss; 0: none."""
     base_dropout: Annotated[float, Range(0.0, 0.95)] | None = None
-    """Dropout of embeddings, of what each layer adds and between the layers of an LSTM; none: as the base was trained."""
+    """Dropout of embeddings, of what each layer adds and between the layers of an LSTM; none: that of the base."""
 
 
 @dataclass(frozen=True)
