@@ -66,7 +66,7 @@ def test_rows_that_are_left_out_and_columns_that_are_assumed_are_told(trained, t
     given = {"test": (str(table),), "format": "auto", "on_bad_row": "skip", "scores": tmp_path / "scores.tsv"}
     skipped, columns = evaluate(trained / "run", **given).notes[1:][::-1]
     assert columns.startswith(f"{table}: columns 1 and 2 of 2, without a header: ")
-    assert skipped.startswith(f"{table}: 1 bad rows skipped, the first: {table}:26: 1 column")
+    assert skipped.startswith(f"{table}: 1 bad row skipped, the first: {table}:26: 1 column")
 
 
 def test_rouge_is_rouge_scores_and_several_references_count_by_their_best(trained, tmp_path):

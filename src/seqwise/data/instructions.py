@@ -26,6 +26,7 @@ from seqwise.data.objects import Found, bad_at, objects, place
 from seqwise.data.readers import ABSENT, Note, listed, value_at
 from seqwise.data.text import read_lines
 from seqwise.errors import DataError, Fault, nearest
+from seqwise.stats.phrases import counted
 
 Form = Literal["auto", "alpaca", "prompt", "messages", "sharegpt", "text"]
 
@@ -91,7 +92,7 @@ def read_instructions(
         if len(found.items) == good:
             raise _nothing(name, new)
         if new and on_note is not None:
-            on_note(f"{name}: {len(new):,} bad rows skipped, the first: {new[0]}")
+            on_note(f"{name}: {counted(len(new), 'bad row')} skipped, the first: {new[0]}")
     return found.conversations()
 
 
@@ -261,5 +262,6 @@ def _nothing(path: str, bad: list[Fault]) -> DataError:
     if not bad:
         return DataError("no row but blank lines", "one row at least", "the right file", path)
     first = bad[0]
-    given = f"{first.given}, the first of {len(bad):,} rows, which are all bad"
+    which = f"the first of {len(bad):,} rows, which are all bad" if len(bad) > 1 else "the only row"
+    given = f"{first.given}, {which}"
     return DataError(given, first.allowed, first.mend.removesuffix(OR_SKIP), first.where)

@@ -27,6 +27,7 @@ from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
 from seqwise.errors import ConfigError, DataError, Fault
+from seqwise.stats.phrases import counted
 
 __all__ = [
     "FilterReport",
@@ -166,7 +167,7 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
         if len(found.firsts) == good:
             raise _nothing(path, new)
         if new:
-            note(f"{path}: {len(new):,} bad rows skipped, the first: {new[0]}")
+            note(f"{path}: {counted(len(new), 'bad row')} skipped, the first: {new[0]}")
     return found
 
 
@@ -248,5 +249,6 @@ def _nothing(path: str, bad: list[Fault]) -> DataError:
     if not bad:
         return DataError("no row but a header or blank lines", "one row at least", "the right file", path)
     first = bad[0]
-    given = f"{first.given}, the first of {len(bad):,} rows, which are all bad"
+    which = f"the first of {len(bad):,} rows, which are all bad" if len(bad) > 1 else "the only row"
+    given = f"{first.given}, {which}"
     return DataError(given, first.allowed, first.mend.removesuffix(OR_SKIP), first.where)

@@ -142,7 +142,7 @@ def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -
 
 def _say(note: str) -> None:
     """What was assumed, such as which columns are meant. Bad rows are told of by a check."""
-    if "bad rows skipped" not in note:
+    if " skipped, the first: " not in note:
         print(note, file=sys.stderr)
 
 
