@@ -128,12 +128,12 @@ def test_other_settings_become_other_families(tiny, case):
 
 def test_the_repetition_penalty_of_a_run_goes_with_it(tiny):
     """transformers reads it from generation_config.json, and is told of it nowhere else."""
-    made = replace(GREEDY, repetition=Repetition(1.3))
+    made = replace(GREEDY, repetition=Repetition(3.0))
     settings = changed(tiny, training={"steps": 2}, generation=made)
     train(settings)
     out = Path(settings.out).with_name("hf")
     export(Path(settings.out), to="hf", out=out)
-    assert json.loads((out / "generation_config.json").read_text())["repetition_penalty"] == 1.3
+    assert json.loads((out / "generation_config.json").read_text())["repetition_penalty"] == 3.0
     assert theirs(out, made) == ours(settings.out, made) != ours(settings.out, GREEDY)
 
 

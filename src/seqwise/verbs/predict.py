@@ -329,18 +329,15 @@ def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, message
     """Pieces of text as they are written."""
     for text in (text for chunk in chunks for text in chunk):
         for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+            print(piece, end="", flush=True)
+        print(flush=True)
 
 
 def _write(lines: Iterable[str], output: Path | None) -> None:
     """To standard output as they come, or to a file that is there only when it is complete."""
     if output is None:
         for line in lines:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            print(line, flush=True)
         return
     with ExitStack() as stack:
         file = None
