@@ -13,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from seqwise.checkpoints import hub, shards
 from seqwise.checkpoints.families import Misfit
 from seqwise.checkpoints.tensors import write_tensors
+from seqwise.decoding import Repetition
 
 WORDS = ("CausalLM", "LMHead", "ConditionalGeneration", "MTModel")
 WRITING = [case for case, (name, _, _) in tiny.CASES.items() if any(word in name for word in WORDS)]
@@ -142,6 +143,7 @@ ASKED = {
     "short": (["gpt2", "bart", "m2m"], {"length_penalty": 0.5}, {"length_penalty": 0.5}),
     "no repeats": (["bart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
     "at least": (["llama", "t5"], {"min_new_tokens": 6}, {"min_length": 6}),
+    "penalty": (["gpt2", "qwen2", "t5", "marian"], {"repetition_penalty": 1.3}, {"repetition": Repetition(1.3)}),
 }
 """What both sides are told besides further tokens that end, in their words and in ours. Decoders are not told "no
 repeats": theirs count what stands in the prompt, ours what they write."""

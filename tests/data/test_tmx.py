@@ -108,7 +108,7 @@ def test_units_are_named_by_their_line_and_those_without_a_language_are_bad_rows
 def test_languages_that_are_not_there_are_told_with_those_that_are():
     message = "a.tmx:3: a unit in en and fr: needs en and de. Try --data.languages en fr, or --on-bad-row skip."
     assert told(written(unit(en="one", fr="un")), languages=("en", "de")) == message
-    alone = "a.tmx:3: a unit in en and fr, the first of 1 rows, which are all bad: needs en and de. "
+    alone = "a.tmx:3: a unit in en and fr, the only row: needs en and de. "
     mend = "Try --data.languages en fr."
     assert told(written(unit(en="one", fr="un")), languages=("en", "de"), on_bad_row="skip") == alone + mend
 

@@ -13,7 +13,7 @@ import transformers
 from tokenizers import Tokenizer as Backend
 
 from seqwise.cli import main
-from seqwise.decoding import Generation, Ranking
+from seqwise.decoding import Generation, Ranking, Repetition
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.architecture import NormSettings
 from seqwise.models.embeddings import EmbeddingSettings
@@ -124,6 +124,17 @@ def test_other_settings_become_other_families(tiny, case):
     if "two" in case:
         there = transformers.AutoTokenizer.from_pretrained(out / "target")
         assert there.get_vocab() != transformers.AutoTokenizer.from_pretrained(out).get_vocab()
+
+
+def test_the_repetition_penalty_of_a_run_goes_with_it(tiny):
+    """transformers reads it from generation_config.json, and is told of it nowhere else."""
+    made = replace(GREEDY, repetition=Repetition(3.0))
+    settings = changed(tiny, training={"steps": 2}, generation=made)
+    train(settings)
+    out = Path(settings.out).with_name("hf")
+    export(Path(settings.out), to="hf", out=out)
+    assert json.loads((out / "generation_config.json").read_text())["repetition_penalty"] == 3.0
+    assert theirs(out, made) == ours(settings.out, made) != ours(settings.out, GREEDY)
 
 
 def test_what_no_family_has_is_told_with_the_setting_to_train_with(tiny, capsys):

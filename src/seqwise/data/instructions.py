@@ -261,5 +261,6 @@ def _nothing(path: str, bad: list[Fault]) -> DataError:
     if not bad:
         return DataError("no row but blank lines", "one row at least", "the right file", path)
     first = bad[0]
-    given = f"{first.given}, the first of {len(bad):,} rows, which are all bad"
+    which = f"the first of {len(bad):,} rows, which are all bad" if len(bad) > 1 else "the only row"
+    given = f"{first.given}, {which}"
     return DataError(given, first.allowed, first.mend.removesuffix(OR_SKIP), first.where)

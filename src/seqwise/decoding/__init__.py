@@ -10,7 +10,18 @@ Letters of the shapes: B sentences, K beams, R = B K rows, V vocabulary, t token
 """
 
 from seqwise.decoding.ensemble import Ensemble
-from seqwise.decoding.generation import Generation, Hypothesis, Model, Ranking, Specials
+from seqwise.decoding.generation import Generation, Hypothesis, Model, Ranking, Repetition, Specials
 from seqwise.decoding.search import decode, score, search
 
-__all__ = ["Ensemble", "Generation", "Hypothesis", "Model", "Ranking", "Specials", "decode", "score", "search"]
+__all__ = [
+    "Ensemble",
+    "Generation",
+    "Hypothesis",
+    "Model",
+    "Ranking",
+    "Repetition",
+    "Specials",
+    "decode",
+    "score",
+    "search",
+]

@@ -2,6 +2,8 @@
 
 One promise beyond the textbook: the greedy output is always among the candidates, since a beam that pushes it out is
 given it back in the last place. So the result never scores below greedy, which plain beam search does not guarantee.
+A repetition penalty weakens it, as here it is of log-probabilities and in greedy search of logits, both as in Hugging
+Face's `generate`: the likeliest next token may then be another one.
 """
 
 from collections.abc import Sequence
@@ -14,7 +16,7 @@ from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
 from seqwise.decoding.pools import Pool, pool
-from seqwise.decoding.rules import NEVER, forbid, force, likeliest, normalisers
+from seqwise.decoding.rules import NEVER, context, forbid, force, likeliest, normalisers, penalize
 
 LEAVE = 8  # a batch is made smaller once at least one sentence in so many is finished
 NOWHERE = -1  # the greedy prefix has ended
@@ -63,9 +65,13 @@ def beam(
     state = model.start(model.encode(inputs, lengths), k, room)
     last = inputs.new_full((b * k,), specials.start) if starts is None else starts.repeat_interleave(k)
     beams = _fresh(b, k, inputs.device)
+    before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
         normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay probabilities
+        if before is not None:
+            logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)
+            normaliser = torch.zeros_like(normaliser)  # what is penalized is a log-probability already
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
         logits = _forced(logits, normaliser, pools, beams, t, specials)
         candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))
@@ -87,6 +93,12 @@ def _fresh(b: int, k: int, device: torch.device) -> _Beams:
     written = torch.zeros((b, k, 0), dtype=torch.int64, device=device)
     rows = torch.arange(b, device=device)
     return _Beams(scores, written, torch.zeros_like(rows), rows)
+
+
+def _seen(before: Int[Tensor, "B c"], beams: _Beams) -> Int[Tensor, "R s"]:
+    """What stands before each next token: what was there before anything was written, and the prefix."""
+    first = before[beams.sentences][:, None].expand(-1, beams.written.shape[1], -1)  # (B, K, c)
+    return torch.cat((first, beams.written), 2).flatten(0, 1)
 
 
 def _forced(

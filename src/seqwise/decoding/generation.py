@@ -27,6 +27,15 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class Repetition:
+    """How tokens are held back that are there already."""
+
+    penalty: Annotated[float, Range(0.1, 10.0)] = 1.0
+    """Divide the positive score of a token that is there already by this, multiply a negative one (Keskar et al. 2019,
+    section 4.1): 1.1 to 1.3 against loops, 1 changes nothing. A decoder's prompt counts, an encoder's text does not."""
+
+
+@dataclass(frozen=True)
 class Generation:
     """How the next token is chosen, and when to stop."""
 
@@ -52,6 +61,8 @@ class Generation:
     """Sample among tokens at least this fraction as likely as the likeliest."""
     no_repeat: Annotated[int, Range(0)] = 0
     """Forbid every sequence of this many tokens to occur twice in an output; 0 allows all."""
+    repetition: Repetition = field(default_factory=Repetition)
+    """How single tokens are held back that are there already."""
     seed: int = 0
     """Of the sampling."""
     batch: Annotated[int, Range(1)] = 64
@@ -61,6 +72,11 @@ class Generation:
     def mbr(self) -> Literal["none", "bleu", "chrf"]:
         """By what the output is chosen that is most like the others."""
         return self.ranking.mbr
+
+    @property
+    def repetition_penalty(self) -> float:
+        """What scores of tokens that are there already are made smaller by; 1 is nothing."""
+        return self.repetition.penalty
 
     @property
     def found(self) -> "Generation":
@@ -116,7 +132,7 @@ class Hypothesis:
     ids: tuple[int, ...]
     """Without the end token."""
     score: float | None = None
-    """Log-probability divided by the length penalty; None where nothing had to be ranked."""
+    """Log-probability, after the repetition penalty, divided by the length penalty; None where nothing was ranked."""
     ended: bool = True
     """Whether the end token was written; otherwise there was no room left."""
 

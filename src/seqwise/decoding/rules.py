@@ -1,4 +1,7 @@
-"""Which tokens may come next, as pure functions on logits: each returns logits with -inf where a token may not."""
+"""Which tokens may come next, as pure functions on logits: each returns logits with -inf where a token may not.
+
+One is milder: `penalize` makes what is there already less likely, before anything is forbidden.
+"""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -25,6 +28,29 @@ def forbid(
         stuck = logits.amax(1) == NEVER  # nothing is left: then the output ends
         logits[:, specials.end].masked_fill_(stuck, 0.0)
     return logits
+
+
+def penalize(logits: Float[Tensor, "R V"], seen: Int[Tensor, "R s"], settings: Generation) -> Float[Tensor, "R V"]:
+    """Tokens that the row has `seen`, however often, with their scores over the repetition penalty; in fp32.
+
+    Keskar et al. 2019 (section 4.1) divide every score. A negative one is multiplied instead, as transformers does:
+    divided by more than 1 it would grow.
+    """
+    logits = logits.float()
+    scores = logits.gather(1, seen)  # (R, s)
+    penalty = settings.repetition_penalty
+    return logits.scatter(1, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
+
+
+def context(
+    inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], starts: Int[Tensor, "B"] | None, specials: Specials
+) -> Int[Tensor, "B c"]:
+    """What stands before the first token that is written: the start token, or a decoder's prompt with its last token,
+    which `starts` holds. Padding is filled with a token that is there anyway."""
+    if starts is None:
+        return lengths.new_full((len(lengths), 1), specials.start, dtype=torch.int64)
+    padded = torch.arange(inputs.shape[1], device=inputs.device) >= lengths[:, None]  # (B, S)
+    return torch.cat((torch.where(padded, starts[:, None], inputs), starts[:, None]), 1)
 
 
 def force(

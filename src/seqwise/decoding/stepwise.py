@@ -5,7 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
-from seqwise.decoding.rules import draw, forbid, likeliest
+from seqwise.decoding.rules import context, draw, forbid, likeliest, penalize
 
 LEAVE = 8  # a batch is made smaller once at least one row in so many is finished
 LOOK = {"cpu": 1}  # steps between two looks at who is finished; elsewhere a look stops the pipeline
@@ -29,10 +29,13 @@ def one_by_one(
     active = torch.arange(len(inputs), device=inputs.device)  # rows of the result that are still written
     written = torch.full((len(inputs), room), specials.end, device=inputs.device)
     done = torch.zeros_like(last, dtype=torch.bool)
+    before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
     look = LOOK.get(inputs.device.type, LOOK_ELSEWHERE)
     first_full, some = int(rooms.min()), False  # steps before any row is full; whether a row that is done is still here
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
+        if before is not None:
+            logits = penalize(logits, torch.cat((before[active], written[active, :t]), 1), settings)
         logits = forbid(logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials)
         last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
         if t == 0 and specials.forced is not None:

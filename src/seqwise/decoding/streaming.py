@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from seqwise.decoding.generation import Generation, Model, Specials
-from seqwise.decoding.rules import draw, forbid, likeliest
+from seqwise.decoding.rules import draw, forbid, likeliest, penalize
 
 
 def stream(
@@ -25,10 +25,13 @@ def stream(
         lengths = torch.tensor([len(prompt) - 1], device=device)
         state = model.start(model.encode(inputs, lengths), 1, settings.max_length)
     last = torch.tensor([prompt[-1]], device=device)
+    before = torch.tensor([prompt], dtype=torch.int64, device=device)
     written = last.new_empty(1, 0)
     for _ in range(settings.max_length):
         with torch.inference_mode():  # entered anew each time: whoever reads along may compute in between
             logits, state = model.step(last, state)
+            if settings.repetition_penalty != 1.0:
+                logits = penalize(logits, torch.cat((before, written), 1), settings)
             logits = forbid(logits, written, settings, specials)
             last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
             if bool(specials.ending(last)[0]):

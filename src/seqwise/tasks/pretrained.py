@@ -16,7 +16,7 @@ from seqwise.checkpoints.run import CONFIG
 from seqwise.config import check
 from seqwise.data import pretrained
 from seqwise.data.pretrained import Pretrained
-from seqwise.decoding import Generation, Ranking, Specials
+from seqwise.decoding import Generation, Ranking, Repetition, Specials
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models import assemble, nf4
 from seqwise.models.compact import settle
@@ -27,7 +27,7 @@ IDS = ("pad_token_id", "eos_token_id", "bos_token_id", "unk_token_id", "decoder_
 PLENTY = 4  # of the free memory such a part may hold what is only there for speed
 NEW = 256  # tokens written at most where the checkpoint names no limit
 IGNORED = (
-    "repetition_penalty", "encoder_repetition_penalty", "penalty_alpha", "typical_p", "diversity_penalty",
+    "encoder_repetition_penalty", "penalty_alpha", "typical_p", "diversity_penalty",
     "begin_suppress_tokens", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "epsilon_cutoff",
     "eta_cutoff", "sequence_bias", "num_beam_groups", "constraints", "force_words_ids", "stop_strings",
 )  # fmt: skip
@@ -154,7 +154,7 @@ def _generation(checkpoint: Checkpoint) -> Generation:
     longest, shortest = _told(checkpoint, "max_length"), _told(checkpoint, "min_length")
     room = _told(checkpoint, "max_new_tokens") or (longest - 1 if both and longest and longest > 1 else NEW)
     least = _told(checkpoint, "min_new_tokens") or (max(0, shortest - 1) if both and shortest else 0)
-    penalty = _told(checkpoint, "length_penalty")
+    penalty, repetition = _told(checkpoint, "length_penalty"), _told(checkpoint, "repetition_penalty")
     return Generation(
         beams=int(_told(checkpoint, "num_beams") or 1),
         length_penalty=1.0 if penalty is None else float(penalty),
@@ -166,6 +166,7 @@ def _generation(checkpoint: Checkpoint) -> Generation:
         top_p=float(_told(checkpoint, "top_p") or 1.0) if sampled else 1.0,
         min_p=float(_told(checkpoint, "min_p") or 0.0) if sampled else 0.0,
         no_repeat=int(_told(checkpoint, "no_repeat_ngram_size") or 0),
+        repetition=Repetition(1.0 if repetition is None else float(repetition)),
     )
 
 

@@ -247,6 +247,8 @@ def _generation(made: Generation, model: Transformer, words: Vocabularies) -> di
         told["min_new_tokens"] = made.min_length
     if made.no_repeat:
         told["no_repeat_ngram_size"] = made.no_repeat
+    if made.repetition_penalty != 1.0:
+        told["repetition_penalty"] = made.repetition_penalty
     return told
 
 

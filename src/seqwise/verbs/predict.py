@@ -12,7 +12,7 @@ from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.text import is_table, read_column, read_lines
-from seqwise.decoding import Generation
+from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
@@ -28,7 +28,7 @@ from seqwise.tasks.tuning.stored import is_tuned, longest_learnt, open_tuned, re
 from seqwise.tasks.writing import Manner, Writer
 
 DECODING = ("beams", "length_penalty", "best", "mbr", "min_length", "max_length", "temperature", "top_k", "top_p",
-            "min_p", "no_repeat", "seed", "batch")  # fmt: skip
+            "min_p", "no_repeat", "repetition_penalty", "seed", "batch")  # fmt: skip
 FOR_CHECKPOINTS = ("revision", "source_language", "target_language", "system", "raw", "messages", "stream", "vectors",
                    "cut")  # fmt: skip
 
@@ -55,6 +55,7 @@ def predict(
     top_p: Annotated[float, Range(0.0, 1.0)] | None = None,
     min_p: Annotated[float, Range(0.0, 1.0)] | None = None,
     no_repeat: Annotated[int, Range(0)] | None = None,
+    repetition_penalty: Annotated[float, Range(0.1, 10.0)] | None = None,
     seed: int | None = None,
     batch: Annotated[int, Range(1)] | None = None,
     revision: str | None = None,
@@ -107,6 +108,7 @@ def predict(
         top_p: Sample among the likeliest tokens that together have this probability.
         min_p: Sample among tokens at least this fraction as likely as the likeliest.
         no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
+        repetition_penalty: Make tokens that are there already less likely: 1.1 to 1.3 against loops, 1 is none.
         seed: Of the sampling.
         batch: Sentences decoded at once.
         revision: Branch, tag or commit of a model on the hub.
@@ -317,7 +319,8 @@ def _made(settings: Generation, flags: Mapping[str, Any]) -> Generation:
     """The settings of the model, with what was given in their place."""
     chosen: dict[str, Any] = {name: flags[name] for name in DECODING if flags[name] is not None}
     ranking = replace(settings.ranking, mbr=chosen.pop("mbr", settings.mbr))
-    made = replace(settings, ranking=ranking, **chosen)
+    repetition = Repetition(chosen.pop("repetition_penalty", settings.repetition_penalty))
+    made = replace(settings, ranking=ranking, repetition=repetition, **chosen)
     check(made)
     return made
 
@@ -326,18 +329,15 @@ def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, message
     """Pieces of text as they are written."""
     for text in (text for chunk in chunks for text in chunk):
         for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
-            sys.stdout.write(piece)
-            sys.stdout.flush()
-        sys.stdout.write("\n")
-        sys.stdout.flush()
+            print(piece, end="", flush=True)
+        print(flush=True)
 
 
 def _write(lines: Iterable[str], output: Path | None) -> None:
     """To standard output as they come, or to a file that is there only when it is complete."""
     if output is None:
         for line in lines:
-            sys.stdout.write(line + "\n")
-            sys.stdout.flush()
+            print(line, flush=True)
         return
     with ExitStack() as stack:
         file = None
