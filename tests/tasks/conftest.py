@@ -54,10 +54,11 @@ def settings_for(task, folder, kind="transformer"):
     """Settings of a tiny run."""
     write = {"classify": write_reviews, "summarize": write_summaries}.get(task, write_lines)
     count = {"classify": 240, "summarize": 60, "generate": 400}[task]
+    ending = ".txt" if task == "generate" else ".tsv"
     return Train(
         task=task,
-        train=(write(folder / "train.tsv", count, 1),),
-        valid=(write(folder / "valid.tsv", 40, 2),),
+        train=(write(folder / f"train{ending}", count, 1),),
+        valid=(write(folder / f"valid{ending}", 40, 2),),
         out=str(folder / "run"),
         tokens=TokenSettings(kind="characters" if task == "generate" else "words", size=60, min_frequency=1),
         model=LSTM if kind == "lstm" else SMALL,
