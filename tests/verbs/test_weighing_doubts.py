@@ -75,10 +75,16 @@ def test_references_of_a_list_that_are_nothing_are_left_out(tmp_path):
 
 NAN = float("nan")
 BAD = {
-    "prediction NaN": ([*labels("ab", "ab"), {"id": 2, "prediction": NAN, "reference": "a"}], "a.jsonl:3: a row without"),
-    "id NaN": ([*labels("ab", "ab"), {"id": NAN, "prediction": "a", "reference": "a"}], "a.jsonl:3: a row without an id"),
+    "prediction NaN": (
+        [*labels("ab", "ab"), {"id": 2, "prediction": NAN, "reference": "a"}],
+        "a.jsonl:3: a row without",
+    ),
+    "id NaN": (
+        [*labels("ab", "ab"), {"id": NAN, "prediction": "a", "reference": "a"}],
+        "a.jsonl:3: a row without an id",
+    ),
     "no references": ([{"id": i, "prediction": "a", "references": []} for i in (1, 2)], "adding them"),
-    "an object": ([{"id": 1, "prediction": "a", "reference": {"en": "a"}}] * 2, "a.jsonl:1: the reference \"{'en': 'a'}\""),
+    "an object": ([{"id": 1, "prediction": "a", "reference": {"en": "a"}}] * 2, "a.jsonl:1: the reference "),
     "an id of parts": ([{"id": [1, 2], "prediction": "a", "reference": "a"}] * 2, "a.jsonl:1: the id '[1, 2]'"),
     "ID": ([{"ID": i, "score": 1.0} for i in (1, 2)], "Try calling 'ID' id."),
     "numbers between labels": (
@@ -87,8 +93,11 @@ BAD = {
     ),
     "a wrong sign": ([{"id": i, "loss": -30.0 - i, "tokens": 9} for i in (1, 2)], "Try the same without its sign."),
     "no such loss": ([{"id": i, "loss": 1e6 + i, "tokens": 9} for i in (1, 2)], "from 0 to 700 a token"),
-    "next to nothing": ([{"id": i, "score": 1e-300 * i} for i in (1, 2)], "no score beyond 2e-300: needs numbers beyond"),
-}  # fmt: skip
+    "next to nothing": (
+        [{"id": i, "score": 1e-300 * i} for i in (1, 2)],
+        "no score beyond 2e-300: needs numbers beyond",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", BAD)
@@ -166,8 +175,8 @@ def test_other_references_are_shown_where_they_part(tmp_path):
 
 def test_clusters_that_part_the_items_otherwise_are_refused_and_other_names_are_not(tmp_path):
     base = [row | {"cluster": i // 5} for i, row in enumerate(HALF)]
-    same, other = ([{**row, "prediction": b, "cluster": f"d{i // n}"} for i, (row, b) in enumerate(zip(HALF, RIGHT, strict=True))]
-                   for n in (5, 3))  # fmt: skip
+    right = labels(RIGHT, RIGHT)
+    same, other = ([row | {"cluster": f"d{i // n}"} for i, row in enumerate(right)] for n in (5, 3))
     assert "in cluster '0' of base and 'd1' of tuned" in refused(tmp_path, base, other)
     assert not noted(tmp_path, base, same)
 

@@ -11,7 +11,6 @@ import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from os.path import commonprefix
 from typing import Literal
 
 import numpy as np
@@ -152,8 +151,8 @@ def paired(base: Scored, tuned: Scored) -> tuple[Scored, Scored]:
     if base.references and ordered.references and base.references != ordered.references:
         differing = [i for i, (a, b) in enumerate(zip(base.references, ordered.references, strict=True)) if a != b]
         i = differing[0]
-        one, other = _apart(base.references[i], ordered.references[i])
-        pair = f"{one} in {base.system} and {other} in {ordered.system}"
+        here, there = _apart(base.references[i], ordered.references[i])
+        pair = f"{here} in {base.system} and {there} in {ordered.system}"
         given = f"other references for {counted(len(differing), 'item')}, such as {base.ids[i]!r}, {pair}"
         raise DataError(given, "the same references for both systems", "scoring both on the same file")
     if base.data and ordered.data and base.data != ordered.data:
@@ -165,7 +164,8 @@ def paired(base: Scored, tuned: Scored) -> tuple[Scored, Scored]:
 
 def _apart(one: str, other: str) -> tuple[str, str]:
     """Two texts from a little before where they part."""
-    at = max(0, len(commonprefix([one, other])) - 20)
+    parted = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    at = max(0, parted - 20)
     return shown(one[at:]), shown(other[at:])
 
 
