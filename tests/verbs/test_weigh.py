@@ -200,6 +200,14 @@ def test_from_python_a_margin_may_be_a_number_or_words(tmp_path, given):
     assert {one.margin for one in found if one.question == "generalization"} == {2.0}
 
 
+def test_a_curve_of_one_seed_is_refused_before_anything_is_trained(tmp_path, capsys):
+    (tmp_path / "model").mkdir()
+    words = [str(tmp_path / "model"), "--test", "test.tsv", "--curve", "--out", str(tmp_path / "out")]
+    assert main(["weigh", *words, "--seeds", "1"]) == 2
+    assert "--curve with --seeds 1: needs 2 seeds or more" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_markdown_and_card_carry_the_sentence(two, capsys):
     assert main(["weigh", *two, "--markdown"]) == 0
     assert capsys.readouterr().out.startswith("**Worth it: ")

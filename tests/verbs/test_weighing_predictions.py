@@ -10,7 +10,9 @@ from sklearn.metrics import f1_score
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.metrics.rouge import rouge
-from seqwise.verbs.weighing.predictions import must_count_alike, must_differ, read_predictions, told_by_case
+from seqwise.verbs.weighing.doubts import must_count_alike, must_differ
+from seqwise.verbs.weighing.labels import told_by_case
+from seqwise.verbs.weighing.predictions import read_predictions
 from seqwise.verdict.scored import paired
 
 

@@ -57,6 +57,16 @@ def due(recipe, folder):
         return [trial.name for trial in ledger.due(plan(["full", "lora"]))]
 
 
+def test_what_was_asked_otherwise_is_refused_by_its_flag_and_older_tables_go_on(recipe, tmp_path):
+    """Older tables have a hash of metric, groups and general sets."""
+    head = signature(recipe) | {"asked": sha256(b"auto None ()").hexdigest()[:16]}
+    assert due(recipe, table(tmp_path / "old", head, TRIAL)) == ["lora-1-seed1"]
+    with pytest.raises(DataError, match=r"asked is --metric auto .* there and --metric macro-f1 .* here"):
+        due(replace(recipe, metric="macro-f1"), table(tmp_path / "new", signature(recipe), TRIAL))
+    with pytest.raises(DataError, match=r"asked is [0-9a-f]{16} there and --metric macro-f1 "):
+        due(replace(recipe, metric="macro-f1"), table(tmp_path / "old", head, TRIAL))
+
+
 def refused(recipe, folder):
     before = (folder / FILE).read_bytes()
     with pytest.raises(DataError) as caught:

@@ -232,7 +232,7 @@ def test_all_wrong_before_and_all_right_now_is_an_answer_for_several_seeds_too()
 
 
 def test_five_items_that_differ_by_the_same_tell_nothing():
-    with pytest.raises(DataError, match="all 5 values"):
+    with pytest.raises(DataError, match="all 5 items of test differ by the same"):
         effect(scored(np.arange(5.0), LOSS, "base"), scored(np.arange(5.0) - 1, LOSS))
 
 

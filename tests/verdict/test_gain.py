@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import binom
 
 from seqwise.errors import ConfigError
-from seqwise.stats import power
 from seqwise.verdict import shortage
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import weighed
@@ -73,15 +73,52 @@ def test_a_gain_is_judged_by_what_would_be_useful(least, answer, told):
     assert found.margin == least
 
 
-def test_cannot_tell_names_the_items_that_would():
-    """Connor's number for the flips seen, rounded up to two digits."""
-    found = gain(*flips(130, 7, 14, 49))
-    wanted = power.pairs_items(0.035, 0.07)
+def shown(n, gained, lost):
+    """How often McNemar's mid-p test finds such shares among n items: the sum over all that may happen, by scipy."""
+    changed, total = gained + lost, 0.0
+    for m in range(n + 1):
+        k = np.arange(m + 1)
+        less = np.minimum(k, m - k)
+        p = np.where(2 * k == m, 1.0, 2 * binom.cdf(less, m, 0.5) - binom.pmf(less, m, 0.5))
+        total += binom.pmf(m, n, min(1.0, changed)) * binom.pmf(k, m, gained / changed)[p < 0.05].sum()
+    return total
+
+
+def told_items(found, now):
+    return int(re.search(rf"([\d,]+) items like these \(now {now}\)", found.needed)[1].replace(",", ""))
+
+
+@pytest.mark.parametrize("row", [(130, 7, 14, 49), (49, 0, 1, 0), (30, 0, 4, 6), (7, 1, 3, 0)])
+def test_cannot_tell_names_the_items_that_would(row):
+    """By the exact power of the test itself: enough, and a tenth fewer would not be; rounded up to two digits."""
+    found, n = gain(*flips(*row)), sum(row)
     assert found.answer == "cannot tell"
-    number = int(re.search(r"([\d,]+) items like these \(now 200\)", found.needed)[1].replace(",", ""))
-    assert wanted <= number <= 1.1 * wanted
+    number = told_items(found, n)
+    assert shown(number, row[2] / n, row[1] / n) >= 0.8
+    assert shown(round(0.88 * number), row[2] / n, row[1] / n) < 0.81
     useful = gain(*flips(130, 7, 14, 49), least=2.0)
     assert "would tell a gain of 2 points" in useful.needed
+
+
+def test_two_items_that_both_flip_ask_for_five_as_four_never_tell():
+    """Four that all go one way have p = 0.0625, by the binomial."""
+    found = gain(*flips(0, 0, 2, 0))
+    assert told_items(found, 2) == 5
+    assert shown(4, 1.0, 0.0) == 0
+    assert shown(5, 1.0, 0.0) == 1
+
+
+def test_a_huge_cluster_among_small_ones_is_no_many_items():
+    """Where the difference seen is smaller than what is found four times in five, more items are asked for."""
+    sizes = [191] + [1] * 9
+    chance, labels = np.random.default_rng(2), tuple(str(g) for g, n in enumerate(sizes) for _ in range(n))
+    base, tuned = chance.random(200) < 0.6, chance.random(200) < 0.85
+    pair = scored(base, RIGHT, "base"), scored(tuned, RIGHT)
+    found = gain(*(replace(one, clusters=labels) for one in pair))
+    assert found.answer == "cannot tell"
+    least = found.test.detectable
+    assert least is None or abs(found.test.effect.value) < least.value
+    assert told_items(found, 200) > 200
 
 
 def test_so_many_items_would_indeed_tell():

@@ -37,9 +37,9 @@ def bad_at(where: str, given: str, allowed: str, mend: str = "mending it") -> Fa
     return Fault(given, allowed, f"{mend}{OR_SKIP}", where)
 
 
-def objects(path: str, encoding: str) -> Iterator[Found | Fault]:
-    """Each object of the file."""
-    found = enumerate(lines(path, encoding), 1)
+def objects(path: str, encoding: str, *, alone: bool = False) -> Iterator[Found | Fault]:
+    """Each object of the file. alone: read without settings, so that advice names no flag."""
+    found = enumerate(lines(path, encoding, alone=alone), 1)
     for number, line in found:
         text = line.text if isinstance(line, Undecoded) else line
         if not text.strip():

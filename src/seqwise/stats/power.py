@@ -4,7 +4,8 @@
     ANOVA            anova_power  anova_effect  anova_items       by the noncentral F distribution; f = sd of means / sd
     tables           table_effect                                 by the noncentral chi-square distribution; Cohen's w
     proportions      proportions_effect  proportions_items        normal approximation
-    pairs, yes or no pairs_effect  pairs_items  pairs_power  flips_effect    Connor 1987; exact, unconditional
+    pairs, yes or no pairs_effect  pairs_items  pairs_power    Connor 1987; exact, unconditional
+                     flips_effect  flips_items                of the mid-p test, exact
     margins          non_inferiority_items  equivalence_items     normal approximation
 
 Power is asked for before data are seen, or from their spread and number. From the effect that was seen it is not: that
@@ -14,14 +15,14 @@ the formula, to be rounded up; what no number of items can show is infinite.
 Cohen 1988, Statistical Power Analysis; Connor, Biometrics 43 (1987) 207.
 """
 
-from collections.abc import Sequence
-from math import inf, sqrt
+from collections.abc import Callable, Sequence
+from math import ceil, inf, sqrt
 
 import numpy as np
 from scipy.special import bdtr, chdtri, chndtr, fdtri, gammaincinv, ncfdtr, nctdtr, ndtr, ndtri, stdtrit
 
 from seqwise.errors import ConfigError
-from seqwise.stats.crossing import crossing, upwards
+from seqwise.stats.crossing import crossing, first, upwards
 from seqwise.stats.results import LEVEL
 
 POWER = 0.8
@@ -174,6 +175,29 @@ def flips_effect(n: int, changed: float, *, power: float = POWER, level: float =
         return inf
     if n * changed > MANY:
         return pairs_effect(n, changed, power=power, level=level)
+    found = _flips_power(n, changed, level)
+    return crossing(found, 0.0, changed, power) if found(changed) >= power else inf
+
+
+def flips_items(changed: float, difference: float, *, power: float = POWER, level: float = LEVEL) -> float:
+    """Pairs that show such a difference that often by McNemar's mid-p test, exact, where a share `changed` goes one way
+    or the other; Connor's where some thousands do. Connor's number is too large where few change, and too small where
+    so few do that no p-value is below the level: four pairs that all go one way have 0.0625."""
+    guess = pairs_items(max(0.0, (changed - difference) / 2), (changed + difference) / 2, power=power, level=level)
+    if guess * changed > MANY:
+        return guess
+
+    def enough(n: int) -> bool:
+        return _flips_power(n, changed, level)(difference) >= power
+
+    high = max(1, ceil(guess))
+    while not enough(high):
+        high *= 2
+    return float(first(enough, 0, high))
+
+
+def _flips_power(n: int, changed: float, level: float) -> Callable[[float], float]:
+    """Of a difference, how often n pairs show it by the mid-p test."""
     pairs = np.arange(n + 1)  # that change
     chances = np.diff(np.concatenate([[0.0], bdtr(pairs, n, changed)]))  # (n + 1,)
     pairs, chances = pairs[chances > RARE], chances[chances > RARE]
@@ -184,7 +208,7 @@ def flips_effect(n: int, changed: float, *, power: float = POWER, level: float =
         tails = bdtr(np.maximum(edge, 0), pairs, gained) + bdtr(np.maximum(edge, 0), pairs, 1 - gained)
         return float(chances @ np.where(edge >= 0, tails, 0.0))
 
-    return crossing(found, 0.0, changed, power) if found(changed) >= power else inf
+    return found
 
 
 def _middle_edge(pairs: int, alpha: float) -> int:

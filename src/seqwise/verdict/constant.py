@@ -10,8 +10,10 @@ count are taken as units.
 
 import numpy as np
 
+from seqwise.errors import DataError
 from seqwise.stats.assumptions import INDEPENDENT
 from seqwise.stats.forecasts import counting
+from seqwise.stats.phrases import number
 from seqwise.stats.results import Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import flat
 from seqwise.verdict.aligned import Aligned
@@ -56,6 +58,13 @@ def alike(data: Aligned) -> int:
         return 0
     units = int(tables[0].shape[1])
     return units // counting(units, data.ahead)[0] if data.ahead else units
+
+
+def few_alike(data: Aligned, units: int) -> DataError:
+    """So few that neither their spread nor their signs tell anything."""
+    what = data.noun if data.codes is None else "clusters"
+    given = f"all {units} {what} of {data.part} differ by the same, {number(data.values[1] - data.values[0])}"
+    return DataError(given, f"differences with a spread, or {SIGNS} {what} at least", f"more {what}")
 
 
 def steady(data: Aligned, units: int, level: float) -> Test:

@@ -37,7 +37,7 @@ from seqwise.stats.samples import differing
 from seqwise.verdict import draws, origins
 from seqwise.verdict.aligned import FEWEST, Aligned, aligned
 from seqwise.verdict.clusters import cluster_error, cr1, freedom, influences, jackknife_error
-from seqwise.verdict.constant import SIGNS, alike, nothing, same, steady
+from seqwise.verdict.constant import SIGNS, alike, few_alike, nothing, same, steady
 from seqwise.verdict.flips import Flips
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.seeds import FOUND, Chance, Crossed, crossed
@@ -105,7 +105,10 @@ def weighed(
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
     if data.measure.kind != "right" and same(data):
         return _spreadless(data, nothing(data, level))
-    if (units := alike(data)) >= SIGNS:
+    units = alike(data)
+    if 0 < units < SIGNS and not data.ahead:
+        raise few_alike(data, units)
+    if units >= SIGNS:
         return _spreadless(data, steady(data, units, level))
     if not data.single:
         return _seeds(data, level)

@@ -61,6 +61,23 @@ class Flips:
         """Where what is counted are errors."""
         return replace(self, gained=self.lost, lost=self.gained)
 
+    def times(self, many: float) -> "Flips":
+        """So many times as many clusters like these."""
+        return replace(
+            self,
+            gained=self.gained * many,
+            lost=self.lost * many,
+            n=self.n * many,
+            df=self.df * many,
+            skewness=self.skewness / sqrt(many),
+        )
+
+    def found(self, difference: float, level: float = LEVEL) -> float:
+        """How often such a difference, in points, is found."""
+        share = difference / 100
+        changed = max((self.gained + self.lost) / self.n, share)
+        return self._found(share, changed, float(stdtrit(self.df, (1 + level) / 2)))
+
     def t(self, difference: float = 0.0) -> float:
         """The statistic, if the true difference, in points, is this one."""
         return tango_statistic(self.gained, self.lost, self.n, difference / 100)

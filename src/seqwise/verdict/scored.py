@@ -16,6 +16,7 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float
 
+from seqwise.data.files import shown
 from seqwise.errors import DataError
 from seqwise.stats.phrases import counted
 from seqwise.stats.proportions import POINTS
@@ -149,12 +150,36 @@ def paired(base: Scored, tuned: Scored) -> tuple[Scored, Scored]:
     ordered = tuned if base.ids == tuned.ids else tuned.select([places[name] for name in base.ids])
     if base.references and ordered.references and base.references != ordered.references:
         differing = [i for i, (a, b) in enumerate(zip(base.references, ordered.references, strict=True)) if a != b]
-        given = f"other references for {counted(len(differing), 'item')}, such as {base.ids[differing[0]]!r}"
+        i = differing[0]
+        here, there = _apart(base.references[i], ordered.references[i])
+        pair = f"{here} in {base.system} and {there} in {ordered.system}"
+        given = f"other references for {counted(len(differing), 'item')}, such as {base.ids[i]!r}, {pair}"
         raise DataError(given, "the same references for both systems", "scoring both on the same file")
     if base.data and ordered.data and base.data != ordered.data:
         given = f"{base.part} of {base.system} with signature {base.data} and of {tuned.system} with {tuned.data}"
         raise DataError(given, "the same texts and references for both", "scoring both on the same file")
+    _grouped_alike(base, ordered)
     return base, ordered
+
+
+def _apart(one: str, other: str) -> tuple[str, str]:
+    """Two texts from a little before where they part."""
+    parted = next((i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
+    at = max(0, parted - 20)
+    return shown(one[at:]), shown(other[at:])
+
+
+def _grouped_alike(base: Scored, tuned: Scored) -> None:
+    """Refuse clusters that part the items otherwise; what they are called does not matter."""
+    if not base.clusters or not tuned.clusters:
+        return
+    pairs = dict.fromkeys(zip(base.clusters, tuned.clusters, strict=True))
+    one, other = (dict[str, str](), dict[str, str]())
+    for a, b in pairs:
+        if one.setdefault(a, b) != b or other.setdefault(b, a) != a:
+            i = next(i for i, pair in enumerate(zip(base.clusters, tuned.clusters, strict=True)) if pair == (a, b))
+            given = f"item {base.ids[i]!r} of {base.part} in cluster {a!r} of {base.system} and {b!r} of {tuned.system}"
+            raise DataError(given, "the same items together in both", "the clusters of one file in both")
 
 
 def _alike(base: Scored, tuned: Scored) -> None:

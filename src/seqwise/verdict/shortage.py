@@ -11,13 +11,15 @@ Numbers are whole and rounded up to two digits, as they are known no better.
 
 from math import ceil, floor, inf, isfinite, log10, sqrt
 
-from scipy.special import ndtri
+from scipy.special import ndtri, stdtrit
 
-from seqwise.stats.crossing import first
+from seqwise.stats.crossing import first, upwards
 from seqwise.stats.phrases import counted
-from seqwise.stats.power import POWER, non_inferiority_items, pairs_items, t_items
+from seqwise.stats.power import POWER, beyond, flips_items, non_inferiority_items, t_items
 from seqwise.stats.results import LEVEL
+from seqwise.verdict.aligned import FEWEST
 from seqwise.verdict.effects import Weighed
+from seqwise.verdict.flips import Flips
 from seqwise.verdict.seeds import Chance
 from seqwise.verdict.words import limit
 
@@ -34,7 +36,9 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
         changed = sum(data.flips) / data.items
         share = min(1.0, aim / 100)
         changed = max(changed, share)
-        return _rounded(pairs_items((changed - share) / 2, (changed + share) / 2, level=level))
+        return _rounded(flips_items(changed, share, level=level))
+    if data.codes is not None and found.crossed is None and not data.ahead:
+        return _rounded(data.many * _times(found, aim, level))
     units, many = len(data.sizes), data.many
     if found.crossed is None:
         wanted = t_items(aim / (found.chance.error * sqrt(units)), level=level)
@@ -75,7 +79,25 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
         sd = found.chance.error * sqrt(data.many)
     if not sd:
         return inf
+    if data.codes is not None and found.crossed is None and not data.ahead:
+        return _rounded(data.many * _times(found, margin + difference, level, sides=1))
     return _rounded(non_inferiority_items(margin, sd=sd, difference=difference, level=level))
+
+
+def _times(found: Weighed, aim: float, level: float, sides: int = 2) -> float:
+    """How many times as many clusters, which also know their spread by so many more degrees of freedom."""
+    data, luck = found.data, found.chance
+    if luck is None:
+        raise TypeError("clusters have a spread")
+    flips = Flips.of(data, luck) if data.measure.kind == "right" and sides == 2 else None
+
+    def seen(times: float) -> float:
+        if flips is not None:
+            return flips.times(times).found(aim, level)
+        df = luck.df * times
+        return beyond(float(stdtrit(df, 1 - (1 - level) / sides)), df, aim * sqrt(times) / luck.error, sides=1)
+
+    return upwards(seen, FEWEST / len(data.sizes), POWER)
 
 
 def told(found: Weighed, aim: float, what: str, level: float = LEVEL) -> str:

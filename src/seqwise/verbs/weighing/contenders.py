@@ -21,6 +21,8 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import System, must_differ
 from seqwise.verbs.weighing import keeping, predictions
+from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
+from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
 from seqwise.verbs.weighing.measures import Metric
 from seqwise.verbs.weighing.models import needs_probe, scored, seen
@@ -81,7 +83,7 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     names = named([Path(one.removesuffix(".gz")).stem for one in tuned])
     first = predictions.read_predictions(base, metric, TEST, BASE)
     found = Contender(BASE, _by_set(first), (base,))
-    contenders = []
+    contenders, notes = [], dict[str, None]()
     for name, path in zip(names, tuned, strict=True):
         rows = predictions.read_predictions(path, metric, TEST, name)
         parts = _by_set(rows)
@@ -91,15 +93,16 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
                 given = f"the set {part!r} in {there} and not in {lacking}"
                 raise DataError(given, "the same sets in all files", f"adding its items to {lacking}")
         pairs = [(found.parts[part][0], several[0]) for part, several in parts.items()]
-        predictions.must_differ(pairs)
+        files_must_differ(pairs)
         for pair in pairs:
-            predictions.must_count_alike(*pair)
+            must_be_of_a_kind(*pair)
+            must_count_alike(*pair)
+        notes.update(dict.fromkeys(doubts(pairs)))
         contenders.append(Contender(name, parts, (path,)))
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
         raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
-    firsts = [several[0] for one in (found, *contenders) for several in one.parts.values()]
-    return Field(found, tuple(contenders), tuple(filter(None, map(predictions.told_by_case, firsts))))
+    return Field(found, tuple(contenders), tuple(notes))
 
 
 def of_models(

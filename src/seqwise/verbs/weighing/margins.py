@@ -21,6 +21,7 @@ from seqwise.verdict.words import limit
 
 FLAG = "--margin"
 BETWEEN = "="
+WHOLE = 100.0  # points that there are
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,10 @@ class Margins:
     def of(self, scored: Scored) -> float:
         """Of the set of these scores of the base: as given, or the default of the measure."""
         given = self.named.get(scored.part, self.each)
+        if given is not None and given >= WHOLE and scored.measure.kind == "right":
+            flag = f"{FLAG} {scored.part}{BETWEEN}{given:g}" if scored.part in self.named else f"{FLAG} {given:g}"
+            allowed = f"below {WHOLE:g} points, as {scored.measure.name} has no more to lose"
+            raise ConfigError(f"{flag} on {scored.part}", allowed, f"{FLAG} 1, a point")
         return default_margin(scored.measure, scored.size) if given is None else given
 
     def must_name(self, parts: Iterable[str]) -> None:

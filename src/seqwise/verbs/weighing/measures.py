@@ -70,6 +70,9 @@ def chosen(metric: Metric, task: str) -> str:
 
 def compared(metric: str, outputs: Sequence[str], references: Sequence[Sequence[str]]) -> Measured:
     """Outputs against what is right of each, by any metric of labels or texts."""
+    if metric == "accuracy" and any(len(row) > 1 for row in references):
+        right = np.array([a in row for a, row in zip(outputs, references, strict=True)], dtype=bool)
+        return Measured(right_or_wrong("accuracy", "accuracy"), right)
     if metric in ("accuracy", "macro-f1"):
         return labels(metric, outputs, [row[0] for row in references])
     return texts(metric, outputs, references)

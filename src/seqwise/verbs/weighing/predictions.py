@@ -13,7 +13,7 @@ where there are few different references; whoever has texts says how they are sc
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,7 +21,7 @@ import numpy as np
 from seqwise.data.files import shown
 from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.stats.phrases import counted, joined
-from seqwise.verbs.weighing import slices
+from seqwise.verbs.weighing import labels, slices
 from seqwise.verbs.weighing.measures import (
     BETWEEN,
     Measured,
@@ -30,8 +30,6 @@ from seqwise.verbs.weighing.measures import (
     foreseen,
     known,
     numbers,
-    perplexity,
-    rate,
 )
 from seqwise.verbs.weighing.rows import Row, read_rows, told
 from seqwise.verdict.scored import Scored, signed
@@ -40,7 +38,14 @@ NUMBERS = ("score", "loss", "error")
 OURS = ("id", "prediction", "reference", "references", *NUMBERS, "tokens", "set", "seed", "cluster", "group", "text")
 FEW = 20  # different references at most that are taken for labels
 WORDS = 4  # of a label at most
-LARGEST = 1e100  # of a number, whose squares are summed
+LARGEST, SMALLEST = 1e100, 1e-100  # of numbers whose squares are summed
+HIGHEST = 700.0  # nats a token, of which the perplexity is still a number
+OTHERS = {
+    "id": ("idx", "index", "key", "uid", "guid"),
+    "prediction": ("hypothesis", "output", "predicted", "pred", "generated", "mt"),
+    "reference": ("target", "gold", "answer", "expected", "label", "ref"),
+}
+"""What others call our columns."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,9 @@ def read_predictions(
     _first(rows[0], path)
     source = Source(path, _metric(rows, known(metric), path), part, system)
     filled = {name for name in ("prediction", *NUMBERS) if any(_there(row, name) for row in rows)}
+    _columns(rows, source.metric, path)
     for row in rows:
+        _plain(row)
         _whole(row, source.metric, rows[0], filled)
     parted: dict[tuple[str, int | None], list[Row]] = {}
     for row in rows:
@@ -76,56 +83,50 @@ def read_predictions(
     return tuple(_scored(source, name, seed, found) for (name, seed), found in parted.items())
 
 
-def must_differ(sets: Sequence[tuple[Scored, Scored]]) -> None:
-    """Refuse two files that say the same of every item of every set."""
-    if all(_same(base, tuned) for base, tuned in sets):
-        base, tuned = sets[0]
-        what, items = "outputs" if base.outputs and tuned.outputs else base.measure.name, sum(len(a) for a, _ in sets)
-        given = f"the same {what} of {base.system} and {tuned.system} for all {items:,} items"
-        raise DataError(given, "two systems", f"checking that the second file is that of {tuned.system}")
-
-
-def must_count_alike(base: Scored, tuned: Scored) -> None:
-    """Refuse a loss a token whose tokens are others: that one text makes fewer of them is no gain."""
-    if base.measure.score not in (perplexity, rate):
-        return
-    theirs = dict(zip(tuned.ids, tuned.values[:, 1].tolist(), strict=True))
-    for name, own in zip(base.ids, base.values[:, 1].tolist(), strict=True):
-        if (other := theirs.get(name, own)) != own:
-            given = f"{own:,.0f} tokens of item {name!r} in {base.system} and {other:,.0f} in {tuned.system}"
-            raise DataError(given, "as many in both, or a loss a token is another measure", "counting words or bytes")
-
-
-def told_by_case(scored: Scored) -> str:
-    """A note on labels that are right but for upper and lower case; empty where there are none."""
-    if scored.measure.name not in ("accuracy", "macro-F1") or not scored.references or not scored.outputs:
-        return ""
-    pairs = [(a.strip(), b.strip()) for a, b in zip(scored.outputs, scored.references, strict=True)]
-    count = sum(a != b and a.casefold() == b.casefold() for a, b in pairs)
-    what = f"{counted(count, 'prediction')} of {scored.system} on {scored.part}"
-    return f"{what} counted as wrong for upper and lower case alone" if count else ""
-
-
-def _same(base: Scored, tuned: Scored) -> bool:
-    if base.outputs and tuned.outputs:
-        said = [dict(zip(one.ids, one.outputs, strict=True)) for one in (base, tuned)]
-        return said[0] == said[1]
-    return base.ids == tuned.ids and np.array_equal(base.values, tuned.values)
-
-
 def _first(row: Row, path: str) -> None:
     """Refuse a table that is none of predictions."""
     if "id" not in row.cells:
-        close = nearest("id", row.cells)
+        close = _close("id", row.cells)
         given = f"no id among {', '.join(map(repr, list(row.cells)[:8]))}"
         mend = f"calling {close!r} id" if close else "an id in each row, the same in the files of both systems"
         raise DataError(given, "a column id, which says which item a row is of", mend, row.where or path)
 
 
 def _there(row: Row, name: str) -> bool:
-    """Whether a row has it. A prediction may be empty; nothing else may."""
+    """Whether a row has it. A prediction may be empty; nothing else may, nor be NaN where no number is wanted."""
     value = row.cells.get(name)
+    if name not in NUMBERS and isinstance(value, float) and math.isnan(value):
+        return False
+    if isinstance(value, list | tuple):
+        return any(told(one).strip() for one in value)
     return value is not None and (name == "prediction" or not isinstance(value, str) or bool(value.strip()))
+
+
+def _close(name: str, there: Iterable[str]) -> str:
+    """The column that is meant by this name, as it seems; empty where there is none."""
+    by_case = {one.casefold().strip(): one for one in there}
+    found = next((by_case[other] for other in (name, *OTHERS.get(name, ())) if other in by_case), "")
+    return found or by_case.get(nearest(name, by_case) or "", "")
+
+
+def _columns(rows: Sequence[Row], metric: str, path: str) -> None:
+    """Refuse a file none of whose rows has a column that all must have."""
+    for name in _needed(rows[0], metric):
+        if any(_there(row, name) or (name == "reference" and _reference(row)) for row in rows):
+            continue
+        there = list(dict.fromkeys(one for row in rows for one in row.cells))
+        if close := _close(name, [one for one in there if one not in OURS]):
+            given = f"no {name} among {', '.join(map(repr, there[:8]))}"
+            raise DataError(given, f"{name} in each row, for {metric}", f"calling {close!r} {name}", path)
+
+
+def _plain(row: Row) -> None:
+    """Refuse what is neither text nor number where one of them stands."""
+    for name in ("id", "reference", "references", "text", "set", "cluster", "group"):
+        value = row.cells.get(name)
+        several = value if name in ("reference", "references") and isinstance(value, list | tuple) else [value]
+        if (nested := next((one for one in several if isinstance(one, list | dict)), None)) is not None:
+            raise DataError(f"the {name} {shown(told(nested))}", "a text or a number", "the one that counts", row.where)
 
 
 def _metric(rows: Sequence[Row], metric: Metric, path: str) -> str:
@@ -140,12 +141,13 @@ def _metric(rows: Sequence[Row], metric: Metric, path: str) -> str:
     if kinds:
         first = next(name for row in rows for name in kinds if _there(row, name))
         return "perplexity" if first == "loss" and any(_there(row, "tokens") for row in rows) else first
-    references = {_references(row) for row in rows if _reference(row)}
+    references = {tuple(map(str.strip, _references(row))) for row in rows if _reference(row)}
     if not references:
         allowed = f"prediction and reference, or one of {', '.join(NUMBERS)}"
         raise DataError(f"columns {', '.join(map(repr, list(rows[0].cells)[:8]))}", allowed, "adding them", path)
     short = all(len(text.split()) <= WORDS for one in references for text in one)
     if short and len(references) <= min(FEW, max(2, len(rows) // 2)) and all(len(one) == 1 for one in references):
+        _must_be_labels(rows, references)
         return "accuracy"
     raise ConfigError(
         f"{len(references):,} different references of {counted(len(rows), 'row')} and no --metric",
@@ -157,6 +159,21 @@ def _metric(rows: Sequence[Row], metric: Metric, path: str) -> str:
     )
 
 
+def _must_be_labels(rows: Sequence[Row], references: Iterable[Sequence[str]]) -> None:
+    """Refuse to guess where what is right are few numbers, and what was said lies between them."""
+    if not all(_is_number(one) for row in references for one in row):
+        return
+    for row in rows:
+        said = told(row.cells.get("prediction")).strip()
+        if _is_number(said) and float(said) % 1 and (said,) not in references:
+            raise ConfigError(
+                f"the prediction {said}, few different numbers as references, and no --metric",
+                "to be told how they are scored",
+                "--metric error for numbers, accuracy for labels",
+                row.where,
+            )
+
+
 def _reference(row: Row) -> str:
     """The column of what is right; empty where there is none."""
     return next((name for name in ("references", "reference") if _there(row, name)), "")
@@ -165,7 +182,7 @@ def _reference(row: Row) -> str:
 def _references(row: Row) -> tuple[str, ...]:
     """All that would be right."""
     value = row.cells.get(_reference(row))
-    return tuple(map(told, value)) if isinstance(value, list | tuple) else (told(value),)
+    return tuple(told(one) for one in value if one is not None) if isinstance(value, list | tuple) else (told(value),)
 
 
 def _needed(row: Row, metric: str) -> tuple[str, ...]:
@@ -246,6 +263,11 @@ def _measured(metric: str, rows: Sequence[Row]) -> Measured:
         wrong = next((row for row, count in zip(rows, tokens, strict=True) if count < 1 or count % 1), None)
         if wrong is not None:
             raise DataError(f"tokens {told(wrong.cells['tokens'])}", "a count from 1", "mending it", wrong.where)
+        for row, sum_, count in zip(rows, nats, tokens, strict=True):
+            if not 0 <= sum_ <= HIGHEST * count:
+                given = f"the loss {told(row.cells['loss'])} over {counted(int(count), 'token')}"
+                allowed = f"a sum of -log p in nats, from 0 to {HIGHEST:g} a token"
+                raise DataError(given, allowed, "the same without its sign" if sum_ < 0 else "--metric loss", row.where)
         return foreseen(metric, nats, [int(count) for count in tokens], "columns:loss,tokens")
     if metric == "error" and not _there(rows[0], "error"):
         away = [abs(_number(row, "prediction") - _number(row, _reference(row))) for row in rows]
@@ -255,16 +277,29 @@ def _measured(metric: str, rows: Sequence[Row]) -> Measured:
         values = [right.get(told(row.cells[metric]).lower()) for row in rows]
         if all(value is not None for value in values):
             return numbers(metric, np.array(values, dtype=bool))
-        return numbers(metric, np.array([_number(row, metric) for row in rows]))
+        found = np.array([_number(row, metric) for row in rows])
+        if 0 < (largest := float(np.abs(found).max())) < SMALLEST:
+            raise DataError(
+                f"no {metric} beyond {largest:g}", f"numbers beyond {SMALLEST:g}", "another unit", rows[0].where
+            )
+        return numbers(metric, found)
     for row in rows:
         if isinstance(row.cells["prediction"], list | dict):
             given = f"the prediction {shown(told(row.cells['prediction']))}"
             raise DataError(given, "one text or label", "the best of them alone", row.where)
-    outputs = [told(row.cells["prediction"]) for row in rows]
-    references = [_references(row) for row in rows]
-    if metric in ("accuracy", "macro-f1"):
-        outputs, references = [one.strip() for one in outputs], [tuple(map(str.strip, row)) for row in references]
+    outputs, references = _said(metric, rows)
+    several = next((row for row, right in zip(rows, references, strict=True) if len(right) > 1), None)
+    if metric == "macro-f1" and several is not None:
+        given = f"{len(_references(several))} references of one item, and --metric macro-f1"
+        raise DataError(given, "one label for each item", "--metric accuracy", several.where)
     return compared(metric, outputs, references)
+
+
+def _said(metric: str, rows: Sequence[Row]) -> tuple[Sequence[str], Sequence[tuple[str, ...]]]:
+    """What was said of each item, and what would be right; nothing where that is not known of all."""
+    outputs = [told(row.cells["prediction"]) for row in rows] if _there(rows[0], "prediction") else []
+    references = [_references(row) for row in rows] if all(map(_reference, rows)) else []
+    return labels.alike(outputs, references) if metric in ("accuracy", "macro-f1") else (outputs, references)
 
 
 def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) -> Scored:
@@ -282,8 +317,8 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
     found = _measured(source.metric, rows)
     ids = tuple(first)
     texts = tuple(told(row.cells.get("text")) for row in rows) if all(_there(row, "text") for row in rows) else ()
-    outputs = tuple(told(row.cells["prediction"]) for row in rows) if _there(rows[0], "prediction") else ()
-    right = tuple(BETWEEN.join(_references(row)) for row in rows) if all(map(_reference, rows)) else ()
+    outputs, references = _said(source.metric, rows)
+    right = tuple(map(BETWEEN.join, references))
     group = next((name for name in ("cluster", "group") if _there(rows[0], name)), "")
     clusters = tuple(told(row.cells[group]) for row in rows) if group else ()
     named = right if source.metric in ("accuracy", "macro-f1") else ()
@@ -295,7 +330,7 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
         found.values,
         signed(ids, right, texts) if texts else "",  # without texts the references alone are compared
         seed,
-        outputs,
+        tuple(outputs),
         right,
         texts,
         clusters,

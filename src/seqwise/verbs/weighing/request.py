@@ -10,6 +10,7 @@ from seqwise.errors import ConfigError
 from seqwise.verbs.weighing.contenders import TEST
 from seqwise.verbs.weighing.margins import Margins
 from seqwise.verbs.weighing.measures import Metric
+from seqwise.verdict.curve import SEEDS
 
 Method = Literal["full", "lora", "qlora"]
 MODELS_ONLY = ("test", "general", "methods", "seeds", "curve", "recipe", "blend", "valid", "group_by", "cluster")
@@ -83,6 +84,9 @@ class Request:
             raise ConfigError(
                 f"--{self.trials} with {len(self.tuned)} tuned models", allowed, "leaving out all but one"
             )
+        if self.curve and self.seeds is not None and self.seeds < SEEDS:
+            allowed = f"{SEEDS} seeds or more, as the luck of the training would bend the curve"
+            raise ConfigError(f"--curve with --seeds {self.seeds}", allowed, "--seeds 3")
         if both := set(self.valid) & {path for paths in self.sets.values() for path in paths}:
             given = f"{sorted(both)[0]} to choose the share of --blend by, and to test it"
             raise ConfigError(given, "files for --valid that nothing else is asked of", "leaving out --valid")

@@ -12,6 +12,7 @@ from seqwise.data.tablefiles import table_file
 from seqwise.errors import DataError, Fault
 
 JSON = (".jsonl", ".ndjson", ".json")
+EXACT = 2.0**53  # whole numbers below it are exact as floats
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def _is_json(path: str) -> bool:
 
 
 def _objects(path: str) -> Iterator[Row]:
-    for found in objects(path, "utf-8"):
+    for found in objects(path, "utf-8", alone=True):
         if isinstance(found, Fault):
             raise DataError(found.given, found.allowed, found.mend.removesuffix(OR_SKIP), found.where)
         yield Row(place(path, found.line, found.row), found.value)
@@ -61,9 +62,11 @@ def _mended(setting: str) -> str:
 
 
 def told(value: Any) -> str:
-    """A cell as text: the number 1 is "1", and true is "true"."""
+    """A cell as text: the number 1 is "1", as is 1.0, which it becomes where a column lacks some; true is "true"."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
+        return str(int(value))
     return "" if value is None else str(value)
 
 

@@ -33,6 +33,7 @@ from seqwise.verdict.ledger import DEFAULT, FOLDERS
 from seqwise.verdict.trials import Row
 
 SETTING = "setting "
+ASKED = "asked"
 WHOLE = "settings"
 """What an older version called the hash of all."""
 FREE = ("out", "resume", "overwrite", "show_mask", "find_lr", "training.seed", "training.device",
@@ -47,6 +48,8 @@ def signature(recipe: Recipe) -> dict[str, str]:
 
 def older(recipe: Recipe, folder: Path, head: Mapping[str, str], rows: Sequence[Row]) -> Mapping[str, str]:
     """The head of a table in the form of today; one of today as it is. folder: where the table lies."""
+    if head.get(ASKED) == _asked_then(recipe):
+        head = {**head, ASKED: _asked_now(recipe)}
     if WHOLE not in head:
         return head
     rest = {name: mark for name, mark in head.items() if name != WHOLE}
@@ -116,9 +119,19 @@ def _asked(recipe: Recipe) -> dict[str, str]:
     for path in map(Path, dict.fromkeys(files)):
         if path.is_file():
             told[path.name] = "+".join(filter(None, (told.get(path.name), hash_file(path)[:16])))
-    asked = f"{recipe.metric} {recipe.cluster} {recipe.general}"
     marks = {f"data {name}": mark for name, mark in told.items()}
-    return {"asked": sha256(asked.encode()).hexdigest()[:16]} | marks
+    return {ASKED: _asked_now(recipe)} | marks
+
+
+def _asked_now(recipe: Recipe) -> str:
+    """The flags that scores depend on, to be named where they differ."""
+    general = " ".join(",".join(paths) for _, paths in recipe.general)
+    return f"--metric {recipe.metric} --general {general or 'none'} --group-by {recipe.cluster or 'none'}"
+
+
+def _asked_then(recipe: Recipe) -> str:
+    """The same in older tables."""
+    return sha256(f"{recipe.metric} {recipe.cluster} {recipe.general}".encode()).hexdigest()[:16]
 
 
 def _hashed(settings: Tune) -> str:

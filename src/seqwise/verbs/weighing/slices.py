@@ -5,13 +5,14 @@ another value in each row says nothing of groups. Lengths are cut at terciles of
 mean something else in another set.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
 from seqwise.verdict.slices import LABELS
 
 SPREAD = 2  # words at least between the terciles, or the lengths are all alike
+LONGEST = 60  # letters of a label that are shown
 LETTERS = 12  # letters a word on average, beyond which a script is taken to have no spaces
 
 
@@ -19,9 +20,8 @@ def lengths(texts: Sequence[str]) -> tuple[str, ...]:
     """Short, medium or long, by words; by characters in scripts without spaces. Nothing where all are alike."""
     words = np.array([len(text.split()) for text in texts])
     sizes, unit = words, "words"
-    letters = np.array([len(text) for text in texts])
-    if letters.sum() > LETTERS * max(1, words.sum()):
-        sizes, unit = letters, "characters"
+    if unspaced(texts):
+        sizes, unit = np.array([len(text) for text in texts]), "characters"
     low, high = (int(edge) for edge in np.quantile(sizes, (1 / 3, 2 / 3), method="lower"))
     if high - low < SPREAD:
         return ()
@@ -30,14 +30,27 @@ def lengths(texts: Sequence[str]) -> tuple[str, ...]:
     return found if len(set(found)) > 1 else ()
 
 
+def unspaced(texts: Sequence[str]) -> bool:
+    """Whether these are of a script that parts words by no spaces."""
+    return sum(map(len, texts)) > LETTERS * max(1, sum(len(text.split()) for text in texts))
+
+
 def useful(columns: Mapping[str, Sequence[str]], most: int = LABELS) -> dict[str, tuple[str, ...]]:
     """Columns that part the items into some groups."""
     found = {}
     for name, values in columns.items():
         distinct = len(set(values))
         if 2 <= distinct <= most and distinct < len(values):
-            found[name] = tuple(value if value.strip() else "none" for value in values)
+            shown = _short(dict.fromkeys(values))
+            found[name] = tuple(shown[value] if value.strip() else "none" for value in values)
     return found
+
+
+def _short(values: Iterable[str]) -> Mapping[str, str]:
+    """Long ones cut, by which no table could be read; unless two would become one."""
+    whole = list(values)
+    cut = [one if len(one) <= LONGEST else one[: LONGEST - 1] + "…" for one in whole]
+    return dict(zip(whole, cut if len(set(cut)) == len(whole) else whole, strict=True))
 
 
 def of_items(
