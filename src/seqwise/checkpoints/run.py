@@ -132,8 +132,10 @@ class RunFolder:
                 allowed="a folder that `seqwise train --out` made",
                 mend=_meant(folder.path, _runs_in(folder.path)),
             )
+        if folder.path.is_file() and (folder.path.parent / CONFIG).is_file():
+            raise CheckpointError(f"{path} is a file of a run", "the folder of the run", str(folder.path.parent))
         raise CheckpointError(
-            given=f"there is no folder {path}",
+            given=f"{path} is a file" if folder.path.is_file() else f"there is no folder {path}",
             allowed="the folder of a run",
             mend=_meant(folder.path, _runs_in(folder.path.parent)),
         )

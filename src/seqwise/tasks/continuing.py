@@ -6,7 +6,7 @@ file    windows of all files, end to end    no beginning and no end within
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -21,7 +21,7 @@ from seqwise.data.instructions import holds_rows, read_texts
 from seqwise.data.loader import Batches
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.data.windows import WindowLoader, windows
-from seqwise.decoding import Generation, Specials, decode
+from seqwise.decoding import Ranking, Specials, decode
 from seqwise.errors import DataError
 from seqwise.models.decoder import Decoder
 from seqwise.tasks.labelling import HELD_OUT, one_sided
@@ -99,7 +99,9 @@ class PreparedText(Prepared):
         inputs = self.valid_examples.inputs
         rows = [inputs.flat[a:b].tolist() for a, b in zip(inputs.starts[:SHOWN], inputs.starts[1:], strict=False)]
         given = [row[: min(GIVEN, (len(row) + 1) // 2)] for row in rows]
-        made = Generation(beams=1, max_length=WRITTEN, temperature=self.settings.generation.temperature)
+        asked = self.settings.generation
+        least = min(asked.min_length, WRITTEN)
+        made = replace(asked, beams=1, best=1, ranking=Ranking(), min_length=least, max_length=WRITTEN)
         rooms = [max(1, self.settings.generate.context - len(row)) for row in given]
         where = next(model.parameters()).device
         sources, starts = [row[:-1] for row in given], [row[-1] for row in given]

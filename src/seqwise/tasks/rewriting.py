@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from seqwise.data.batch import Batch, Rows
+from seqwise.data.files import shown
 from seqwise.data.loader import Loader, ordered_batches
 from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
 from seqwise.data.tokens import Vocabularies, train_tokenizers
@@ -166,6 +167,10 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     notes.append(f"train: {report}")
     if len(read) < 2:
         raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")
+    if len(set(read.targets)) == 1:
+        given = f"the target {shown(read.targets[0])} for all of {len(read):,} pairs"
+        mend = "--data.target with another column, or --data.languages"
+        raise DataError(given, "targets that differ", mend, ", ".join(settings.train))
     count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
     read, valid = split_off(read, count, settings.training.seed)
     train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source

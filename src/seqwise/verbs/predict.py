@@ -18,7 +18,7 @@ from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
-from seqwise.tasks.lines import as_they_come, in_chunks
+from seqwise.tasks.lines import as_they_come, in_chunks, must_have_ends
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
@@ -132,8 +132,7 @@ def predict(
         seqwise predict runs/demo "I love machine learning."
     """
     flags = dict(locals())
-    if text is not None and input is not None:
-        raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
+    must_have_ends(text, input, None if is_forecast(model) else column, output)
     devices.keep_memory()
     if is_forecast(model):
         return _foreseen(flags)
@@ -145,8 +144,6 @@ def predict(
 def _answered(flags: Mapping[str, Any]) -> str | None:
     """Whatever reads text."""
     text, input, output = flags["text"], flags["input"], flags["output"]  # noqa: A001  # the names of the flags
-    if flags["column"] is not None and input is None:
-        raise ConfigError(f"--column {flags['column']} without --input", "a table to read", "--input FILE")
     answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
@@ -169,6 +166,8 @@ def _answered(flags: Mapping[str, Any]) -> str | None:
 
 def _texts(path: Path, column: str | None, messages: bool) -> list[str]:
     """The lines of a file, or of a table the texts of a column."""
+    if column is None and path.suffix.lower() == ".parquet":
+        raise ConfigError(f"--input {path} without --column", "the column whose texts are answered", "--column NAME")
     if column is None and is_table(path) and not messages:
         print(f"{path} is read line by line: --column NAME reads the texts of a column", file=sys.stderr)
     return read_lines(path) if column is None else read_column(path, column)
