@@ -126,6 +126,12 @@ class RunFolder:
         folder = cls(path)
         if (folder.path / CONFIG).is_file():
             return folder
+        if folder.path.is_dir() and any(folder.path.glob("*.safetensors")):
+            raise CheckpointError(
+                given=f"{path} has weights and neither {CONFIG} of a run nor config.json of a checkpoint",
+                allowed="one of them beside the weights",
+                mend="copying the whole folder from where the weights came from",
+            )
         if folder.path.is_dir():
             raise CheckpointError(
                 given=f"{path} is no run folder, it has no {CONFIG}",

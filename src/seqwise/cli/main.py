@@ -58,6 +58,10 @@ def show(result: object) -> int:
     """Print what a verb returned, and tell the exit code. Of several processes only the first prints."""
     if result is not None and os.environ.get("RANK", "0") == "0":
         if isinstance(result, str):
+            if sys.stdout.isatty() and not result.replace("\n", "").replace("\t", "").isprintable():
+                from seqwise.reports.terminal import on_terminal  # late: help and its kin do without
+
+                result = on_terminal(result)
             print(result, end="" if result.endswith("\n") else "\n")
         else:
             from rich.console import Console  # late: half of the time that --help takes

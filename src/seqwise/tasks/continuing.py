@@ -24,6 +24,7 @@ from seqwise.data.windows import WindowLoader, windows
 from seqwise.decoding import Ranking, Specials, decode
 from seqwise.errors import DataError
 from seqwise.models.decoder import Decoder
+from seqwise.stats.phrases import counted
 from seqwise.tasks.labelling import HELD_OUT, one_sided
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.settings import Train
@@ -228,7 +229,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
     if settings.valid:
         valid = _read(settings.valid, settings)
         train = _sifted(train, settings, [valid, *held], notes)
-        notes.append(f"valid: {len(valid):,} lines")
+        notes.append(f"valid: {counted(len(valid), 'line')}")
         return train, valid
     train = _sifted(train, settings, held, notes)
     if len(train) < 2:
@@ -237,7 +238,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
     kept, aside = splits.split(len(train), count, settings.training.seed, texts=train.texts)
     train, valid = train.select(kept), train.select(aside)
     train = _sifted(train, settings, [valid], [])
-    notes.append(f"valid: {len(valid):,} lines held out of these; {len(train):,} are left to train on")
+    notes.append(f"valid: {counted(len(valid), 'line')} held out of these; {len(train):,} are left to train on")
     return train, valid
 
 
@@ -254,7 +255,7 @@ def _sifted(train: Lines, settings: Train, held_out: Sequence[Lines], notes: lis
         else:
             seen.add(text)
             kept.append(item)
-    told = f"{len(train):,} lines read, {len(kept):,} kept"
+    told = f"{counted(len(train), 'line')} read, {len(kept):,} kept"
     if twice or leaked:
         told += f" (left out: {twice:,} duplicate, {leaked:,} also in validation or test)"
     if not kept:

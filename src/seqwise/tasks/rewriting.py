@@ -14,6 +14,7 @@ from seqwise.data.variation import Variation
 from seqwise.errors import DataError
 from seqwise.metrics.rouge import References
 from seqwise.models import assemble
+from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.sentences import lead
 from seqwise.tasks.settings import Train
@@ -159,7 +160,7 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     tests = (read_pairs(settings.test, settings.data, notes.append),) if settings.test else ()
     if settings.valid:
         valid = read_pairs(settings.valid, settings.data, notes.append)
-        notes.append(f"valid: {len(valid):,} pairs")
+        notes.append(f"valid: {counted(len(valid), 'pair')}")
         train, report = filter_pairs(read, settings.data, held_out=(valid, *tests))
         notes.append(f"train: {report}")
         return train, valid
@@ -174,5 +175,5 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
     read, valid = split_off(read, count, settings.training.seed)
     train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source
-    notes.append(f"valid: {len(valid):,} pairs held out of these; {len(train):,} are left to train on")
+    notes.append(f"valid: {counted(len(valid), 'pair')} held out of these; {len(train):,} are left to train on")
     return train, valid

@@ -16,6 +16,7 @@ from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
+from seqwise.reports.terminal import on_terminal
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
 from seqwise.tasks.lines import as_they_come, in_chunks, must_have_ends
@@ -328,7 +329,7 @@ def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, message
     """Pieces of text as they are written."""
     for text in (text for chunk in chunks for text in chunk):
         for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
-            print(piece, end="", flush=True)
+            print(on_terminal(piece), end="", flush=True)
         print(flush=True)
 
 
@@ -336,7 +337,7 @@ def _write(lines: Iterable[str], output: Path | None) -> None:
     """To standard output as they come, or to a file that is there only when it is complete."""
     if output is None:
         for line in lines:
-            print(line, flush=True)
+            print(on_terminal(line), flush=True)
         return
     with ExitStack() as stack:
         file = None
