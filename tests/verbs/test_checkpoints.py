@@ -3,10 +3,7 @@
 import io
 import json
 import math
-import os
-import pty
 import shutil
-import subprocess
 import sys
 
 import pytest
@@ -434,8 +431,8 @@ def test_weights_without_a_config_are_told_what_they_lack(made, tmp_path):
         predict(str(tmp_path), "Hello")
 
 
-def test_what_steers_a_terminal_reaches_files_and_pipes_but_no_terminal(made, tmp_path):
-    """Names of labels come with a download: on a pseudo-terminal the escape of one is shown, not obeyed."""
+def test_what_steers_a_terminal_reaches_files_and_pipes_but_no_terminal(made, tmp_path, monkeypatch, capsys):
+    """Names of labels come with a download: on a terminal the escape of one is shown, not obeyed."""
     folder, _ = made["labels"]
     changed = tmp_path / "changed"
     shutil.copytree(folder, changed)
@@ -445,11 +442,9 @@ def test_what_steers_a_terminal_reaches_files_and_pipes_but_no_terminal(made, tm
     assert "\x1b]0;owned\x07" in predict(str(changed), "The cat sat")
     (tmp_path / "in.txt").write_text("The cat sat\n")
     for given in (["The cat sat"], ["--input", str(tmp_path / "in.txt")]):
-        here, there = pty.openpty()
-        words = [sys.executable, "-m", "seqwise", "predict", str(changed), *given]
-        subprocess.run(words, stdout=there, check=True, timeout=120, env={**os.environ, "OMP_NUM_THREADS": "1"})
-        os.close(there)
-        shown = os.read(here, 9999)
-        os.close(here)
-        assert b"\x1b" not in shown
-        assert rb"\x1b]0;owned\x07" in shown
+        for terminal in (False, True):
+            monkeypatch.setattr(sys.stdout, "isatty", lambda terminal=terminal: terminal)
+            assert main(["predict", str(changed), *given]) == 0
+            shown = capsys.readouterr().out
+            assert ("\x1b]0;owned\x07" in shown) != terminal
+            assert (r"\x1b]0;owned\x07" in shown) == terminal
