@@ -27,6 +27,22 @@ def test_a_file_is_replaced_only_when_it_is_complete(tmp_path):
     assert os.listdir(tmp_path) == ["file"]
 
 
+def test_a_pipe_or_a_device_is_written_to_and_stays_what_it_is(tmp_path):
+    """`--output /dev/null` by somebody who may do anything would else put a file in its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    with replacing(pipe, 3) as file:
+        file.write(b"new")
+    assert os.read(reader, 9) == b"new"
+    os.close(reader)
+    assert pipe.is_fifo()
+    with replacing(Path("/dev/null"), 3) as file:
+        file.write(b"new")
+    assert Path("/dev/null").is_char_device()
+    assert os.listdir(tmp_path) == ["pipe"]
+
+
 def test_content_is_on_the_disk_before_it_gets_its_name_and_the_name_afterwards(tmp_path, monkeypatch):
     done = []
     for name in ("fsync", "replace", "rename"):

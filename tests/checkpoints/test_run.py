@@ -480,3 +480,10 @@ def test_facts_are_plain_json_for_other_programs(tmp_path):
     assert told["step"] == 5
     assert told["facts"] == {"epoch": 1}
     assert re.fullmatch(r"[0-9a-f]{64}", told["sha256"])
+
+
+def test_a_file_of_a_run_leads_to_the_run(tmp_path):
+    (tmp_path / "config.yaml").write_text("")
+    (tmp_path / "model.safetensors").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=rf"is a file of a run: needs the folder of the run. Try {tmp_path}\.$"):
+        RunFolder.open(tmp_path / "model.safetensors")

@@ -30,6 +30,9 @@ def test_aliases_are_followed(read):
          "Try to write the settings out."),
         ("out: !!python/name:os.system x\n", "c.yaml:1: the tag tag:yaml.org,2002:python/name:os.system: "
          "needs a plain value. Try to leave the tag out."),
+        ("model: !!python/tuple [x]\n",
+         "c.yaml:1: the tag tag:yaml.org,2002:python/tuple: needs a plain list. Try to leave the tag out."),
+        ("model: !own {width: 8}\n", "c.yaml:1: the tag !own: needs plain settings. Try to leave the tag out."),
         ("train: &t [*t]\n", "c.yaml:1: a nesting without end: needs settings in sections. Try to flatten it."),
         ("model: &t {attention: *t}\n", "c.yaml:1: a nesting without end: needs settings in sections. "
          "Try to flatten it."),

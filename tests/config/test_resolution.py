@@ -15,6 +15,13 @@ def test_a_flag_wins_over_the_file_and_the_file_over_the_default(read):
     assert settings.training.dropout == 0.1
 
 
+def test_a_flag_does_not_hide_what_stands_where_its_section_belongs(read, faults):
+    """`model: lstm` with --model.width was read as if the first were not there; an empty section still is none."""
+    told = ["c.yaml:1: model=lstm: needs settings below it. Try model: {kind: lstm}."]
+    assert faults("model: lstm\n", "--model.width", "8") == told
+    assert read("model:\n", "--model.width", "8", "--model.heads", "2").model.width == 8
+
+
 def test_keys_may_be_kebab_or_snake(read):
     settings = read("on-bad-row: skip\ntraining:\n  time-limit: 5m\n  no_repeat: 3\n")
     assert (settings.on_bad_row, settings.training.time_limit, settings.training.no_repeat) == ("skip", 300.0, 3)

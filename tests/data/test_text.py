@@ -218,6 +218,12 @@ FAULTS: dict[str, tuple[dict[str, bytes | str], dict[str, object], str]] = {
         {},
         f"a.json:1: no JSON (Expecting value, column 2): needs an object in each line. Try jq -c '.[]' a.json, {SKIP}.",
     ),
+    "a JSON list on one line": (
+        {"a__json": '[{"source": "a", "target": "b"}]\n'},
+        {},
+        """a.json:1: JSON that is no object, '[{"source": "a", "target": "b"}]': needs an object in each line. """
+        f"Try jq -c '.[]' a.json, {SKIP}.",
+    ),
     "JSON nested without end": (
         {"a__jsonl": "[" * 100_000},
         {},

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from seqwise.checkpoints.run import RunFolder
+from seqwise.decoding import Repetition
 from seqwise.errors import CheckpointError, ConfigError, DataError
 from seqwise.tasks.running import read_labels
 from seqwise.tasks.stored import read_settings
@@ -150,3 +151,23 @@ def test_a_model_that_summarizes_is_told_the_lead_and_scored_by_rouge(tmp_path, 
         "ROUGE-2",
         "ROUGE-L",
     ]
+
+
+def test_a_warm_up_that_outlasts_the_run_is_told(settings_of, tmp_path, capfd):
+    settings = settings_of("generate", tmp_path)
+    train(changed(settings, training={"steps": 2}, optimizer={"warmup": 8}))
+    told = capfd.readouterr().err
+    assert "the warm-up takes 8 steps and the run 2, so the rate gets no further than" in told
+    assert "try --optimizer.warmup 1" in told
+
+
+def test_samples_of_a_run_that_generates_keep_its_repetition_penalty(settings_of, tmp_path):
+    """A penalty of 10 on greedy search changes what a model writes that has hardly learnt a thing."""
+    samples = {}
+    for penalty in (1.0, 10.0):
+        settings = settings_of("generate", tmp_path)
+        parts = {"temperature": 0.0, "beams": 1, "repetition": Repetition(penalty)}
+        out = str(tmp_path / f"p{penalty}")
+        train(changed(settings, out=out, training={"steps": 2}, generation=parts))
+        samples[penalty] = [one.output for one in looks(out)[0].samples]
+    assert samples[1.0] != samples[10.0]

@@ -71,3 +71,17 @@ def test_what_does_not_go_with_the_task_is_refused(settings, told):
 def test_a_pool_that_a_model_has_is_none_of_these_faults():
     check(Train(task="classify", model=LSTMSettings(), classify=ClassifySettings(pool="max")))
     check(replace(Train(task="classify"), classify=ClassifySettings(pool="first")))
+
+
+@pytest.mark.parametrize(
+    ("task", "columns", "told"),
+    [
+        ("translate", {"text": "said"}, "--data.text said with --task translate: needs --data.source."),
+        ("summarize", {"label": "gist"}, "--data.label gist with --task summarize: needs --data.target."),
+        ("classify", {"source": "said"}, "--data.source said with --task classify: needs --data.text"),
+    ],
+)
+def test_columns_of_another_task_are_refused(task, columns, told):
+    """Else the first two columns would be learnt without a word, such as numbers of rows."""
+    with pytest.raises(ConfigError, match=re.escape(told)):
+        check(fitted(Train(task=task, train=("a.tsv",), data=TextSettings(**columns))))

@@ -157,3 +157,10 @@ def test_faults_name_the_flags_of_this_verb(tmp_path, files):
     data.write_text('{"question": "a", "reply": "b"}\n')
     with pytest.raises(DataError, match="Try --source question --target reply"):
         seqwise.check((str(data),), task="generate")
+
+
+def test_columns_of_another_task_are_refused(files):
+    with pytest.raises(ConfigError, match=r"--source said with --task classify: .* Try --task translate"):
+        seqwise.check((files[0],), source="said")
+    with pytest.raises(ConfigError, match=r"--label tone with --task translate: .* Try --task classify"):
+        seqwise.check((files[0],), label="tone", task="translate")

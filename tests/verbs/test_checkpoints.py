@@ -4,14 +4,16 @@ import io
 import json
 import math
 import shutil
+import sys
 
 import pytest
 import torch
 import transformers
 from folders import bert, llama, m2m
+from safetensors.torch import load_file, save_file
 
 from seqwise.cli import main
-from seqwise.errors import ConfigError, SeqwiseError
+from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
 from seqwise.tasks.pretrained import open_pretrained
 from seqwise.tasks.reading import Embedder
 from seqwise.tasks.writing import Writer, as_text
@@ -143,7 +145,7 @@ def test_labels_of_words_are_those_of_their_first_tokens(made):
 def test_a_text_that_is_cut_labels_no_word_by_the_end_token(made, capsys):
     folder, _ = made["words"]
     assert len(predict(folder, "one " * 60, cut=True).split()) == 22  # of 24 positions
-    assert "1 texts were cut to 24 tokens" in capsys.readouterr().err
+    assert "1 text was cut to 24 tokens" in capsys.readouterr().err
 
 
 def test_a_long_prompt_leaves_room_to_its_neighbours(made, tmp_path, capsys):
@@ -272,6 +274,27 @@ def test_labels_are_scored(made, tmp_path):
     assert (tmp_path / "each.tsv").read_text().count("\n") == 5
 
 
+def test_labels_that_do_not_exclude_each_other_are_told_one_by_one_and_not_scored_as_if_they_did(made, tmp_path):
+    folder, _ = made["labels"]
+    changed = tmp_path / "changed"
+    shutil.copytree(folder, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (tmp_path / "test.tsv").write_text(f"text\tlabel\nThe cat sat\t{LABELS[0]}\n")
+    logits = transformers.AutoModelForSequenceClassification.from_pretrained(folder)(
+        **transformers.AutoTokenizer.from_pretrained(folder)("The cat sat", return_tensors="pt")
+    ).logits[0]
+    for kind, told, values in (
+        ("multi_label_classification", r"several labels .* Try seqwise predict --json", logits.sigmoid()),
+        ("regression", "which tells a number", logits),
+    ):
+        (changed / "config.json").write_text(json.dumps({**config, "problem_type": kind}))
+        with pytest.raises(ConfigError, match=told):
+            evaluate(changed, test=(str(tmp_path / "test.tsv"),))
+        told = json.loads(predict(changed, "The cat sat", json=True, precision="fp32"))["labels"]
+        found = {one["name"]: one["probability"] for one in told}
+        assert [found[name] for name in LABELS.values()] == pytest.approx(values.tolist(), abs=1e-4)
+
+
 def test_a_model_that_writes_is_scored_by_rouge_where_asked(made, tmp_path):
     folder, _ = made["plain"]
     (tmp_path / "test.jsonl").write_text('{"source": "The cat sat", "target": ["one", "two three"]}\n')
@@ -378,3 +401,50 @@ def test_standard_input_is_a_prompt_a_line(made, monkeypatch, capsys):
     monkeypatch.setattr("sys.stdin", Input())
     predict(folder, max_length=4)
     assert len(capsys.readouterr().out.split("\n")) == 4
+
+
+@pytest.mark.parametrize("flags", [{}, {"beams": 3}, {"temperature": 1.0}, {"stream": True}])
+def test_weights_that_are_no_numbers_are_one_line_and_no_output(made, tmp_path, flags):
+    folder, _ = made["plain"]
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    weights = load_file(broken / "model.safetensors")
+    weights["model.norm.weight"].fill_(float("nan"))
+    save_file(weights, broken / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(CheckpointError, match=r"no number \(NaN\): needs weights that are finite"):
+        predict(str(broken), "Hello", max_length=3, **flags)
+
+
+def test_a_type_of_auto_is_that_of_the_weights_as_transformers_has_it(made, tmp_path):
+    folder, _ = made["plain"]
+    changed = tmp_path / "changed"
+    shutil.copytree(folder, changed)
+    config = json.loads((changed / "config.json").read_text())
+    (changed / "config.json").write_text(json.dumps({**config, "dtype": None, "torch_dtype": "auto"}))
+    assert predict(str(changed), "Hello", max_length=5) == predict(folder, "Hello", max_length=5)
+
+
+def test_weights_without_a_config_are_told_what_they_lack(made, tmp_path):
+    folder, _ = made["plain"]
+    shutil.copy(f"{folder}/model.safetensors", tmp_path)
+    with pytest.raises(CheckpointError, match=r"neither config.yaml of a run nor config.json of a checkpoint"):
+        predict(str(tmp_path), "Hello")
+
+
+def test_what_steers_a_terminal_reaches_files_and_pipes_but_no_terminal(made, tmp_path, monkeypatch, capsys):
+    """Names of labels come with a download: on a terminal the escape of one is shown, not obeyed."""
+    folder, _ = made["labels"]
+    changed = tmp_path / "changed"
+    shutil.copytree(folder, changed)
+    config = json.loads((changed / "config.json").read_text())
+    names = {str(i): f"\x1b]0;owned\x07{i}" for i in range(3)}
+    (changed / "config.json").write_text(json.dumps({**config, "id2label": names}))
+    assert "\x1b]0;owned\x07" in predict(str(changed), "The cat sat")
+    (tmp_path / "in.txt").write_text("The cat sat\n")
+    for given in (["The cat sat"], ["--input", str(tmp_path / "in.txt")]):
+        for terminal in (False, True):
+            monkeypatch.setattr(sys.stdout, "isatty", lambda terminal=terminal: terminal)
+            assert main(["predict", str(changed), *given]) == 0
+            shown = capsys.readouterr().out
+            assert ("\x1b]0;owned\x07" in shown) != terminal
+            assert (r"\x1b]0;owned\x07" in shown) == terminal

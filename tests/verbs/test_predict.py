@@ -121,6 +121,27 @@ def test_contradictions_are_refused(trained):
         predict(trained / "run", input=trained / "nothing.txt")
 
 
+def test_an_output_that_cannot_be_is_refused_before_anything_is_answered(trained, tmp_path, monkeypatch):
+    """What is read is never written over, and nobody waits for answers that have no place to go."""
+    source, link = tmp_path / "in.txt", tmp_path / "link.txt"
+    source.write_text("one\n")
+    link.symlink_to(source)
+    monkeypatch.setattr("seqwise.verbs.predict.open_own", None)  # no model is opened for this
+    for output in (source, link):
+        with pytest.raises(ConfigError, match=r"which is --input: needs another file"):
+            predict(trained / "run", input=source, output=output)
+    with pytest.raises(ConfigError, match=rf"needs a folder that exists. Try mkdir -p {tmp_path / 'no'}"):
+        predict(trained / "run", input=source, output=tmp_path / "no" / "out.txt")
+    with pytest.raises(ConfigError, match="a folder: needs a file"):
+        predict(trained / "run", "one", output=tmp_path)
+    assert source.read_text() == "one\n"
+
+
+def test_a_parquet_file_has_no_lines_so_its_column_is_asked_for(trained, tmp_path):
+    with pytest.raises(ConfigError, match=r"in.parquet without --column: .* Try --column NAME"):
+        predict(trained / "run", input=tmp_path / "in.parquet")
+
+
 def test_a_fault_in_the_input_leaves_no_output(trained, tmp_path):
     bad, output = tmp_path / "in.txt", tmp_path / "out.txt"
     bad.write_bytes(b"one\n\xff\xfe\n")

@@ -22,6 +22,7 @@ from typing import BinaryIO
 from seqwise.errors import CheckpointError
 
 PART = ".part"
+DEVICES = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 MEGABYTE = 10**6
 BLOCK = 1 << 20  # bytes hashed at a time
 
@@ -33,8 +34,16 @@ _numbers = itertools.count()  # two files on their way to the same place need tw
 def replacing(path: Path, needed: int) -> Iterator[BinaryIO]:
     """A file that takes the place of `path` once all of it is on the disk; if that fails, the old one stays.
 
-    `needed` is the size in bytes, which the error of a full disk tells.
+    `needed` is the size in bytes, which the error of a full disk tells. What is no file but a device or a pipe, such
+    as /dev/null, is written to and never replaced.
     """
+    if _is_device(path):
+        try:
+            with open(path, "wb") as file:
+                yield file
+        except OSError as error:
+            raise unwritable(path, error, needed) from error
+        return
     part = _aside(path)
     try:
         with open(part, "wb") as file:
@@ -171,6 +180,11 @@ def unwritable(path: Path, error: OSError, needed: int) -> CheckpointError:
 
 def _aside(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{next(_numbers)}{PART}")
+
+
+def _is_device(path: Path) -> bool:
+    """Whether there is something that is neither file nor folder. /dev/stdout never is, wherever it leads."""
+    return path.parent in DEVICES or (path.exists() and not (path.is_file() or path.is_dir()))
 
 
 def _sync_folder(folder: Path) -> None:

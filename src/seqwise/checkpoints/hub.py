@@ -86,7 +86,8 @@ class Checkpoint:
     @property
     def dtype(self) -> torch.dtype:
         """The type that the weights are meant to be used in."""
-        told = str(self.config.get("dtype") or self.config.get("torch_dtype") or "float32").removeprefix("torch.")
+        told = str(self.config.get("dtype") or self.config.get("torch_dtype") or "auto").removeprefix("torch.")
+        told = "float32" if told == "auto" else told
         if told not in DTYPES:
             raise CheckpointError(
                 given=f"dtype {told!r} in {self.folder / CONFIG}",

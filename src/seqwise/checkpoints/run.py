@@ -126,14 +126,22 @@ class RunFolder:
         folder = cls(path)
         if (folder.path / CONFIG).is_file():
             return folder
+        if folder.path.is_dir() and any(folder.path.glob("*.safetensors")):
+            raise CheckpointError(
+                given=f"{path} has weights and neither {CONFIG} of a run nor config.json of a checkpoint",
+                allowed="one of them beside the weights",
+                mend="copying the whole folder from where the weights came from",
+            )
         if folder.path.is_dir():
             raise CheckpointError(
                 given=f"{path} is no run folder, it has no {CONFIG}",
                 allowed="a folder that `seqwise train --out` made",
                 mend=_meant(folder.path, _runs_in(folder.path)),
             )
+        if folder.path.is_file() and (folder.path.parent / CONFIG).is_file():
+            raise CheckpointError(f"{path} is a file of a run", "the folder of the run", str(folder.path.parent))
         raise CheckpointError(
-            given=f"there is no folder {path}",
+            given=f"{path} is a file" if folder.path.is_file() else f"there is no folder {path}",
             allowed="the folder of a run",
             mend=_meant(folder.path, _runs_in(folder.path.parent)),
         )

@@ -1,6 +1,7 @@
 """Choose the verb, import it alone, call it, print what it returns; turn what it raises into a line."""
 
 import os
+import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ from seqwise.errors import ConfigError, nearest
 from seqwise.verbs import VERBS, Verb
 
 DEBUG = "--debug"
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and line feeds
 
 
 def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
@@ -58,6 +60,8 @@ def show(result: object) -> int:
     """Print what a verb returned, and tell the exit code. Of several processes only the first prints."""
     if result is not None and os.environ.get("RANK", "0") == "0":
         if isinstance(result, str):
+            if sys.stdout.isatty():  # what a model wrote, or names of a download, must not steer it
+                result = CONTROLS.sub(lambda found: repr(found[0])[1:-1], result)
             print(result, end="" if result.endswith("\n") else "\n")
         else:
             from rich.console import Console  # late: half of the time that --help takes

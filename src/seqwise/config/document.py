@@ -10,7 +10,12 @@ import yaml
 from seqwise.config.nodes import Node, Origin, Scalar, Series, Table, snake
 from seqwise.errors import Fault, nearest
 
-_PLAIN_TAGS = {f"tag:yaml.org,2002:{name}" for name in ("null", "bool", "int", "float", "str", "timestamp")}
+_TAGS = {
+    yaml.ScalarNode: ("a plain value", ("null", "bool", "int", "float", "str", "timestamp")),
+    yaml.SequenceNode: ("a plain list", ("seq",)),
+    yaml.MappingNode: ("plain settings", ("map",)),
+}
+"""What may stand there, and the tags that say no more than that."""
 _NESTING = 30
 """Deeper than any settings; a file nested beyond is not one."""
 
@@ -60,12 +65,13 @@ class _Reader:
         return self.done[id(node)]
 
     def _node(self, node: yaml.Node, origin: Origin, depth: int) -> Node:
+        allowed, tags = _TAGS[type(node)]
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in tags:
+            self.faults.append(Fault(f"the tag {node.tag}", allowed, "to leave the tag out", origin.where))
         if isinstance(node, yaml.MappingNode):
             return self._table(node, origin, depth)
         if isinstance(node, yaml.SequenceNode):
             return Series(tuple(self.node(item, depth + 1) for item in node.value), origin)
-        if node.tag not in _PLAIN_TAGS:
-            self.faults.append(Fault(f"the tag {node.tag}", "a plain value", "to leave the tag out", origin.where))
         bare = isinstance(node, yaml.ScalarNode) and node.style is None
         return Scalar(node.value, bare, origin)
 

@@ -7,6 +7,8 @@ tells whether `no` is a switch turned off or a choice, and whether `1e-4` is a n
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seqwise.config.texts import NOTHINGS
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -70,8 +72,10 @@ class Table:
         merged = dict(lower.entries)
         for key, node in self.entries.items():
             below = merged.get(key)
-            both = isinstance(node, Table) and isinstance(below, Table)
-            merged[key] = node.over(below) if both else node  # type: ignore[union-attr, arg-type]
+            if isinstance(node, Table) and isinstance(below, Table):
+                merged[key] = node.over(below)
+            elif not (isinstance(node, Table) and _says_something(below)):
+                merged[key] = node  # else what stands below, where settings belong, is left to be refused
         return Table(merged, lower.origin)
 
     def places(self, prefix: str = "") -> Iterator[tuple[str, Origin]]:
@@ -83,6 +87,12 @@ class Table:
 
 
 Node = Scalar | Series | Table
+
+
+def _says_something(node: "Node | None") -> bool:
+    """Whether it is there, and more than an empty section or none."""
+    nothing = isinstance(node, Scalar) and node.plain and node.text.lower() in NOTHINGS
+    return node is not None and not nothing
 
 
 def snake(key: str) -> str:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 
 from seqwise.data.corpus import Pairs, TextSettings
 from seqwise.errors import DataError
+from seqwise.stats.phrases import counted
 
 _SHORT = 10  # characters; a shorter side counts as so many in the ratio: "谢谢" may be "Thank you very much."
 
@@ -58,7 +59,7 @@ class FilterReport:
             "also in validation or test": self.leaked,
         }
         out = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
-        return f"{self.read:,} pairs read, {self.kept:,} kept" + f" (left out: {out})" * bool(out)
+        return f"{counted(self.read, 'pair')} read, {self.kept:,} kept" + f" (left out: {out})" * bool(out)
 
     def __rich__(self) -> str:
         return str(self)

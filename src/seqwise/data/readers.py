@@ -268,7 +268,8 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
         mend = f"jq -c '.[]' {path}" if line.lstrip().startswith("[") else "mending it"
         return bad_row(path, number, f"no JSON ({why})", "an object in each line", mend)
     if not isinstance(row, dict):
-        return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line")
+        mend = f"jq -c '.[]' {path}" if isinstance(row, list) else "mending it"
+        return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line", mend)
     texts: list[str] = []
     several: tuple[str, ...] = ()
     for place, name in enumerate(columns.names):

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
 from seqwise.decoding.pools import Pool, pool
-from seqwise.decoding.rules import NEVER, context, forbid, force, likeliest, normalisers, penalize
+from seqwise.decoding.rules import NEVER, context, forbid, force, likeliest, must_be_numbers, normalisers, penalize
 
 LEAVE = 8  # a batch is made smaller once at least one sentence in so many is finished
 NOWHERE = -1  # the greedy prefix has ended
@@ -68,6 +68,8 @@ def beam(
     before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
+        if t == 0:
+            must_be_numbers(logits)
         normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay probabilities
         if before is not None:
             logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)

@@ -8,9 +8,20 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Specials
+from seqwise.errors import CheckpointError
 
 NEVER = float("-inf")
 BLOCK = 64  # logits that `likeliest` compares in one go
+
+
+def must_be_numbers(logits: Float[Tensor, "R V"]) -> None:
+    """Refuse a model whose weights are broken, which would else write its first token without end, or nothing."""
+    if bool(logits.isnan().any()):
+        raise CheckpointError(
+            given="a model whose next token has a chance that is no number (NaN)",
+            allowed="weights that are finite",
+            mend="--precision fp32, or the weights once more from where they came",
+        )
 
 
 def forbid(

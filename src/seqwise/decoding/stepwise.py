@@ -5,7 +5,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
-from seqwise.decoding.rules import context, draw, forbid, likeliest, penalize
+from seqwise.decoding.rules import context, draw, forbid, likeliest, must_be_numbers, penalize
 
 LEAVE = 8  # a batch is made smaller once at least one row in so many is finished
 LOOK = {"cpu": 1}  # steps between two looks at who is finished; elsewhere a look stops the pipeline
@@ -34,6 +34,8 @@ def one_by_one(
     first_full, some = int(rooms.min()), False  # steps before any row is full; whether a row that is done is still here
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
+        if t == 0:
+            must_be_numbers(logits)
         if before is not None:
             logits = penalize(logits, torch.cat((before[active], written[active, :t]), 1), settings)
         logits = forbid(logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials)

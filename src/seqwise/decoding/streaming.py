@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 
 from seqwise.decoding.generation import Generation, Model, Specials
-from seqwise.decoding.rules import draw, forbid, likeliest, penalize
+from seqwise.decoding.rules import draw, forbid, likeliest, must_be_numbers, penalize
 
 
 def stream(
@@ -27,9 +27,11 @@ def stream(
     last = torch.tensor([prompt[-1]], device=device)
     before = torch.tensor([prompt], dtype=torch.int64, device=device)
     written = last.new_empty(1, 0)
-    for _ in range(settings.max_length):
+    for t in range(settings.max_length):
         with torch.inference_mode():  # entered anew each time: whoever reads along may compute in between
             logits, state = model.step(last, state)
+            if t == 0:
+                must_be_numbers(logits)
             if settings.repetition_penalty != 1.0:
                 logits = penalize(logits, torch.cat((before, written), 1), settings)
             logits = forbid(logits, written, settings, specials)

@@ -4,6 +4,8 @@ an interval needs them.
 Names and texts of the user's are shown on one line, without characters that steer a terminal.
 """
 
+import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -18,11 +20,20 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
+STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all control characters but tabs and line feeds
 LONGEST = 60  # characters of the name of a column
 WRAPPED = 36  # characters from which a text may be wrapped rather than have a table of its own
 GAP = 3  # between two columns
 DIGITS = 4  # of a number, unless its interval needs more
 ROWS = 50  # of a table: the most of one that is not whole by its nature
+
+
+def on_terminal(text: str) -> str:
+    """What a model wrote, as standard output gets it: on a terminal, characters that would steer it are escaped; a
+    file and a pipe get them as they are."""
+    if not sys.stdout.isatty():
+        return text
+    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def cell(value: Cell, column: str = "", digits: int = DIGITS) -> str:

@@ -6,7 +6,7 @@ file    windows of all files, end to end    no beginning and no end within
 
 import codecs
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Int
@@ -21,9 +21,10 @@ from seqwise.data.instructions import holds_rows, read_texts
 from seqwise.data.loader import Batches
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.data.windows import WindowLoader, windows
-from seqwise.decoding import Generation, Specials, decode
+from seqwise.decoding import Ranking, Specials, decode
 from seqwise.errors import DataError
 from seqwise.models.decoder import Decoder
+from seqwise.stats.phrases import counted
 from seqwise.tasks.labelling import HELD_OUT, one_sided
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.settings import Train
@@ -99,7 +100,9 @@ class PreparedText(Prepared):
         inputs = self.valid_examples.inputs
         rows = [inputs.flat[a:b].tolist() for a, b in zip(inputs.starts[:SHOWN], inputs.starts[1:], strict=False)]
         given = [row[: min(GIVEN, (len(row) + 1) // 2)] for row in rows]
-        made = Generation(beams=1, max_length=WRITTEN, temperature=self.settings.generation.temperature)
+        asked = self.settings.generation
+        least = min(asked.min_length, WRITTEN)
+        made = replace(asked, beams=1, best=1, ranking=Ranking(), min_length=least, max_length=WRITTEN)
         rooms = [max(1, self.settings.generate.context - len(row)) for row in given]
         where = next(model.parameters()).device
         sources, starts = [row[:-1] for row in given], [row[-1] for row in given]
@@ -226,7 +229,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
     if settings.valid:
         valid = _read(settings.valid, settings)
         train = _sifted(train, settings, [valid, *held], notes)
-        notes.append(f"valid: {len(valid):,} lines")
+        notes.append(f"valid: {counted(len(valid), 'line')}")
         return train, valid
     train = _sifted(train, settings, held, notes)
     if len(train) < 2:
@@ -235,7 +238,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
     kept, aside = splits.split(len(train), count, settings.training.seed, texts=train.texts)
     train, valid = train.select(kept), train.select(aside)
     train = _sifted(train, settings, [valid], [])
-    notes.append(f"valid: {len(valid):,} lines held out of these; {len(train):,} are left to train on")
+    notes.append(f"valid: {counted(len(valid), 'line')} held out of these; {len(train):,} are left to train on")
     return train, valid
 
 
@@ -252,7 +255,7 @@ def _sifted(train: Lines, settings: Train, held_out: Sequence[Lines], notes: lis
         else:
             seen.add(text)
             kept.append(item)
-    told = f"{len(train):,} lines read, {len(kept):,} kept"
+    told = f"{counted(len(train), 'line')} read, {len(kept):,} kept"
     if twice or leaked:
         told += f" (left out: {twice:,} duplicate, {leaked:,} also in validation or test)"
     if not kept:

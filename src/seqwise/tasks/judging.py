@@ -136,16 +136,23 @@ def _beside_lead(each: Float[np.ndarray, "N 3"], first: Float[np.ndarray, "N 3"]
 def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut: bool, resamples: int) -> Judged:
     """A checkpoint of the hub on labelled texts."""
     known = opened.checkpoint.labels
-    if len(known) < 2:
-        raise ConfigError(
-            f"{opened.checkpoint.folder.name}, which tells a number", "labels to score", "seqwise predict"
-        )
+    _must_choose(opened)
     notes: list[str] = []
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
     logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
     notes += [told] if (told := opened.told()) else []
     return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
+
+
+def _must_choose(opened: Opened) -> None:
+    """Refuse a checkpoint that gives numbers, or several labels to a text: accuracy counts the one that is right."""
+    name, kind = opened.checkpoint.folder.name, opened.checkpoint.config.get("problem_type")
+    if kind == "regression" or len(opened.checkpoint.labels) < 2:
+        raise ConfigError(f"{name}, which tells a number", "labels to score", "seqwise predict")
+    if kind == "multi_label_classification":
+        given = f"{name}, which may give a text several labels (problem_type {kind})"
+        raise ConfigError(given, "a checkpoint that gives one", "seqwise predict --json, for the chance of each label")
 
 
 def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray, "N L"]:

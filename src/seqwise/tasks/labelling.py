@@ -14,6 +14,7 @@ from seqwise.data.filters import key
 from seqwise.data.text import Labelled, TextSettings, read_labelled
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.errors import DataError, nearest
+from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.reading import pair
 from seqwise.tasks.settings import Train
@@ -160,7 +161,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Labelled, Labelled]:
     if settings.valid:
         valid = read_labelled(settings.valid, data, notes.append)
         train = _sifted(train, data, [valid, *held], notes)
-        notes.append(f"valid: {len(valid):,} texts")
+        notes.append(f"valid: {counted(len(valid), 'text')}")
         return train, valid
     train = _sifted(train, data, held, notes)
     if len(train) < 2:
@@ -169,7 +170,7 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Labelled, Labelled]:
     kept, aside = splits.split(len(train), count, settings.training.seed, labels=train.labels, texts=train.texts)
     valid, train = train.select(aside), train.select(kept)
     train = _sifted(train, data, [valid], [])
-    notes.append(f"valid: {len(valid):,} texts held out of these; {len(train):,} are left to train on")
+    notes.append(f"valid: {counted(len(valid), 'text')} held out of these; {len(train):,} are left to train on")
     return train, valid
 
 
@@ -191,7 +192,7 @@ def _sifted(labelled: Labelled, data: TextSettings, held_out: Sequence[Labelled]
             kept.append(item)
             seen.add((text, label))
     out = ", ".join(f"{count:,} {reason}" for reason, count in reasons.items() if count)
-    told = f"{len(labelled):,} texts read, {len(kept):,} kept" + f" (left out: {out})" * bool(out)
+    told = f"{counted(len(labelled), 'text')} read, {len(kept):,} kept" + f" (left out: {out})" * bool(out)
     if not kept:
         raise DataError(told, "one text at least", "other files, or milder filters")
     notes.append(f"train: {told}")

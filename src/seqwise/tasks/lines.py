@@ -1,13 +1,40 @@
-"""Lines of a file or of a stream, as many at a time as it pays to answer together."""
+"""Lines of a file or of a stream, as many at a time as it pays to answer together; and whether they can go where
+they shall.
+"""
 
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import BinaryIO
 
-from seqwise.errors import DataError
+from seqwise.errors import ConfigError, DataError
 
 AHEAD = 1024  # lines of a file sorted by length and answered together
+
+
+def must_have_ends(text: str | None, source: Path | None, column: str | None, output: Path | None) -> None:
+    """Refuse contradictory ways in, and a way out that leads nowhere or over what is read, before a model is opened.
+
+    source, output   files, where some are given
+    """
+    if text is not None and source is not None:
+        raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
+    if column is not None and source is None:
+        raise ConfigError(f"--column {column} without --input", "a table to read", "--input FILE")
+    if output is None:
+        return
+    must_have_place("--output", output)
+    if source is not None and source.is_file() and output.is_file() and output.samefile(source):
+        raise ConfigError(f"--output {output}, which is --input", "another file", f"--output {output.stem}.out")
+
+
+def must_have_place(flag: str, file: Path) -> None:
+    """Refuse a file that no folder could hold, while nothing has been computed for it."""
+    if file.is_dir():
+        raise ConfigError(f"{flag} {file}, a folder", "a file", f"{flag} {file / 'out.txt'}")
+    if not file.parent.is_dir():
+        raise ConfigError(f"{flag} {file}", "a folder that exists", f"mkdir -p {file.parent}")
 
 
 def in_chunks(lines: Iterable[str]) -> Iterator[list[str]]:

@@ -53,7 +53,8 @@ class Opened:
 
     def told(self) -> str | None:
         """How many texts were cut; None where none was."""
-        return f"{self.counts['cut']:,} texts were cut to {self.readable:,} tokens" if self.counts["cut"] else None
+        cut = self.counts["cut"]
+        return f"{cut:,} text{'s were' if cut != 1 else ' was'} cut to {self.readable:,} tokens" if cut else None
 
     @property
     def longest(self) -> int:

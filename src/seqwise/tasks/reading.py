@@ -89,14 +89,14 @@ class Classifier(Reader):
 
     def classify(self, texts: Sequence[Text]) -> list[list[Scored]]:
         """All labels of each text, the likeliest first. Where the checkpoint allows several, each by itself; where it
-        gives a number instead, that number."""
+        gives numbers instead, those."""
         names = self.opened.checkpoint.labels
-        several = self.opened.checkpoint.config.get("problem_type") == "multi_label_classification"
+        kind = self.opened.checkpoint.config.get("problem_type")
         results: list[list[Scored]] = [[] for _ in texts]
         for i, scores in self.read(self.rows(texts)):
             values = scores.float()
-            if len(values) > 1:
-                values = values.sigmoid() if several else values.softmax(0)
+            if len(values) > 1 and kind != "regression":
+                values = values.sigmoid() if kind == "multi_label_classification" else values.softmax(0)
             ranked = values.argsort(descending=True).tolist()
             results[i] = [Scored(names[place], float(values[place])) for place in ranked]
         return results

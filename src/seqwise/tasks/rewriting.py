@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from seqwise.data.batch import Batch, Rows
+from seqwise.data.files import shown
 from seqwise.data.loader import Loader, ordered_batches
 from seqwise.data.text import Pairs, filter_pairs, read_pairs, split_off
 from seqwise.data.tokens import Vocabularies, train_tokenizers
@@ -13,6 +14,7 @@ from seqwise.data.variation import Variation
 from seqwise.errors import DataError
 from seqwise.metrics.rouge import References
 from seqwise.models import assemble
+from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.sentences import lead
 from seqwise.tasks.settings import Train
@@ -158,7 +160,7 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     tests = (read_pairs(settings.test, settings.data, notes.append),) if settings.test else ()
     if settings.valid:
         valid = read_pairs(settings.valid, settings.data, notes.append)
-        notes.append(f"valid: {len(valid):,} pairs")
+        notes.append(f"valid: {counted(len(valid), 'pair')}")
         train, report = filter_pairs(read, settings.data, held_out=(valid, *tests))
         notes.append(f"train: {report}")
         return train, valid
@@ -166,8 +168,12 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     notes.append(f"train: {report}")
     if len(read) < 2:
         raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")
+    if len(set(read.targets)) == 1:
+        given = f"the target {shown(read.targets[0])} for all of {len(read):,} pairs"
+        mend = "--data.target with another column, or --data.languages"
+        raise DataError(given, "targets that differ", mend, ", ".join(settings.train))
     count = min(HELD_OUT, max(1, len(read) // HELD_OUT_SHARE))
     read, valid = split_off(read, count, settings.training.seed)
     train, report = filter_pairs(read, settings.data, held_out=(valid,))  # the same target may have another source
-    notes.append(f"valid: {len(valid):,} pairs held out of these; {len(train):,} are left to train on")
+    notes.append(f"valid: {counted(len(valid), 'pair')} held out of these; {len(train):,} are left to train on")
     return train, valid

@@ -1,6 +1,6 @@
 """A training run, put together from its settings: fresh, or as it was saved. The same for every task."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -17,8 +17,8 @@ from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.restoring import restored
 from seqwise.tasks.settings import Train
 from seqwise.training import distributed
-from seqwise.training.loop import Setting
-from seqwise.training.optim import Weights, adamw
+from seqwise.training.loop import Setting, planned
+from seqwise.training.optim import Weights, adamw, rate_at
 from seqwise.training.state import TrainingState
 
 LABELS = "labels.json"
@@ -89,7 +89,16 @@ def begin(
     watch = prepared.watch(twin)
     whole = objective, *parts, watch, folder, where, group, stopped, prepared.where, began
     setting = Setting(*whole, items=UNITS[settings.task], noted=lambda: prepared.closing(state.progress.step))
-    return Run(state, setting, tuple(notes))
+    return Run(state, setting, (*notes, *_unreached(state, setting)))
+
+
+def _unreached(state: TrainingState, setting: Setting) -> Iterator[str]:
+    """A rate that never is what was asked for: with little data a run may end before its warm-up does."""
+    total, warmup = planned(state.loader, setting), setting.optimizer.warmup
+    if total is not None and warmup > total:
+        most = rate_at(total, setting.optimizer, total)
+        told = f"the warm-up takes {warmup:,} steps and the run {total:,}, so the rate gets no further than {most:.1e}"
+        yield f"{told}; try --optimizer.warmup {max(1, total // 10)}"
 
 
 def _write_down(settings: Train, folder: RunFolder, prepared: Prepared, parameters: int) -> None:

@@ -168,6 +168,7 @@ def task_faults(settings: Train) -> Iterator[Fault]:
     if metric not in ("auto", "loss", *METRICS[task]):
         allowed = ", ".join(("auto", "loss", *METRICS[task]))
         yield Fault(f"--evaluation.metric {metric} with --task {task}", allowed, "--evaluation.metric auto")
+    yield from _columns_of_another(settings)
     if task in ("translate", "summarize"):
         yield from assemble.faults(model, settings.tokens.joint and settings.tokens.target_file is None)
         return
@@ -192,3 +193,16 @@ def task_faults(settings: Train) -> Iterator[Fault]:
     if task == "classify" and (kind, pool) in (("lstm", "first"), ("transformer", "max")):
         mend = "--classify.pool last" if kind == "lstm" else "--classify.pool mean"
         yield Fault(f"--classify.pool {pool} with --model.kind {kind}", "another", mend)
+
+
+def _columns_of_another(settings: Train) -> Iterator[Fault]:
+    """Columns that only another task reads: the first two would be taken in their place."""
+    pairs = settings.task in ("translate", "summarize")
+    if settings.task == "generate":
+        return
+    for name in ("text", "label") if pairs else ("source", "target"):
+        column = getattr(settings.data, name)
+        if column is not None:
+            meant = {"text": "source", "label": "target", "source": "text", "target": "label"}[name]
+            allowed = f"--data.{meant}" if pairs else f"--data.{meant}, or a task of pairs"
+            yield Fault(f"--data.{name} {column} with --task {settings.task}", allowed, f"--data.{meant} {column}")

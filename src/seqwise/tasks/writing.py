@@ -225,7 +225,6 @@ class Rewriter:
 
 
 def _no_language(flag: str, known: Mapping[str, int]) -> ConfigError:
-    some = ", ".join(sorted(known)[:12])
-    return ConfigError(
-        f"no {flag}", f"one of {len(known)}: {some} ...", f"{flag} {'fr' if 'fr' in known else some[:8]}"
-    )
+    names = sorted(known)
+    some = ", ".join(names[:12]) + ", ..." * (len(names) > 12)
+    return ConfigError(f"no {flag}", f"one of {len(names)}: {some}", f"{flag} {'fr' if 'fr' in known else names[0]}")

@@ -129,7 +129,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     Raises TrainingError where the loss is not finite or explodes; what was saved last stays.
     """
     began = time.monotonic() if setting.began is None else setting.began
-    total = _planned(state.loader, setting)
+    total = planned(state.loader, setting)
     deadline = Deadline(setting.training.time_limit, began, state.progress.step)
     looks = 2 if setting.evaluation.average > 1 else 1  # what the end takes: a look, and one at the average
     saved = time.monotonic()
@@ -156,7 +156,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
     yield from _finish(state, setting, reason)
 
 
-def _planned(loader: Batches, setting: Setting) -> int | None:
+def planned(loader: Batches, setting: Setting) -> int | None:
     """Updates in all, where epochs or steps tell."""
     limits = []
     if setting.training.steps:

@@ -1,7 +1,7 @@
 """`seqwise check`: what the data hold, a line each, before a model is trained on them."""
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -103,6 +103,7 @@ def check(
     """
     if not data:
         raise ConfigError("no data", "the files to check", "seqwise check train.tsv")
+    _must_mean_something(task, {"text": text, "label": label, "source": source, "target": target})
     reading = TextSettings(
         format=format, encoding=encoding, text=text, label=label, source=source, target=target, on_bad_row=on_bad_row
     )
@@ -123,6 +124,15 @@ def check(
         masks = mask(words, talks.items, parts["train"].places, longest, cut=True, on_bad_row="skip")
         found = (*found, learnt(masks, words.ends, parts["train"]))
     return Checked(found)
+
+
+def _must_mean_something(task: Task, columns: Mapping[str, str | None]) -> None:
+    """Refuse columns of another task: others would be read in their place."""
+    for name, column in columns.items():
+        if column is not None and (name in ("text", "label")) != (task == "classify"):
+            allowed = "--text and --label" if task == "classify" else "--source and --target"
+            mend = "--task translate" if task == "classify" else "--task classify"
+            raise ConfigError(f"--{name} {column} with --task {task}", allowed, f"{mend}, or {allowed}")
 
 
 def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:

@@ -25,6 +25,7 @@ from seqwise.reports.forecasts import Backtested, backtest_page
 from seqwise.tasks.answering import Writes
 from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs
+from seqwise.tasks.lines import must_have_place
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
@@ -141,6 +142,8 @@ def _backtested(flags: Mapping[str, Any]) -> Backtested:
             flag = "--" + name.replace("_", "-")
             allowed = "--test, --stride, --report, --json, --device"
             raise ConfigError(f"{flag} for the forecaster {flags['model']}", allowed, "leaving it out")
+    if flags["report"] is not None:
+        must_have_place("--report", flags["report"])
     found = judge_forecasts(flags["model"], flags["test"], flags["stride"], flags["device"])
     if flags["report"] is not None:
         content = backtest_page(found).encode()
@@ -157,6 +160,8 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
+    if scores is not None:
+        must_have_place("--scores", scores)
     if rouge and (lowercase or tokenize != WORDS):
         given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
         raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")

@@ -16,9 +16,10 @@ from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
+from seqwise.reports.terminal import on_terminal
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
-from seqwise.tasks.lines import as_they_come, in_chunks
+from seqwise.tasks.lines import as_they_come, in_chunks, must_have_ends
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
@@ -132,8 +133,7 @@ def predict(
         seqwise predict runs/demo "I love machine learning."
     """
     flags = dict(locals())
-    if text is not None and input is not None:
-        raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
+    must_have_ends(text, input, None if is_forecast(model) else column, output)
     devices.keep_memory()
     if is_forecast(model):
         return _foreseen(flags)
@@ -145,8 +145,6 @@ def predict(
 def _answered(flags: Mapping[str, Any]) -> str | None:
     """Whatever reads text."""
     text, input, output = flags["text"], flags["input"], flags["output"]  # noqa: A001  # the names of the flags
-    if flags["column"] is not None and input is None:
-        raise ConfigError(f"--column {flags['column']} without --input", "a table to read", "--input FILE")
     answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
@@ -169,6 +167,8 @@ def _answered(flags: Mapping[str, Any]) -> str | None:
 
 def _texts(path: Path, column: str | None, messages: bool) -> list[str]:
     """The lines of a file, or of a table the texts of a column."""
+    if column is None and path.suffix.lower() == ".parquet":
+        raise ConfigError(f"--input {path} without --column", "the column whose texts are answered", "--column NAME")
     if column is None and is_table(path) and not messages:
         print(f"{path} is read line by line: --column NAME reads the texts of a column", file=sys.stderr)
     return read_lines(path) if column is None else read_column(path, column)
@@ -329,7 +329,7 @@ def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, message
     """Pieces of text as they are written."""
     for text in (text for chunk in chunks for text in chunk):
         for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
-            print(piece, end="", flush=True)
+            print(on_terminal(piece), end="", flush=True)
         print(flush=True)
 
 
@@ -337,7 +337,7 @@ def _write(lines: Iterable[str], output: Path | None) -> None:
     """To standard output as they come, or to a file that is there only when it is complete."""
     if output is None:
         for line in lines:
-            print(line, flush=True)
+            print(on_terminal(line), flush=True)
         return
     with ExitStack() as stack:
         file = None

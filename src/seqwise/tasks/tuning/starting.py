@@ -10,6 +10,7 @@ from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data.masking import shown
 from seqwise.errors import CheckpointError, ConfigError, DataError, nearest
+from seqwise.stats.phrases import counted
 from seqwise.tasks.tuning.answers import Answers
 from seqwise.tasks.tuning.bases import (
     Base,
@@ -75,7 +76,7 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
         say(note)
     material = ours_named(lambda: encode(job, read, settings))
     if base.opened is not None and (count := base.opened.counts["cut"]):
-        say(f"{count:,} texts are longer than the model reads, and were cut")
+        say(f"longer than the model reads, and cut: {counted(count, 'text')}")
     for note in prepare(base, settings):
         say(note)
     if base.fresh:
