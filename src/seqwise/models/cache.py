@@ -146,9 +146,13 @@ class DecoderState:
         far.masked_fill_((distance > window)[:, None, None], HIDDEN)
         return Mask(bias=far if self.past_mask.bias is None else far + self.past_mask.bias)
 
-    def advanced(self) -> "DecoderState":
-        """After the step."""
-        return replace(self, at=self.at + 1)
+    def advanced(self, steps: int = 1) -> "DecoderState":
+        """After the step, or after several."""
+        return replace(self, at=self.at + steps)
+
+    def back(self, steps: int) -> "DecoderState":
+        """Before the last so many steps, of a single beam: what they wrote is written over."""
+        return replace(self, at=self.at - steps)
 
     def reorder(self, rows: Int[Tensor, "R"]) -> "DecoderState":
         """New beam r continues old beam rows[r], of the same sentence."""

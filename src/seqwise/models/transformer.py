@@ -169,6 +169,26 @@ class Stack(nn.Module):
             x = layer.step(x, cache, state, i, views[self.settings.local(i)])
         return self.last_norm(x), state.advanced()
 
+    def steps(self, ids: Int[Tensor, "B T"], state: DecoderState) -> tuple[Float[Tensor, "B T W"], DecoderState]:
+        """Several more positions of each sentence at once; of one beam, and of prompts of one length."""
+        if state.beams > 1 or state.descent is not None:
+            raise ValueError("several steps at once need one beam, and prompts of one length")
+        first, count = state.written, ids.shape[1]
+        x = self.enter(ids, first)
+        where = torch.arange(first, first + count, device=x.device)
+        keys, bias = state.caches[0].key[..., :0], self.relations(first, count, first + count, x)
+
+        def view(window: int | None) -> View:
+            seen = Mask(True, bias, window).dense(count, first + count, keys)
+            return View(Mask(bias=seen), self._rotation(where, window is not None))
+
+        views = [view(None)] * 2
+        if (window := self.settings.attention.window) is not None:
+            views[1] = view(window)
+        for i, (layer, cache) in enumerate(zip(self.each(), state.caches, strict=True)):
+            x = layer.step(x, cache, state, i, views[self.settings.local(i)])
+        return self.last_norm(x), state.advanced(count)
+
 
 @dataclass(frozen=True)
 class Memory:
