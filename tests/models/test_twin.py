@@ -59,6 +59,6 @@ def test_where_a_twin_would_be_no_faster_it_is_refused():
     with pytest.raises(ConfigError, match="int8 weights"):
         twin(compact(model(), "int8"))
     adapted = model()
-    attach(adapted, "default", LoraSettings(2))
+    attach(adapted, LoraSettings(rank=2))
     with pytest.raises(ConfigError, match="adapters"):
         twin(adapted)
