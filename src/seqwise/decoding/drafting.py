@@ -4,8 +4,9 @@ Writing one text, a model reads all of its weights for each token. To verify a d
 well, so each token that is accepted costs no more than drafting it (Leviathan et al. 2023, Chen et al. 2023). The model
 keeps the longest beginning of the draft that it would have written itself and adds one token of its own.
 
-    greedy     a token is accepted where it is the likeliest. Logits of k + 1 rows and of one differ by rounding, so the
-               output is that of `stepwise` but where two tokens are as likely as each other to that
+    greedy     a token is accepted where it is the likeliest. The output is that of `stepwise`, to the rounding of a
+               product of k + 1 rows against those of one: another token of two that are equally likely to that. oneDNN
+               rounds rows in bf16 alike, and there the logits are the same bits
     sampling   a token is accepted with probability min(1, p / q), p the model's and q the drafter's, else another is
                drawn from max(0, p - q): together that is a draw from p (Leviathan et al. 2023, appendix A.1). Not the
                same draw as without a draft, where the seed is the same. All rules and filters hold for both

@@ -170,17 +170,18 @@ class Stack(nn.Module):
         return self.last_norm(x), state.advanced()
 
     def steps(self, ids: Int[Tensor, "B T"], state: DecoderState) -> tuple[Float[Tensor, "B T W"], DecoderState]:
-        """Several more positions of each sentence at once; of one beam, and of prompts of one length."""
+        """Several more positions of each sentence at once; of one beam, and of prompts of one length. Where a product
+        rounds several rows as it rounds one, as oneDNN's in bf16 do, vectors are to the last bit those of `step`."""
         if state.beams > 1 or state.descent is not None:
             raise ValueError("several steps at once need one beam, and prompts of one length")
         first, count = state.written, ids.shape[1]
         x = self.enter(ids, first)
         where = torch.arange(first, first + count, device=x.device)
-        keys, bias = state.caches[0].key[..., :0], self.relations(first, count, first + count, x)
+        relations = self.relations(first, count, first + count, x)
+        bias = None if relations is None else relations.to(state.caches[0].key.dtype)
 
         def view(window: int | None) -> View:
-            seen = Mask(True, bias, window).dense(count, first + count, keys)
-            return View(Mask(bias=seen), self._rotation(where, window is not None))
+            return View(Mask(True, bias, window, one_by_one=True), self._rotation(where, window is not None))
 
         views = [view(None)] * 2
         if (window := self.settings.attention.window) is not None:
