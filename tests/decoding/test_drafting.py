@@ -1,4 +1,4 @@
-"""Drafts change how fast a text is written, not which: the oracle is decoding without them, or the distribution itself."""
+"""Drafts change how fast a text is written, not which: the oracle is decoding without them, or the distribution."""
 
 import itertools
 from dataclasses import dataclass, replace
@@ -73,7 +73,7 @@ DRAFTERS = {
 @pytest.mark.parametrize("rules", RULES)
 @pytest.mark.parametrize("by", DRAFTERS)
 def test_a_greedy_text_is_what_is_written_without_a_draft(rules, by):
-    """Oracle: one_by_one in fp32, 10 prompts for each drafter and set of rules; ids, and whether the end was written."""
+    """Oracle: one_by_one in fp32, 10 prompts for each drafter and rules; ids, and whether the end was written."""
     settings, steering = RULES[rules]
     model = decoder(1, window=6 if rules == "plain" else None)
     drafter = DRAFTERS[by](model)
@@ -177,7 +177,9 @@ def distribution(model, prompt, settings):
     return found | {(ids, False): chance for ids, chance in open_ones.items()}
 
 
-@pytest.mark.parametrize(("by", "rules"), [("model", "all tokens"), ("model", "filters and rules"), ("lookup", "filters and rules")])
+@pytest.mark.parametrize(
+    ("by", "rules"), [("model", "all tokens"), ("model", "filters and rules"), ("lookup", "filters and rules")]
+)
 def test_samples_have_the_distribution_of_the_model(rules, by):
     """H0: they have it. Chi-square over all outputs, rare ones together, 500 samples with a fixed seed."""
     model, settings = Table(0), SAMPLING[rules]

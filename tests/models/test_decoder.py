@@ -122,7 +122,7 @@ def test_several_steps_at_once_equal_one_after_the_other_and_can_be_taken_back(k
         for place in range(read, read + 9):
             logits, one = made.step(text[:, place], one)
             expected.append(logits)
-        wrong, many = made.steps(text[:, 11:16], many)
+        _, many = made.steps(text[:, 11:16], many)
         first, many = made.steps(text[:, read : read + 4], many.back(5))
         second, many = made.steps(text[:, read + 4 : read + 9], many)
         torch.testing.assert_close(torch.cat((first, second), 1), torch.stack(expected, 1))

@@ -1,7 +1,7 @@
 """Who drafts the next tokens: a cheaper model, or what is there already.
 
-    Cheaper   a model that reads and writes the cache of the one that verifies: `models.twin`
-    Lookup    what followed the last few tokens where they stood before (Saxena 2023, "prompt lookup decoding")
+Cheaper   a model that reads and writes the cache of the one that verifies: `models.twin`
+Lookup    what followed the last few tokens where they stood before (Saxena 2023, "prompt lookup decoding")
 """
 
 from typing import Any

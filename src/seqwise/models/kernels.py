@@ -125,7 +125,9 @@ def attention(
     if mask.one_by_one:
         each = mask.each(query.shape[2], key.shape[2])
         parts = zip(torch.split(query, 1, 2), each, strict=True)
-        return torch.cat([attention(q, key[:, :, :n], value[:, :, :n], m, scale, drop, softcap) for q, (n, m) in parts], 2)
+        return torch.cat(
+            [attention(q, key[:, :, :n], value[:, :, :n], m, scale, drop, softcap) for q, (n, m) in parts], 2
+        )
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         return _recorded(query, key, value, bias, scale, drop, softcap)

@@ -12,7 +12,7 @@ from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.text import is_table, read_column, read_lines
-from seqwise.decoding import Drafting, Generation, Repetition
+from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.reports.forecasts import drawn, fans
