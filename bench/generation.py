@@ -3,10 +3,10 @@
     python bench/generation.py FOLDER [sentences at once] [rounds] [arms]
 
 FOLDER is where the random checkpoint is kept, made if it is not there. Arms, all in one process and in turn: bf16 and
-int8 are ours, bf16d and bf16l are bf16 with drafts by int8 and by lookup, hf16 and hf32 are transformers' `generate`, ct8
-is CTranslate2's int8 with one thread, where it is installed. Each round has its own prompts. Seconds are the wall's and,
-since others share the machine, the processor's. What random weights write repeats itself, so drafts by lookup are
-accepted more often than those of texts would be.
+int8 are ours, bf16d and bf16l are bf16 with drafts by int8 and by lookup, hf16 and hf32 are transformers' `generate`,
+ct8 is CTranslate2's int8 with one thread, where it is installed. Each round has its own prompts. Seconds are the
+wall's and, since others share the machine, the processor's. What random weights write repeats itself, so drafts by
+lookup are accepted more often than those of texts would be.
 """
 
 import statistics

@@ -1,8 +1,8 @@
 """How many tokens to draft at once, by how many were accepted: never by a clock, so that a seed tells the output.
 
-With a rate a of acceptance and a cost of c steps of the model a token, a draft of k tokens gives
-(1 - a^(k + 1)) / (1 - a) tokens for 1 + k c steps (Leviathan et al. 2023, theorem 3.8). The best k is taken; where it is
-0, one token is tried now and then.
+With a rate a of acceptance and a cost of c steps of the model a token, a draft of k tokens gives (1 - a^(k + 1)) / (1
+- a) tokens for 1 + k c steps (Leviathan et al. 2023, theorem 3.8). The best k is taken; where it is 0, one token is
+tried now and then.
 """
 
 FORGET = 0.95  # what a token counts after each later one: about twenty are remembered
