@@ -2,7 +2,6 @@
 
 import folders
 import pytest
-import tiny
 
 from seqwise.errors import ConfigError
 from seqwise.verbs.predict import predict
@@ -30,6 +29,6 @@ def test_what_cannot_be_drafted_is_refused_in_a_line(llama, tmp_path):
         predict(llama, TEXT, beams=3, draft="lookup")
     with pytest.raises(ConfigError, match="int8 weights"):
         predict(llama, TEXT, precision="int8", draft="int8")
-    one = tiny.pair("t5", tmp_path)
+    folders.bert(tmp_path)
     with pytest.raises(ConfigError, match="a decoder that writes"):
-        predict(str(one.checkpoint.folder), TEXT, beams=1, draft="lookup")
+        predict(str(tmp_path), TEXT, draft="lookup")

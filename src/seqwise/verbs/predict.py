@@ -111,8 +111,7 @@ def predict(
         no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
         repetition_penalty: Make tokens that are there already less likely: 1.1 to 1.3 against loops, 1 is none.
         draft: Write a prompt at a time faster, with the same result: tokens are drafted and the model verifies several
-            in one go. int8 drafts by a copy of the model with weights of one byte; lookup by what followed the last
-            tokens where they stood before, for answers that repeat their prompt. Greedy or sampled.
+            in one go. int8 drafts by a copy of the model in one byte a weight, lookup by what was there already.
         seed: Of the sampling.
         batch: Sentences decoded at once.
         revision: Branch, tag or commit of a model on the hub.
@@ -278,8 +277,8 @@ def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
     """Flags that mean nothing to a run."""
     for name in names:
         if flags[name]:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
+            given = f"--{name.replace('_', '-')} for the run {flags['model']}"
+            raise ConfigError(given, "a checkpoint of the hub", "leaving it out")
 
 
 def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:
@@ -305,8 +304,7 @@ def _checkpoint(
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     made = _made(usual or generation(opened.checkpoint), flags)
-    named = ("json", "top", "pool", "normalize", "messages", "vectors")
-    wanted = Wanted(**{name: flags[name] for name in named})
+    wanted = Wanted(**{name: flags[name] for name in ("json", "top", "pool", "normalize", "messages", "vectors")})
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
     languages = flags["source_language"], flags["target_language"]
     answer, writer = of_checkpoint(opened, made, wanted, manner, languages)
@@ -316,12 +314,6 @@ def _checkpoint(
             "a decoder that writes to the terminal, without beams",
             "leaving it out, or --beams 1",
         )
-    if flags["draft"] not in (None, "none") and writer is None:
-        raise ConfigError(
-            f"--draft {flags['draft']} for {opened.checkpoint.architecture}", "a decoder that writes", "leaving it out"
-        )
-    if writer is not None:
-        writer.drafts(made)  # what cannot be is refused before anything is read
     return answer, writer, made, opened.told
 
 
