@@ -226,9 +226,8 @@ def _tuned(flags: Mapping[str, Any]) -> Answering:
     if isinstance(found, Opened):
         return _as_tuned(flags, found, flags["model"])
     _refuse(flags, (*FOR_CHECKPOINTS, "ensemble", "draft"))
-    settings = read_tune(RunFolder.open(flags["model"]))
     translator, kept = found
-    made = _made(settings.generation or kept.generation, flags)
+    made = _made(read_tune(RunFolder.open(flags["model"])).generation or kept.generation, flags)
     return written(translator, made, Wanted(json=flags["json"])), None, made, lambda: None
 
 
@@ -306,8 +305,7 @@ def _checkpoint(
     made = _made(usual or generation(opened.checkpoint), flags)
     wanted = Wanted(**{name: flags[name] for name in ("json", "top", "pool", "normalize", "messages", "vectors")})
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
-    languages = flags["source_language"], flags["target_language"]
-    answer, writer = of_checkpoint(opened, made, wanted, manner, languages)
+    answer, writer = of_checkpoint(opened, made, wanted, manner, (flags["source_language"], flags["target_language"]))
     if flags["stream"] and (writer is None or made.beams > 1 or flags["output"] is not None):
         raise ConfigError(
             "--stream" + (f" with --beams {made.beams}" if writer else f" for {opened.checkpoint.architecture}"),
