@@ -30,7 +30,9 @@ def twin(model: Decoder) -> Decoder:
     for part in list(made.modules()):
         for name, child in part.named_children():
             if isinstance(child, Product) and child.kind == "fp16":  # as bf16 is kept where nothing multiplies it
-                setattr(part, name, Product(child.unpacked(), child.bias if child.biased else None, "int8"))
+                setattr(
+                    part, name, Product(child.unpacked(), child.get_buffer("bias") if child.biased else None, "int8")
+                )
     return cast(Decoder, made)
 
 
