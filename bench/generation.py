@@ -3,14 +3,17 @@
     python bench/generation.py FOLDER [sentences at once] [rounds] [arms]
 
 FOLDER is where the random checkpoint is kept, made if it is not there. Arms, all in one process and in turn: bf16 and
-int8 are ours, hf16 and hf32 are transformers' `generate`, ct8 is CTranslate2's int8 with one thread, where it is
-installed. Each round has its own prompts. Seconds are the wall's and, since others share the machine, the processor's.
+int8 are ours, bf16d and bf16l are bf16 with drafts by int8 and by lookup, hf16 and hf32 are transformers' `generate`,
+ct8 is CTranslate2's int8 with one thread, where it is installed. Each round has its own prompts. Seconds are the
+wall's and, since others share the machine, the processor's. What random weights write repeats itself, so drafts by
+lookup are accepted more often than those of texts would be.
 """
 
 import statistics
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +22,16 @@ import torch
 from _work import tell, timed
 from seqwise import device
 from seqwise.checkpoints import hub
-from seqwise.decoding import Generation, Specials, decode
+from seqwise.decoding import Drafting, Generation, Specials, decode
+from seqwise.decoding.drafters import Cheaper, Lookup
+from seqwise.decoding.drafting import Drafter
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
+from seqwise.models.twin import twin
 
 PROMPT, NEW, VOCABULARY, WIDTH, LAYERS, INNER = 64, 128, 32_000, 768, 12, 2048
 WEIGHTS = LAYERS * (4 * WIDTH**2 + 3 * WIDTH * INNER) + VOCABULARY * WIDTH  # read at every step
-BYTES = {"bf16": 2, "int8": 1, "hf16": 2, "hf32": 4, "fp32": 4, "ct8": 1}
+BYTES = {"bf16": 2, "bf16d": 2, "bf16l": 2, "int8": 1, "hf16": 2, "hf32": 4, "fp32": 4, "ct8": 1}
 END = VOCABULARY - 1
 
 Rows = list[list[int]]
@@ -52,15 +58,20 @@ def checkpoint(folder: Path) -> Path:
     return folder
 
 
-def ours(folder: Path, precision: str) -> Callable[[Rows], Rows]:
+def loaded(folder: Path, precision: str) -> Any:
+    """Our model, as `seqwise predict` opens it."""
+    narrow = precision == "bf16" and instructions()
+    return settle(hub.load(hub.open_checkpoint(folder), torch.bfloat16 if narrow else torch.float32), precision)
+
+
+def ours(model: Any, drafter: Drafter | None = None) -> Callable[[Rows], Rows]:
     """Seqwise."""
-    narrow = precision == "bf16" and instructions()  # as `seqwise predict` opens it
-    model = settle(hub.load(hub.open_checkpoint(folder), torch.bfloat16 if narrow else torch.float32), precision)
-    made = Generation(beams=1, min_length=NEW, max_length=NEW)
+    made = Generation(beams=1, min_length=NEW, max_length=NEW, drafting=Drafting("none" if drafter is None else "int8"))
     specials = Specials(1, END, 0, bounded=False)
 
     def write(prompts: Rows) -> Rows:
-        found = decode(model, [p[:-1] for p in prompts], made, specials, starts=[p[-1] for p in prompts])
+        starts = [p[-1] for p in prompts]
+        found = decode(model, [p[:-1] for p in prompts], made, specials, starts=starts, drafter=drafter)
         return [list(best[0].ids) for best in found]
 
     return write
@@ -117,10 +128,14 @@ def main(folder: str, count: int = 1, rounds: int = 5, arms: Sequence[str] = ("b
     """Write in turn and tell how fast."""
     device.keep_memory()
     place = checkpoint(Path(folder))
+    bf16 = cache(lambda: loaded(place, "bf16"))  # one for three arms
+    drafters = {"bf16d": cache(lambda: Cheaper(twin(bf16()))), "bf16l": cache(Lookup)}
     makers: dict[str, Callable[[], Any]] = {
-        "fp32": lambda: ours(place, "fp32"),
-        "bf16": lambda: ours(place, "bf16"),
-        "int8": lambda: ours(place, "int8"),
+        "fp32": lambda: ours(loaded(place, "fp32")),
+        "bf16": lambda: ours(bf16()),
+        "bf16d": lambda: ours(bf16(), drafters["bf16d"]()),
+        "bf16l": lambda: ours(bf16(), drafters["bf16l"]()),
+        "int8": lambda: ours(loaded(place, "int8")),
         "hf16": lambda: transformers(place, torch.bfloat16),
         "hf32": lambda: transformers(place, torch.float32),
         "ct8": lambda: ctranslate2(place),
@@ -154,6 +169,11 @@ def main(folder: str, count: int = 1, rounds: int = 5, arms: Sequence[str] = ("b
             floor_ms=1e3 * WEIGHTS * BYTES[arm] / bandwidth,
             threads=torch.get_num_threads(),
         )
+        if arm in drafters:
+            tally = drafters[arm]().tally
+            share = tally.accepted / max(1, tally.drafted)
+            a_step = (tally.steps + tally.accepted) / tally.steps
+            tell(bench="generation", arm=arm, drafted=tally.drafted, accepted_share=share, tokens_a_step=a_step)
         for peer in (other for other in arms if other.startswith(("hf", "ct")) and not arm.startswith(("hf", "ct"))):
             ratios = [theirs / own for theirs, own in zip(wall[peer], wall[arm], strict=True)]
             busy = [theirs / own for theirs, own in zip(processor[peer], processor[arm], strict=True)]

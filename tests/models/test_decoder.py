@@ -9,6 +9,9 @@ from seqwise.models.positions import PositionSettings
 
 KINDS = {
     "rotary": {"positions": PositionSettings("rotary")},
+    "alibi": {"positions": PositionSettings("alibi")},
+    "t5": {"positions": PositionSettings("t5", buckets=8, reach=10)},
+    "alibi-window": {"positions": PositionSettings("alibi"), "attention": AttentionSettings(window=4)},
     "learned": {"positions": PositionSettings("learned", longest=40)},
     "sinusoidal": {"positions": PositionSettings("sinusoidal")},
     "grouped": {"positions": PositionSettings("rotary"), "attention": AttentionSettings(kv_heads=2, head_width=10)},
@@ -108,3 +111,22 @@ def test_a_decoder_without_a_head_for_tokens_cannot_write():
     state = made.start(made.encode(*padded([[4, 5]])), 1, 2)
     with pytest.raises(TypeError, match="cannot write"):
         made.step(torch.tensor([3]), state)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@torch.no_grad()
+def test_several_steps_at_once_equal_one_after_the_other_and_can_be_taken_back(kind):
+    made = model(kind)
+    text = torch.randint(1, 50, (1, 20), generator=torch.Generator().manual_seed(4))
+    for read in (0, 7):
+        one = made.start(made.encode(text[:, :read], torch.tensor([read])), 1, 20)
+        many = made.start(made.encode(text[:, :read], torch.tensor([read])), 1, 20)
+        expected = []
+        for place in range(read, read + 9):
+            logits, one = made.step(text[:, place], one)
+            expected.append(logits)
+        _, many = made.steps(text[:, 11:16], many)
+        first, many = made.steps(text[:, read : read + 4], many.back(5))
+        second, many = made.steps(text[:, read + 4 : read + 9], many)
+        torch.testing.assert_close(torch.cat((first, second), 1), torch.stack(expected, 1))
+        assert many.written == one.written

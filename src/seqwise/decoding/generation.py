@@ -36,6 +36,18 @@ class Repetition:
 
 
 @dataclass(frozen=True)
+class Drafting:
+    """Tokens that are drafted cheaply and verified together by the model, which writes what it would have written."""
+
+    by: Literal["none", "int8", "lookup"] = "none"
+    """Who drafts. int8: a copy of the model with weights of one byte, for weights of more, on an x86 processor. lookup:
+    what followed the last three or two tokens where they stood before, which pays where text is repeated. Of a decoder
+    and one prompt at a time, greedy or sampled; several together are written without."""
+    most: Annotated[int, Range(1, 64)] = 8
+    """Tokens drafted at once at most; how many they are, follows from how many were accepted."""
+
+
+@dataclass(frozen=True)
 class Generation:
     """How the next token is chosen, and when to stop."""
 
@@ -63,6 +75,8 @@ class Generation:
     """Forbid every sequence of this many tokens to occur twice in an output; 0 allows all."""
     repetition: Repetition = field(default_factory=Repetition)
     """How single tokens are held back that are there already."""
+    drafting: Drafting = field(default_factory=Drafting)
+    """How tokens are drafted before the model writes them."""
     seed: int = 0
     """Of the sampling."""
     batch: Annotated[int, Range(1)] = 64
@@ -90,6 +104,9 @@ class Generation:
         if self.mbr != "none" and self.best > self.beams:
             given = f"the best {self.best} by mbr of {self.beams} outputs"
             yield Fault(given, "as many beams, or samples, as outputs", f"{self.best} beams")
+        if self.drafting.by != "none" and self.beams > 1 and self.temperature == 0.0:
+            given = f"drafts by {self.drafting.by} with {self.beams} beams"
+            yield Fault(given, "one beam, or sampling", "1 beam, or draft none")
         if self.min_length > self.max_length:
             yield Fault(
                 f"--generation.min-length {self.min_length} with max-length {self.max_length}",
@@ -149,3 +166,11 @@ class Model(Protocol):
 
     def step(self, ids: Int[Tensor, "R"], state: Any) -> tuple[Float[Tensor, "R V"], Any]:
         """Scores of the next token and the state after it."""
+
+
+@runtime_checkable
+class Verifying(Model, Protocol):
+    """A model that reads several tokens at once, and whose state has `back`: see `models.decoder.Decoder`."""
+
+    def steps(self, ids: Int[Tensor, "B T"], state: Any) -> tuple[Float[Tensor, "B T V"], Any]:
+        """Scores of the token after each of these, and the state after all of them."""

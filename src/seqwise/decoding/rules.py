@@ -111,9 +111,13 @@ def keep_min_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
 
 def draw(logits: Float[Tensor, "R V"], settings: Generation, generator: torch.Generator | None) -> Int[Tensor, "R"]:
     """One token a row, from what temperature and the three filters leave."""
+    return torch.multinomial(probabilities(logits, settings), 1, generator=generator)[:, 0]
+
+
+def probabilities(logits: Float[Tensor, "R V"], settings: Generation) -> Float[Tensor, "R V"]:
+    """What is drawn from: softmax of what temperature and the three filters leave."""
     logits = keep_top_k(logits.float() / settings.temperature, settings.top_k)
-    logits = keep_min_p(keep_top_p(logits, settings.top_p), settings.min_p)
-    return torch.multinomial(logits.softmax(1), 1, generator=generator)[:, 0]
+    return keep_min_p(keep_top_p(logits, settings.top_p), settings.min_p).softmax(1)
 
 
 def likeliest(logits: Float[Tensor, "R V"], n: int) -> tuple[Float[Tensor, "R n"], Int[Tensor, "R n"]]:

@@ -7,8 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from seqwise.decoding.beam import beam
-from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials
-from seqwise.decoding.stepwise import one_by_one
+from seqwise.decoding.drafting import Drafter, Page, drafted
+from seqwise.decoding.generation import Generation, Hypothesis, Model, Specials, Verifying
+from seqwise.decoding.stepwise import one_by_one, until
 
 RATIO, SPARE = 3, 20  # no output is longer than three times its source and 20: models that loop are stopped
 
@@ -22,6 +23,7 @@ def decode(
     generator: torch.Generator | None = None,
     starts: Sequence[int] | None = None,
     rooms: Sequence[int] | None = None,
+    drafter: Drafter | None = None,
 ) -> list[list[Hypothesis]]:
     """Outputs for each source, best first, in the order given.
 
@@ -29,6 +31,7 @@ def decode(
     generator   of the sampling; a fresh one with the seed of the settings unless given
     starts      what is fed first for each source: the last tokens of the prompts; the start token unless given
     rooms       tokens of each output at most, besides what the settings say
+    drafter     of texts that are written one at a time, in one version
     """
     order = sorted(range(len(sources)), key=lambda i: len(sources[i]))
     results: list[list[Hypothesis]] = [[] for _ in sources]
@@ -42,7 +45,7 @@ def decode(
         first_tokens = None if starts is None else torch.tensor([starts[i] for i in chosen], device=device)
         most = None if rooms is None else torch.tensor([rooms[i] for i in chosen], device=device)
         batch = inputs.to(device), lengths.to(device)
-        found = search(model, *batch, settings, specials, generator, first_tokens, most)
+        found = search(model, *batch, settings, specials, generator, first_tokens, most, drafter)
         for i, hypotheses in zip(chosen, found, strict=True):
             results[i] = hypotheses
     return results
@@ -58,6 +61,7 @@ def search(
     generator: torch.Generator | None = None,
     starts: Int[Tensor, "B"] | None = None,
     most: Int[Tensor, "B"] | None = None,
+    drafter: Drafter | None = None,
 ) -> list[list[Hypothesis]]:
     """One batch, by the method that the settings name."""
     # each sentence by itself, whoever its neighbours are
@@ -67,6 +71,14 @@ def search(
     if settings.temperature == 0.0 and settings.beams > 1:
         return beam(model, inputs, lengths, rooms.tolist(), settings, specials, starts)
     copies = settings.best if settings.temperature else 1
+    if drafter is not None and len(inputs) == copies == 1 and isinstance(model, Verifying):
+        before = inputs[0, : int(lengths)].tolist()
+        last = specials.start if starts is None else int(starts)
+        seen = len(before) if starts is None else 0
+        page = Page([*before, last], int(rooms), settings, specials, generator, inputs.device, seen)
+        written = [token for settled in drafted(model, drafter, page) for token in settled]
+        ends = [specials.end if page.ends(token) else token for token in written]
+        return [[until(ends, specials.end)]]
     rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)
     first = None if starts is None else starts[rows]
     made = one_by_one(model, inputs[rows], lengths[rows], rooms[rows], settings, specials, generator, first)

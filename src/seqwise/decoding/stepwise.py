@@ -64,9 +64,10 @@ def one_by_one(
             state, active, last, done = state.keep(rows), active[rows], last[rows], done[rows]
             some = False
     pairs = zip(written.tolist(), rooms.tolist(), strict=True)
-    return [_until(row[:limit], specials.end) for row, limit in pairs]
+    return [until(row[:limit], specials.end) for row, limit in pairs]
 
 
-def _until(row: list[int], end: int) -> Hypothesis:
+def until(row: list[int], end: int) -> Hypothesis:
+    """What was written up to the end token."""
     ended = end in row
     return Hypothesis(tuple(row[: row.index(end)] if ended else row), ended=ended)

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from seqwise.decoding.generation import Generation, Model, Specials
+from seqwise.decoding.drafting import Drafter, Page, drafted
+from seqwise.decoding.generation import Generation, Model, Specials, Verifying
 from seqwise.decoding.rules import draw, forbid, likeliest, must_be_numbers, penalize
 
 
@@ -15,11 +16,16 @@ def stream(
     specials: Specials,
     device: torch.device | str = "cpu",
     generator: torch.Generator | None = None,
+    drafter: Drafter | None = None,
 ) -> Iterator[int]:
     """The tokens that follow a prompt, the end token left out; greedy, or sampled where the settings say so.
 
-    prompt   ids; the last one is fed to the first step
+    prompt    ids; the last one is fed to the first step
+    drafter   then they come a few at a time
     """
+    if drafter is not None and isinstance(model, Verifying):
+        yield from _drafted(model, drafter, Page(prompt, settings.max_length, settings, specials, generator, device))
+        return
     with torch.inference_mode():
         inputs = torch.tensor([prompt[:-1]], dtype=torch.int64, device=device)
         lengths = torch.tensor([len(prompt) - 1], device=device)
@@ -40,3 +46,13 @@ def stream(
                 return
             written = torch.cat((written, last[:, None]), 1)
         yield int(last[0])
+
+
+def _drafted(model: Verifying, drafter: Drafter, page: Page) -> Iterator[int]:
+    pieces = drafted(model, drafter, page)
+    while True:
+        with torch.inference_mode():
+            settled = next(pieces, None)
+        if settled is None:
+            return
+        yield from (token for token in settled if not page.ends(token))

@@ -120,15 +120,19 @@ class DecoderState:
         where = self.where
         return where if isinstance(where, int) else where.repeat_interleave(self.beams)
 
-    def grown(self, relations: Float[Tensor, "1 H 1 t"] | None) -> "DecoderState":
-        """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are."""
+    def grown(self, relations: Float[Tensor, "_ H 1 S"] | None) -> "DecoderState":
+        """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are.
+
+        relations   what is added to the scores of the prompt's slots and of each step, the same for all beams
+        """
         if self.descent is None:
             return replace(self, past_mask=Mask(bias=relations))
         begin, end = self.written, self.written + self.beams
         self.descent[:, :, begin:end].diagonal(dim1=1, dim2=2).zero_()
         bias = self.descent[:, None, :, :end]  # (B, 1, K, slots)
         if relations is not None:
-            bias = bias + relations.repeat_interleave(self.beams, -1)  # (B, H, K, slots)
+            read, made = relations[..., : self.prompt], relations[..., self.prompt :]
+            bias = bias + torch.cat((read, made.repeat_interleave(self.beams, -1)), -1)  # (B, H, K, slots)
         return replace(self, past_mask=Mask(bias=bias))
 
     def near(self, window: int) -> Mask:
@@ -146,9 +150,13 @@ class DecoderState:
         far.masked_fill_((distance > window)[:, None, None], HIDDEN)
         return Mask(bias=far if self.past_mask.bias is None else far + self.past_mask.bias)
 
-    def advanced(self) -> "DecoderState":
-        """After the step."""
-        return replace(self, at=self.at + 1)
+    def advanced(self, steps: int = 1) -> "DecoderState":
+        """After the step, or after several."""
+        return replace(self, at=self.at + steps)
+
+    def back(self, steps: int) -> "DecoderState":
+        """Before the last so many steps, of a single beam: what they wrote is written over."""
+        return replace(self, at=self.at - steps)
 
     def reorder(self, rows: Int[Tensor, "R"]) -> "DecoderState":
         """New beam r continues old beam rows[r], of the same sentence."""

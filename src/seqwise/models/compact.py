@@ -38,6 +38,11 @@ def _fbgemm() -> bool:
     return "fbgemm" in torch.backends.quantized.supported_engines
 
 
+def compacts(device: torch.device) -> bool:
+    """Whether compact products are faster here than others."""
+    return device.type == "cpu" and _fbgemm()
+
+
 @cache
 def _narrow() -> bool:
     """Whether vectors get 7 bits: without VNNI two products of 8 bits are added in 16, which overflows."""
@@ -89,6 +94,15 @@ class Product(nn.Module):
         """By torch's own product."""
         y = functional.linear(x, self.get_buffer("values").to(x.dtype))
         return y * self.get_buffer("scale") if self.kind == "int8" else y
+
+    def unpacked(self) -> Float[Tensor, "O I"]:
+        """The weight in fp32, as it was rounded."""
+        if self.packed is None:
+            values = self.get_buffer("values").float()
+            return values * self.get_buffer("scale")[:, None] if self.kind == "int8" else values
+        unpack = torch.ops.quantized.linear_unpack_fp16 if self.kind == "fp16" else torch.ops.quantized.linear_unpack
+        weight: Tensor = unpack(self.packed)[0]
+        return weight.dequantize() if weight.is_quantized else weight
 
     def extra_repr(self) -> str:
         """What `print(model)` shows of it."""

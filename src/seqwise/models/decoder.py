@@ -72,3 +72,11 @@ class Decoder(nn.Module):
             raise TypeError("a decoder without a head for tokens cannot write")
         logits: Tensor = self.head(x.flatten(0, 1))  # (R, V)
         return logits, after
+
+    def steps(self, ids: Int[Tensor, "B T"], state: DecoderState) -> tuple[Float[Tensor, "B T V"], DecoderState]:
+        """Several tokens of a single beam at once -> scores of the one after each, and the state after all of them."""
+        x, after = self.decoder.steps(ids, state)  # (B, T, W)
+        if not isinstance(self.head, NextToken):
+            raise TypeError("a decoder without a head for tokens cannot write")
+        logits: Tensor = self.head(x.flatten(0, 1))  # (B T, V)
+        return logits.view(*ids.shape, -1), after

@@ -3,6 +3,7 @@
 Attention weights never leave this file: `inspection.trace` recomputes them, exactly.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -34,6 +35,8 @@ class Mask:
     """Texts that stand end to end in one row and see nothing of each other; None: a row is a text."""
     groups: tuple["Mask", ...] = ()
     """What each group of the documents may see."""
+    one_by_one: bool = False
+    """Whether each query is answered by a call of its own, as a step of decoding is: then it rounds as that does."""
 
     def dense(self, queries: int, keys: int, like: Tensor) -> Float[Tensor, "#B #H T S"] | None:
         """Both parts as one tensor to add; None where every query sees every key."""
@@ -63,6 +66,12 @@ class Mask:
         if bias is not None and self.bias is not None:  # padding further from all that is real than a window sees all
             bias = bias.masked_fill((bias == float("-inf")).all(-1, keepdim=True), 0.0)
         return Mask(bias=bias)
+
+    def each(self, queries: int, keys: int) -> Iterator[tuple[int, "Mask"]]:
+        """For each query of a causal mask, how many keys it can see and what hides some of them."""
+        for i, seen in enumerate(range(keys - queries + 1, keys + 1)):
+            bias = None if self.bias is None else self.bias[..., i : i + 1, :seen]
+            yield seen, Mask(True, bias, self.window)
 
     def apart(self, documents: Documents, like: Tensor) -> "Mask":
         """The same for each of the documents; the bias is that of the longest one."""
@@ -113,6 +122,12 @@ def attention(
     if mask.documents is not None:
         groups = zip(*(mask.documents.take(x) for x in (query, key, value)), mask.groups, strict=True)
         return mask.documents.put([attention(q, k, v, seen, scale, drop, softcap) for q, k, v, seen in groups])
+    if mask.one_by_one:
+        each = mask.each(query.shape[2], key.shape[2])
+        parts = zip(torch.split(query, 1, 2), each, strict=True)
+        return torch.cat(
+            [attention(q, key[:, :, :n], value[:, :, :n], m, scale, drop, softcap) for q, (n, m) in parts], 2
+        )
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
         return _recorded(query, key, value, bias, scale, drop, softcap)

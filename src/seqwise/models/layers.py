@@ -165,7 +165,7 @@ class Layer(nn.Module):
     def step(
         self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int, view: View
     ) -> Float[Tensor, "B K W"]:
-        """One position of each beam: write its key into the cache, attend to all that is there."""
+        """One position of each beam, or K of one beam: write their keys into the cache, attend to what is there."""
         query, keys = self.attend.project(self.before(x, self.attend_norm), view.rotation)
         part = self.attend.answer(query, cache.write(keys, state.written), view.mask)
         return self.finish(x, part, state.memory[layer] if state.memory else None, state.memory_mask)

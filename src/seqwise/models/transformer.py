@@ -159,7 +159,7 @@ class Stack(nn.Module):
         """One more position of each beam."""
         x = self.enter(ids[:, :, None].flatten(0, 1), state.where_of_rows)  # (R, 1, W)
         x = x.view(*ids.shape, -1)  # (B, K, W)
-        state = state.grown(self.relations(state.at, 1, state.at + 1, x))
+        state = state.grown(self._related(state, x))
         where = state.where
         where = torch.tensor([where], device=x.device) if isinstance(where, int) else where[:, None]
         views = [View(state.past_mask, self._rotation(where, False))] * 2
@@ -168,6 +168,42 @@ class Stack(nn.Module):
         for i, (layer, cache) in enumerate(zip(self.each(), state.caches, strict=True)):
             x = layer.step(x, cache, state, i, views[self.settings.local(i)])
         return self.last_norm(x), state.advanced()
+
+    def _related(self, state: DecoderState, like: Tensor) -> Float[Tensor, "_ H 1 S"] | None:
+        """ALiBi's or T5's addition for the step about to be taken, to the slots of the prompts, whose end is another
+        in each sentence, and to those of the steps."""
+        if self.relative is None or state.lengths is None:
+            return self.relations(state.at, 1, state.at + 1, like)
+        furthest = state.prompt + state.at
+        by_distance = self.relations(furthest, 1, furthest + 1, like)  # (1, H, 1, furthest + 1), the nearest one last
+        if by_distance is None:
+            return None
+        slots = torch.arange(furthest + 1, device=like.device)
+        read = slots[: state.prompt] + (state.prompt - state.lengths)[:, None]  # (B, P)
+        made = slots[state.prompt :].expand(len(read), -1)  # (B, t + 1)
+        place = torch.cat((read.clamp_max(furthest), made), 1)  # (B, S); of padding it does not matter
+        return by_distance[0, :, 0][:, place].transpose(0, 1)[:, :, None]
+
+    def steps(self, ids: Int[Tensor, "B T"], state: DecoderState) -> tuple[Float[Tensor, "B T W"], DecoderState]:
+        """Several more positions of each sentence at once; of one beam, and of prompts of one length. Where a product
+        rounds several rows as it rounds one, as oneDNN's in bf16 do, vectors are to the last bit those of `step`."""
+        if state.beams > 1 or state.descent is not None:
+            raise ValueError("several steps at once need one beam, and prompts of one length")
+        first, count = state.written, ids.shape[1]
+        x = self.enter(ids, first)
+        where = torch.arange(first, first + count, device=x.device)
+        relations = self.relations(first, count, first + count, x)
+        bias = None if relations is None else relations.to(state.caches[0].key.dtype)
+
+        def view(window: int | None) -> View:
+            return View(Mask(True, bias, window, one_by_one=True), self._rotation(where, window is not None))
+
+        views = [view(None)] * 2
+        if (window := self.settings.attention.window) is not None:
+            views[1] = view(window)
+        for i, (layer, cache) in enumerate(zip(self.each(), state.caches, strict=True)):
+            x = layer.step(x, cache, state, i, views[self.settings.local(i)])
+        return self.last_norm(x), state.advanced(count)
 
 
 @dataclass(frozen=True)

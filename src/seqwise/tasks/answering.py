@@ -154,6 +154,9 @@ def of_checkpoint(
     """What the checkpoint does with texts, by its head; and the writer, where it can be listened to."""
     _only_where_meant(opened, wanted, languages)
     head, task = opened.model.head, opened.checkpoint.head.task
+    if settings.drafting.by != "none" and not (isinstance(opened.model, Decoder) and isinstance(head, NextToken)):
+        given = f"drafts by {settings.drafting.by} for {opened.checkpoint.architecture}"
+        raise ConfigError(given, "a decoder that writes", "leaving them out")
     if isinstance(opened.model, Transformer):
         return written(Rewriter(opened, *languages, manner.cut), settings, wanted), None
     if wanted.vectors or head is None:
@@ -164,6 +167,7 @@ def of_checkpoint(
     if task == "masked" and isinstance(head, NextToken):
         return filled(Filler(opened), wanted), None
     writer = Writer(opened, manner)
+    writer.drafts(settings)  # what cannot be is refused before anything is read
     return written(writer, settings, wanted), writer
 
 

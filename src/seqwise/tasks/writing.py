@@ -10,10 +10,13 @@ import torch
 from seqwise.data import chat, turns
 from seqwise.data.tokens import Tokenizer
 from seqwise.decoding import Generation, Specials, decode
+from seqwise.decoding.drafters import Cheaper, Lookup
+from seqwise.decoding.drafting import Drafter
 from seqwise.decoding.streaming import stream
 from seqwise.errors import ConfigError
 from seqwise.models.decoder import Decoder
 from seqwise.models.transformer import Transformer
+from seqwise.models.twin import twin
 from seqwise.tasks.choosing import Translation, chosen
 from seqwise.tasks.pretrained import Opened, fitting, generation, specials
 
@@ -60,6 +63,7 @@ class Writer:
         self.manner = manner or Manner()
         self.tokenizer = opened.words.target
         self.generator: torch.Generator | None = None
+        self.drafter: Drafter | None = None
         if self.manner.system is not None and (self.manner.raw or not opened.words.template):
             raise ConfigError(
                 "--system" + (" with --raw" if self.manner.raw else f" for {opened.checkpoint.folder.name}"),
@@ -108,6 +112,17 @@ class Writer:
             ids = chat.encode(self.tokenizer, words.template, said, add_generation_prompt=True, specials=words.names)
         return ids or [self.tokenizer.bos]
 
+    def drafts(self, settings: Generation) -> Drafter | None:
+        """Who drafts, by these settings; made once, since a copy of the weights takes its time."""
+        match settings.drafting.by:
+            case "none":
+                self.drafter = None
+            case "lookup":
+                self.drafter = self.drafter if isinstance(self.drafter, Lookup) else Lookup()
+            case "int8":
+                self.drafter = self.drafter if isinstance(self.drafter, Cheaper) else Cheaper(twin(self.model))
+        return self.drafter
+
     def translate(self, texts: Sequence[str | Messages], settings: Generation) -> list[list[Translation]]:
         """Continuations of each prompt, best first, in the order given. An empty text gives one empty output."""
         results = [[Translation("", (), None)] for _ in texts]
@@ -118,8 +133,9 @@ class Writer:
         rooms = [max(1, self.longest - len(ids)) for ids in prompts]
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
-        steering = specials(self.opened)
-        found = decode(self.model, sources, settings.found, steering, self.opened.device, self.generator, starts, rooms)
+        steering, drafter = specials(self.opened), self.drafts(settings)
+        further = (self.opened.device, self.generator, starts, rooms, drafter)
+        found = decode(self.model, sources, settings.found, steering, *further)
         for i, hypotheses in zip(full, found, strict=True):
             told = self.tokenizer.decode([h.ids for h in hypotheses])
             made = [Translation(text, h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)]
@@ -132,7 +148,8 @@ class Writer:
         room = max(1, self.longest - len(ids))
         made = replace(settings, max_length=min(settings.max_length, room))
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
-        tokens = stream(self.model, ids, made, specials(self.opened), self.opened.device, self.generator)
+        further = (self.opened.device, self.generator, self.drafts(settings))
+        tokens = stream(self.model, ids, made, specials(self.opened), *further)
         yield from as_text(tokens, self.tokenizer.decode)
 
 
