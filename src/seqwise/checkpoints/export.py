@@ -24,9 +24,9 @@ from tokenizers.processors import TemplateProcessing
 from torch import Tensor
 
 from seqwise.checkpoints import hub, sentence_pooling
-from seqwise.checkpoints.decoders import DECODERS
+from seqwise.checkpoints.decoders import DECODERS, GPT2
 from seqwise.checkpoints.encoder_decoders import BART, M2M100, MARIAN, PEGASUS, T5
-from seqwise.checkpoints.encoders import ENCODERS
+from seqwise.checkpoints.encoders import BERT, ENCODERS
 from seqwise.checkpoints.families import Family, Head, Misfit, Raw
 from seqwise.checkpoints.files import discard, make_folder, publishing, replacing
 from seqwise.checkpoints.hub import CONFIG, GENERATION, Checkpoint
@@ -52,6 +52,8 @@ ALIKE: dict[type, tuple[Family, ...]] = {
     Encoder: ENCODERS,
 }
 """Families that a model may be written as, the first that fits."""
+AS_BERT = "--model.norm.place post --model.norm.embeddings --classify.pool first --classify.dense"
+"""With what a classifier is trained that BERT's family has all of; positions and embeddings may be as they are."""
 HANDED_ON = re.compile(r".*\bpooler\.dense\.|cls\.seq_relationship\.")
 """Tensors of a checkpoint that are no part of our models and that no other tensor holds. The rest can be worked out."""
 COPIED = re.compile(
@@ -122,6 +124,10 @@ def _unlike(misfits: Mapping[str, str]) -> CheckpointError:
         usual = attrgetter(name)(TransformerSettings())
         flag = "--model." + name.replace("_", "-")
         mend = f"training with {flag} {str(usual).lower()}, as {nearest} has it, or --to ctranslate2"
+    elif nearest == GPT2.name:
+        mend = f"training with another {name}, as {nearest} has it, or --to ctranslate2"
+    elif nearest == BERT.name:
+        mend = f"training with {AS_BERT}, or --to onnx"
     return CheckpointError(
         given="a model like none of the hub: " + "; ".join(f"{one} cannot have {why}" for one, why in misfits.items()),
         allowed="one of these families to have all of its settings",
@@ -261,21 +267,23 @@ def copy_files(source: Path, folder: Path) -> None:
         shutil.copyfile(source / sentence_pooling.PLACE, folder / sentence_pooling.PLACE)
 
 
-def write_tokenizer(folder: Path, tokenizer: Tokenizer, longest: int) -> None:
-    """tokenizer.json with the end token behind each text, and tokenizer_config.json: AutoTokenizer opens them.
+def write_tokenizer(folder: Path, tokenizer: Tokenizer, longest: int, ends: bool = True) -> None:
+    """tokenizer.json, and tokenizer_config.json: AutoTokenizer opens them.
 
     longest   tokens that the model reads at most
+    ends      put the end token behind each text; otherwise what the tokenizer itself puts around it
     """
     folder.mkdir(exist_ok=True)
     path = folder / "tokenizer.json"
     tokenizer.save(path)
     names = {token: name for name, token in reversed(tokenizer.vocabulary().items())}
     end = names[tokenizer.eos]
-    backend = Backend.from_file(str(path))
-    backend.post_processor = TemplateProcessing(f"$A {end}", f"$A {end} $B {end}", [(end, tokenizer.eos)])
-    text = backend.to_str(pretty=True).encode()
-    with replacing(path, len(text)) as file:
-        file.write(text)
+    if ends:
+        backend = Backend.from_file(str(path))
+        backend.post_processor = TemplateProcessing(f"$A {end}", f"$A {end} $B {end}", [(end, tokenizer.eos)])
+        text = backend.to_str(pretty=True).encode()
+        with replacing(path, len(text)) as file:
+            file.write(text)
     roles = {"pad": tokenizer.pad, "unk": tokenizer.unk, "bos": tokenizer.bos, "eos": tokenizer.eos}
     told: dict[str, Any] = {f"{role}_token": names[token] for role, token in roles.items()}
     told |= {

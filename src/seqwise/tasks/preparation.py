@@ -13,7 +13,7 @@ from seqwise.models import assemble
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.decoder import Decoder
 from seqwise.models.embeddings import Embeddings
-from seqwise.models.heads import LabelsSettings
+from seqwise.models.heads import ChangeSettings, LabelsSettings
 from seqwise.models.recurrent import RecurrentTranslator
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.continuing import prepare_text
@@ -73,7 +73,8 @@ def empty(settings: Train, vocabularies: Vocabularies, labels: Sequence[str] = (
             chosen = settings.classify
             pool = chosen.pool if chosen.pool != "auto" else "max" if model.kind == "lstm" else "mean"
             dropout = model.dropout if chosen.dropout is None else chosen.dropout
-            head = LabelsSettings(labels=len(labels), pool="mean" if pool == "max" else pool, dropout=dropout)
+            kept, change = "mean" if pool == "max" else pool, ChangeSettings("tanh") if chosen.dense else None
+            head = LabelsSettings(labels=len(labels), pool=kept, dropout=dropout, change=change)
             gathering = "max" if pool == "first" else pool
             return assemble.build_classifier(model, head, tokens.size, tokens.pad, gathering)
         case "generate":

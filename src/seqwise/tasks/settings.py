@@ -51,6 +51,8 @@ class ClassifySettings:
     """Dropout on that; none: as in the model."""
     word_dropout: Annotated[float, Range(0.0, 0.9)] = 0.0
     """Share of the tokens that are hidden while training, drawn anew each time (Iyyer et al. 2015)."""
+    dense: bool = False
+    """A dense layer with tanh between that and the labels, as in the code of BERT (Devlin et al. 2019)."""
 
 
 @dataclass(frozen=True)

@@ -14,13 +14,17 @@ from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.export_ctranslate2 import Words, named, to_ctranslate2
 from seqwise.checkpoints.export_onnx import to_onnx
 from seqwise.checkpoints.run import RunFolder
+from seqwise.checkpoints.tabulated import tabulated
 from seqwise.config import Range
 from seqwise.data import pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.assemble import Pretrained
+from seqwise.models.decoder import Decoder
+from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator, specials
@@ -191,7 +195,51 @@ def _named(words: Vocabularies, rows: int, target_rows: int, never: tuple[int, .
 
 def _run(place: Path, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
     """A run of ours."""
+    own = open_own(place, "cpu", "fp32")
+    if own is not None:
+        return _own(place, own, folder, to, precision, shard)
     return _translator(place, *open_translator([place], "cpu", "fp32"), folder, to, precision, shard)
+
+
+def _own(place: Path, own: Own, folder: Path, to: Format, precision: Numbers, shard: float) -> _Done:
+    """A run that generates or classifies."""
+    model, tokens, config = own.opened.model, own.opened.words.source, own.opened.checkpoint.config
+    if not isinstance(model, Decoder | Encoder):
+        raise CheckpointError(f"{place}, which is an LSTM", "a Transformer", "seqwise train --model.kind transformer")
+    dtype, family = TYPES.get(precision, torch.float32), ""
+    notes: tuple[str, ...] = ()
+    longest = min(own.opened.longest, model.settings.positions.longest)
+    ids = {"pad_token_id": tokens.pad, "bos_token_id": tokens.bos, "eos_token_id": tokens.eos}
+    labels = {} if isinstance(model, Decoder) else _labels(config["id2label"])
+    match to:
+        case "hf":
+            model = tabulated(model, longest)
+            written = hubs.to_hub(model, ids)
+            written = replace(written, config={**written.config, **labels})
+            family = written.family.name
+            if not labels:
+                made = own.settings.generation
+                notes = tuple(_differences(made))
+                written = replace(written, generation=_generation(made, min(made.max_length, longest - 1), ids))
+            hubs.write_weights(folder, model, written, dtype, int(shard * hubs.GIGABYTE))
+            hubs.write_config(folder, written, dtype)
+        case "ctranslate2":
+            words = Vocabularies(tokens, tokens)
+            notes = to_ctranslate2(model, _named(words, tokens.size, tokens.size, (), False), folder, dtype)
+        case "onnx":
+            to_onnx(model, folder)
+            hubs.write_json(folder / "config.json", {**ids, **labels})
+    hubs.write_tokenizer(folder, tokens, longest, ends=False)
+    return _Done(dtype, family, notes)
+
+
+def _labels(named: dict[str, str]) -> dict[str, Any]:
+    """Names of labels under the keys of config.json."""
+    return {
+        "id2label": named,
+        "label2id": {name: int(number) for number, name in named.items()},
+        "problem_type": "single_label_classification",
+    }
 
 
 def _translator(
@@ -205,9 +253,11 @@ def _translator(
     notes: tuple[str, ...] = ()
     match to:
         case "hf":
-            written = hubs.to_hub(model, _ids(words))
-            family, notes = written.family.name, tuple(_differences(settings.generation, words))
-            written = replace(written, generation=_generation(settings.generation, model, words))
+            ids, made = _ids(words), settings.generation
+            written = hubs.to_hub(model, ids)
+            family, notes = written.family.name, tuple(_differences(made, words))
+            most = min(made.max_length, model.settings.positions.longest - 1)
+            written = replace(written, generation=_generation(made, most, ids, specials(words).forbidden))
             hubs.write_weights(folder, model, written, dtype, int(shard * hubs.GIGABYTE))
             hubs.write_config(folder, written, dtype)
         case "ctranslate2":
@@ -234,14 +284,15 @@ def _ids(words: Vocabularies) -> dict[str, Any]:
     }
 
 
-def _generation(made: Generation, model: Transformer, words: Vocabularies) -> dict[str, Any]:
-    """How the run writes, in the words of generation_config.json."""
-    told = _ids(words) | {
-        "suppress_tokens": sorted(specials(words).forbidden),
-        "max_new_tokens": min(made.max_length, model.settings.positions.longest - 1),
-        "num_beams": made.beams,
-    }
-    if made.beams > 1:
+def _generation(made: Generation, most: int, ids: dict[str, Any], forbidden: tuple[int, ...] = ()) -> dict[str, Any]:
+    """How the run writes, in the words of generation_config.json. most: tokens of an output."""
+    told = ids | {"max_new_tokens": most, "num_beams": 1 if made.temperature else made.beams}
+    if made.temperature:
+        told |= {"do_sample": True, "temperature": made.temperature, "top_k": made.top_k, "top_p": made.top_p}
+        told |= {"min_p": made.min_p} if made.min_p else {}
+    if forbidden:
+        told["suppress_tokens"] = sorted(forbidden)
+    if told["num_beams"] > 1:
         told |= {"length_penalty": made.length_penalty, "early_stopping": made.ranking.early}
     if made.min_length:
         told["min_new_tokens"] = made.min_length
@@ -252,7 +303,7 @@ def _generation(made: Generation, model: Transformer, words: Vocabularies) -> di
     return told
 
 
-def _differences(made: Generation, words: Vocabularies) -> Iterator[str]:
+def _differences(made: Generation, words: Vocabularies | None = None) -> Iterator[str]:
     if made.beams > 1 and made.ranking.by == "wu":
         yield (
             "transformers ranks beams by log p / length ** length_penalty, Seqwise by Wu et al. 2016: outputs of beam "
@@ -260,5 +311,5 @@ def _differences(made: Generation, words: Vocabularies) -> Iterator[str]:
         )
     if made.mbr != "none":
         yield "transformers writes the likeliest output, this run the one that is most like the others (ranking.mbr)"
-    if not words.joint:
+    if words is not None and not words.joint:
         yield "the tokenizer of the target lies in the folder target"

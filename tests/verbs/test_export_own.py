@@ -1,0 +1,116 @@
+"""Runs that generate or classify, handed to transformers, CTranslate2 and ONNX Runtime (the oracles)."""
+
+import json
+from pathlib import Path
+
+import ctranslate2
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+import transformers
+
+from seqwise.cli import main
+from seqwise.tasks.opening import open_own
+from seqwise.verbs.export import export
+
+TEXTS = ["one two", "seven", "two two </s> five one"]
+WORDS = ["--tokens.kind", "words", "--tokens.size", "40", "--model.width", "32", "--model.layers", "1",
+         "--training.steps", "12", "--training.precision", "fp32", "--evaluation.every", "12"]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Lines of digits, and the same with a label: whether a line begins with an early one."""
+    folder = tmp_path_factory.mktemp("own")
+    drawn = np.random.default_rng(1)
+    digits = ("one", "two", "three", "four", "five", "six", "seven")
+    rows = [[digits[i] for i in drawn.integers(0, 7, drawn.integers(2, 8))] for _ in range(300)]
+    (folder / "lines.txt").write_text("".join(" ".join(row) + "\n" for row in rows))
+    labelled = (f"{' '.join(row)}\t{'early' if row[0] in digits[:3] else 'late'}\n" for row in rows)
+    (folder / "texts.tsv").write_text("text\tlabel\n" + "".join(labelled))
+    return folder
+
+
+def run_of(place, name, *words):
+    """A run of a second."""
+    data = "lines.txt" if "generate" in words else "texts.tsv"
+    words = ("train", "--train", str(place / data), "--out", str(place / name), *WORDS, *words)
+    assert main(list(words)) == 0
+    return place / name
+
+
+def read(opened, texts):
+    """The ids of each text, padded, and how many there are."""
+    rows = [framed.ids for framed in opened.words.source.framed(texts)]
+    ids = torch.zeros(len(rows), max(map(len, rows)), dtype=torch.int64)
+    for row, found in zip(ids, rows, strict=True):
+        row[: len(found)] = torch.tensor(found)
+    return ids, torch.tensor([len(row) for row in rows])
+
+
+@pytest.mark.parametrize("unit", ["line", "file"])
+def test_what_generates_becomes_a_gpt2_and_writes_the_same(place, unit):
+    run = run_of(place, unit, "--task", "generate", "--generate.unit", unit, "--generate.context", "24")
+    done = export(run, to="hf", out=place / f"{unit}-hf")
+    assert done.family == "gpt2"
+    opened = open_own(run, "cpu", "fp32").opened
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place / f"{unit}-hf")
+    model = transformers.AutoModelForCausalLM.from_pretrained(place / f"{unit}-hf").eval()
+    assert model.config.n_positions == 24
+    assert model.generation_config.max_new_tokens == 23
+    for text in TEXTS:
+        ids, _ = read(opened, [text])
+        assert tokenizer(text)["input_ids"] == ids[0].tolist()
+        with torch.no_grad():
+            torch.testing.assert_close(model(ids).logits, opened.model(ids), atol=1e-4, rtol=0)
+    engine = place / f"{unit}-engine"
+    export(run, to="ctranslate2", out=engine)
+    generator = ctranslate2.Generator(str(engine), compute_type="float32", intra_threads=1)
+    ids, _ = read(opened, ["one two three"])
+    written = model.generate(ids, do_sample=False, max_new_tokens=8)[0, ids.shape[1] :].tolist()
+    prompt = [tokenizer.convert_ids_to_tokens(ids[0].tolist())]
+    (found,) = generator.generate_batch(prompt, beam_size=1, max_length=8, include_prompt_in_result=False)
+    end = opened.words.source.eos
+    assert found.sequences_ids[0] == (written[: written.index(end)] if end in written else written)
+
+
+def test_what_classifies_becomes_a_graph_and_a_bert_where_it_is_one(place, capsys):
+    like_bert = ["--model.norm.place", "post", "--model.norm.embeddings", "--classify.pool", "first"]
+    run = run_of(place, "labels", "--task", "classify", *like_bert, "--classify.dense")
+    opened = open_own(run, "cpu", "fp32").opened
+    ids, lengths = read(opened, TEXTS)
+    with torch.no_grad():
+        expected = opened.model(ids, lengths)
+    for to in ("hf", "onnx"):
+        export(run, to=to, out=place / to)
+        told = json.loads((place / to / "config.json").read_text())
+        assert told["id2label"] == {"0": "early", "1": "late"}
+    tokenizer = transformers.AutoTokenizer.from_pretrained(place / "hf")
+    given = tokenizer(TEXTS, return_tensors="pt", padding=True)
+    assert torch.equal(given["input_ids"], ids)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(place / "hf").eval()
+    assert model.config.model_type == "bert"
+    with torch.no_grad():
+        torch.testing.assert_close(model(**given).logits, expected, atol=1e-4, rtol=0)
+    session = onnxruntime.InferenceSession(str(place / "onnx" / "model.onnx"))
+    (found,) = session.run(None, {name: given[name].numpy() for name in ("input_ids", "attention_mask")})
+    torch.testing.assert_close(torch.from_numpy(found), expected, atol=1e-4, rtol=0)
+
+
+def test_what_no_family_has_is_told_with_what_to_train_with(place, capsys):
+    run = run_of(place, "usual", "--task", "classify")
+    capsys.readouterr()
+    assert main(["export", str(run), "--to", "hf", "--out", str(place / "none")]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "bert cannot have norm.place 'pre'" in line
+    assert "--classify.dense, or --to onnx" in line
+    assert not Path(place / "none").exists()
+    rotary = run_of(place, "rotary", "--task", "generate", "--model.positions.kind", "rotary")
+    capsys.readouterr()
+    assert main(["export", str(rotary), "--to", "hf", "--out", str(place / "none")]) == 2
+    assert "as gpt2 has it, or --to ctranslate2" in capsys.readouterr().err
+    recurrent = run_of(place, "lstm", "--task", "classify", "--model.kind", "lstm")
+    capsys.readouterr()
+    assert main(["export", str(recurrent), "--to", "onnx", "--out", str(place / "none")]) == 2
+    assert "which is an LSTM" in capsys.readouterr().err
