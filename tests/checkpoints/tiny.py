@@ -82,6 +82,8 @@ CASES = {
     "gemma3-linear": ("Gemma3ForCausalLM", "Gemma3TextConfig", {**GROUPED, **ENDS, "num_hidden_layers": 7, "sliding_window": 4, "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5),
     "t5-1.1": ("T5ForConditionalGeneration", "T5Config", {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
+    "mt5": ("MT5ForConditionalGeneration", "MT5Config", T5),
+    "mt5-relu": ("MT5ForConditionalGeneration", "MT5Config", {**T5, "num_heads": 3, "num_decoder_layers": 3, "feed_forward_proj": "relu"}),
     "bart": ("BartForConditionalGeneration", "BartConfig", {**BART, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "forced_eos_token_id": 2}),
     "bart-scaled": ("BartForConditionalGeneration", "BartConfig", {**BART, "scale_embedding": True, "activation_function": "gelu_new", "forced_bos_token_id": 0}),
     "marian": ("MarianMTModel", "MarianConfig", {**BART, "vocab_size": 96, "pad_token_id": 95, "eos_token_id": 0, "decoder_start_token_id": 95, "scale_embedding": True, "activation_function": "swish", "forced_eos_token_id": 0}),
@@ -97,7 +99,7 @@ def make(case, folder, seed=0):
     made = getattr(transformers, config)(**sizes)
     torch.manual_seed(seed)
     model = getattr(transformers, architecture)._from_config(made, attn_implementation="eager").eval()
-    if case == "t5-1.1":  # files of T5 1.1 have a projection of their own
+    if case in ("t5-1.1", "mt5", "mt5-relu"):  # files of T5 1.1 and mT5 have a projection of their own
         model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
     with torch.no_grad():
         for name, weight in model.named_parameters():

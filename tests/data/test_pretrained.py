@@ -315,6 +315,9 @@ def test_t5_has_its_spans_behind_the_pieces(spm, tmp_path):
     assert found.source.decode([ids]) == ["the dog"]
     harmless(found.source)
     saved(found, tmp_path / "b")
+    write(tmp_path / "a", "tokenizer_config.json", {"extra_ids": 0})  # as mT5's, whose file holds the spans itself
+    whole = pretrained.load(tmp_path / "a", {**config, "model_type": "mt5"})
+    assert (whole.source.size, whole.source.framed(["the dog"])[0].ids) == (len(listed), [*ids, 1])
     with pytest.raises(CheckpointError, match="a model of the type pegasus"):
         pretrained.load(tmp_path / "a", {"model_type": "pegasus"})
 
