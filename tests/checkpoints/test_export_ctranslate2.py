@@ -26,7 +26,7 @@ WRITERS = [
     "qwen3-bias",
 ]
 WINDOWED = ["mistral", "qwen2-window", "gemma3", "gemma3-linear"]
-TRANSLATORS = ["t5", "t5-1.1", "mt5", "bart-scaled", "marian", "marian-separate", "m2m"]
+TRANSLATORS = ["t5", "t5-1.1", "mt5", "bart-scaled", "mbart", "marian", "marian-separate", "m2m"]
 
 
 def words(one):

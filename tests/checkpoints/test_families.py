@@ -139,9 +139,9 @@ ASKED = {
     "nothing": (["llama", "gpt2", "bart", "t5"], {}, {}),
     "forced start": (["m2m", "bart-scaled", "t5"], {"forced_bos_token_id": 33}, {"forced": 33}),
     "early": (["llama", "marian", "t5"], {"early_stopping": True}, {"early": True}),
-    "long": (["gemma3", "marian", "m2m"], {"length_penalty": 2.0}, {"length_penalty": 2.0}),
+    "long": (["gemma3", "marian", "mbart", "m2m"], {"length_penalty": 2.0}, {"length_penalty": 2.0}),
     "short": (["gpt2", "bart", "m2m"], {"length_penalty": 0.5}, {"length_penalty": 0.5}),
-    "no repeats": (["bart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
+    "no repeats": (["bart", "mbart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
     "at least": (["llama", "t5"], {"min_new_tokens": 6}, {"min_length": 6}),
     "penalty": (["gpt2", "qwen2", "t5", "marian"], {"repetition_penalty": 1.3}, {"repetition": Repetition(1.3)}),
 }
@@ -324,6 +324,7 @@ RELICS = {
     "t5": ("t5", without("scale_decoder_outputs", "tie_word_embeddings"), relic_of_t5),
     "mt5": ("mt5", of_google, both_tables),
     "bart": ("bart", without("tie_word_embeddings"), all_tables),
+    "mbart": ("mbart", without("tie_word_embeddings"), all_tables),
     "marian": ("marian", without("share_encoder_decoder_embeddings", "decoder_vocab_size"), all_tables),
     "m2m": ("m2m", without("tie_word_embeddings"), all_tables),
 }

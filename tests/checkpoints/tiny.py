@@ -86,6 +86,8 @@ CASES = {
     "mt5-relu": ("MT5ForConditionalGeneration", "MT5Config", {**T5, "num_heads": 3, "num_decoder_layers": 3, "feed_forward_proj": "relu"}),
     "bart": ("BartForConditionalGeneration", "BartConfig", {**BART, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "forced_eos_token_id": 2}),
     "bart-scaled": ("BartForConditionalGeneration", "BartConfig", {**BART, "scale_embedding": True, "activation_function": "gelu_new", "forced_bos_token_id": 0}),
+    "mbart": ("MBartForConditionalGeneration", "MBartConfig", {**BART, "decoder_start_token_id": 2, "scale_embedding": True, "activation_function": "relu", "forced_bos_token_id": 33}),
+    "mbart-25": ("MBartForConditionalGeneration", "MBartConfig", {**BART, "encoder_layers": 3, "decoder_layers": 2, "decoder_start_token_id": 90}),
     "marian": ("MarianMTModel", "MarianConfig", {**BART, "vocab_size": 96, "pad_token_id": 95, "eos_token_id": 0, "decoder_start_token_id": 95, "scale_embedding": True, "activation_function": "swish", "forced_eos_token_id": 0}),
     "marian-separate": ("MarianMTModel", "MarianConfig", {**BART, "vocab_size": 96, "decoder_vocab_size": 80, "share_encoder_decoder_embeddings": False, "pad_token_id": 79, "eos_token_id": 0, "decoder_start_token_id": 79}),
     "pegasus": ("PegasusForConditionalGeneration", "PegasusConfig", {**BART, "vocab_size": 96, "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "scale_embedding": True, "activation_function": "relu", "forced_eos_token_id": 1}),

@@ -1,4 +1,4 @@
-"""The families that read one text and write another: T5, mT5, BART, Marian, Pegasus, M2M-100 and NLLB, as tables."""
+"""The families that read one text and write another: T5, mT5, BART, mBART, Marian, Pegasus, M2M-100, NLLB: tables."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -236,6 +236,16 @@ BART = Family(
     leftovers=_TABLES,
 )
 
+MBART = Family(
+    "mbart",
+    "Liu et al. 2020; Tang et al. 2020 (mBART-50)",
+    {**BART.settings, "norm.place": Always("pre")},
+    {**BART.weights, "encoder.last_norm": "encoder.layer_norm", "decoder.last_norm": "decoder.layer_norm"},
+    "model.",
+    {"MBartForConditionalGeneration": Head("tokens", _BIASED, _BIASED_NAMES)},
+    leftovers=_TABLES,
+)
+
 
 def _marian_tied(config: Config) -> str:
     """One table for both languages, or one each; the target's is also the last projection."""
@@ -317,4 +327,4 @@ M2M100 = Family(
     leftovers=_TABLES,
 )
 
-ENCODER_DECODERS = (T5, MT5, BART, MARIAN, PEGASUS, M2M100)
+ENCODER_DECODERS = (T5, MT5, BART, MBART, MARIAN, PEGASUS, M2M100)
