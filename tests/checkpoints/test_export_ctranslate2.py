@@ -22,10 +22,11 @@ WRITERS = [
     "llama3",
     "llama-linear",
     "mistral-wide",
+    "phi3-wide",
     "qwen2",
     "qwen3-bias",
 ]
-WINDOWED = ["mistral", "qwen2-window", "gemma3", "gemma3-linear"]
+WINDOWED = ["mistral", "phi3", "qwen2-window", "gemma3", "gemma3-linear"]
 TRANSLATORS = ["t5", "t5-1.1", "mt5", "bart-scaled", "mbart", "marian", "marian-separate", "m2m"]
 
 

@@ -311,6 +311,7 @@ RELICS = {
     "dynamic": ("llama-dynamic", old_rope, dict),
     "no groups": ("llama-tied", without("num_key_value_heads", "head_dim"), whole_head),
     "mistral": ("mistral", old_rope, dict),
+    "phi3": ("phi3", old_rope, with_angles),
     "qwen2": ("qwen2-window", without("layer_types"), dict),
     "qwen2 wide": ("qwen2", without("layer_types"), dict),
     "gemma2": ("gemma2", without("layer_types"), dict),
