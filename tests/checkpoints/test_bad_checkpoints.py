@@ -349,6 +349,7 @@ def test_a_text_where_a_number_belongs_is_shown(folder):
         ("gpt2", {"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx True"),
         ("bert-labels", {"position_embedding_type": "relative_key"}, "position_embedding_type 'relative_key'"),
         ("bert-labels", {"is_decoder": True}, "is_decoder True in config.json: needs False in a checkpoint of bert"),
+        ("electra", {"embedding_size": 12}, "embedding_size 12 with hidden_size 24 in config.json: needs the same"),
         ("bert-labels", {"id2label": "many"}, "classifier.weight of shape [5, 24]"),
         ("bert-labels", {"id2label": None, "num_labels": "five"}, "makes no sense"),
         ("bert-labels", {"id2label": {"0": "a", "1": "b"}}, "classifier.weight of shape [5, 24]"),

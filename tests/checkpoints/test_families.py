@@ -189,7 +189,7 @@ def test_steps_equal_the_whole(made, case):
 # ---- pairs of texts
 
 
-@pytest.mark.parametrize("case", ["bert-mlm", "bert-labels", "bert-bare"])
+@pytest.mark.parametrize("case", ["bert-mlm", "bert-labels", "bert-bare", "electra-labels"])
 def test_the_second_text_of_a_pair_is_told_from_the_first(made, case):
     one = made(case)
     given = tiny.reading(one)

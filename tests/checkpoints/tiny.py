@@ -49,6 +49,12 @@ CASES = {
     "distilbert-labels": ("DistilBertForSequenceClassification", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96, **LABELS}),
     "distilbert-tokens": ("DistilBertForTokenClassification", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96, **LABELS}),
     "distilbert-bare": ("DistilBertModel", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96}),
+    "electra": ("ElectraForPreTraining", "ElectraConfig", {**SIZE, "embedding_size": 24, "max_position_embeddings": 40, "hidden_act": "gelu_new"}),
+    "electra-mlm": ("ElectraForMaskedLM", "ElectraConfig", {**SIZE, "embedding_size": 24}),
+    "electra-untied": ("ElectraForMaskedLM", "ElectraConfig", {**SIZE, "embedding_size": 24, "tie_word_embeddings": False, "hidden_act": "relu"}),
+    "electra-labels": ("ElectraForSequenceClassification", "ElectraConfig", {**SIZE, **LABELS, "embedding_size": 24, "hidden_act": "relu"}),
+    "electra-tokens": ("ElectraForTokenClassification", "ElectraConfig", {**SIZE, **LABELS, "embedding_size": 24, "type_vocab_size": 3}),
+    "electra-bare": ("ElectraModel", "ElectraConfig", {**SIZE, "embedding_size": 24}),
     "modernbert-mlm": ("ModernBertForMaskedLM", "ModernBertConfig", {**SIZE, **ENDS, "local_attention": 6, "num_hidden_layers": 5}),
     "modernbert-untied": ("ModernBertForMaskedLM", "ModernBertConfig", {**SIZE, **ENDS, "local_attention": 4, "tie_word_embeddings": False, "norm_bias": True, "attention_bias": True, "mlp_bias": True, "classifier_bias": True, "decoder_bias": False}),
     "modernbert-labels": ("ModernBertForSequenceClassification", "ModernBertConfig", {**SIZE, **ENDS, **LABELS, "classifier_pooling": "mean"}),
@@ -181,6 +187,8 @@ def their_logits(model, given, **further):
     """What transformers answers, or the vectors where the model has no head; padded positions left out."""
     more = further if given.shifted is None else {**further, "decoder_input_ids": given.shifted}
     found = model(input_ids=given.ids, attention_mask=given.real.long(), **more)
+    if isinstance(model, transformers.ElectraForPreTraining):  # one number a token, without a dimension of its own
+        return _real(found.logits[..., None], given)
     return _real(found.logits if hasattr(found, "logits") else found.last_hidden_state, given)
 
 

@@ -1,4 +1,4 @@
-"""The families that write on what they were given: GPT-2, Llama, Mistral, Qwen 2, 3, Phi-3, Gemma 2 and 3, as tables."""
+"""The families that write on what they were given: GPT-2, Llama, Mistral, Qwen 2, 3, Phi-3, Gemma 2 and 3: tables."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
