@@ -23,7 +23,8 @@ from seqwise.models.rotary import RotationSettings
 IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
 AGAIN = ["bert-untied", "bert-labels", "roberta-tokens", "distilbert-mlm", "electra-mlm", "electra-labels",
          "modernbert-untied", "modernbert-labels", "gpt2-untied", "llama3", "llama-dynamic", "mistral", "phi3",
-         "qwen2-window", "gemma2", "gemma3-linear", "bart-scaled", "mbart", "pegasus", "marian-separate", "m2m"]  # fmt: skip
+         "qwen2-window", "gemma2", "gemma3-linear", "bart-scaled", "mbart", "pegasus",
+         "marian-separate", "m2m"]  # fmt: skip
 BARE = EmbeddingSettings(scaled=False)
 RMS = {"norm": NormSettings("rms"), "embeddings": EmbeddingSettings(tied="none", scaled=False)}
 LLAMA = {
