@@ -1,6 +1,7 @@
 """Small checkpoints of the hub with tokenizers, as people have them: made by transformers, saved as it saves them."""
 
 import json
+import sys
 
 import torch
 import transformers
@@ -99,3 +100,27 @@ def m2m(folder):
     )  # fmt: skip
     told = {"bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>", "unk_token": "<unk>"}
     return save(folder, "M2M100ForConditionalGeneration", config, tokenizer, told)
+
+
+def mbart(folder, fifty):
+    """A translator between the languages of mBART-50, or of the first mBART, whose codes stand behind their text."""
+    made = Tokenizer(models.Unigram())
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.train_from_iterator(TEXTS * 3, trainers.UnigramTrainer(vocab_size=80, show_progress=False))
+    learnt = [(piece, score) for piece, score in json.loads(made.to_str())["model"]["vocab"] if piece != "<unk>"]
+    kind = transformers.MBart50Tokenizer if fifty else transformers.MBartTokenizer
+    codes = sys.modules[kind.__module__].FAIRSEQ_LANGUAGE_CODES
+    vocabulary = [("<s>", 0.0), ("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0), *learnt]
+    vocabulary += [(name, 0.0) for name in (*codes, "<mask>")]
+    tokenizer = kind(vocab=vocabulary, src_lang="en_XX", tgt_lang="fr_XX")
+    config = transformers.MBartConfig(
+        vocab_size=len(vocabulary), d_model=32, encoder_layers=2, decoder_layers=2, encoder_attention_heads=4,
+        decoder_attention_heads=4, encoder_ffn_dim=48, decoder_ffn_dim=48, max_position_embeddings=64,
+        scale_embedding=True, decoder_start_token_id=2 if fifty else None, dropout=0.0,
+    )  # fmt: skip
+    model = save(folder, "MBartForConditionalGeneration", config, tokenizer.backend_tokenizer, {})
+    with torch.no_grad():  # or it would write its language again and again
+        model.final_logits_bias[:, [token for name, token in tokenizer.get_vocab().items() if name in codes]] = -30.0
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return model, tokenizer

@@ -17,8 +17,9 @@ from seqwise.models import lora, nf4
 from seqwise.models.lora import LoraSettings
 
 CASES = (
-    "llama", "llama-labels", "qwen2", "gpt2", "gpt2-tokens", "bert-labels", "roberta-labels", "distilbert-labels",
-    "modernbert-labels", "modernbert-mlm", "t5", "t5-1.1", "bart", "marian",
+    "llama", "llama-labels", "qwen2", "phi3", "gpt2", "gpt2-tokens", "bert-labels", "roberta-labels",
+    "distilbert-labels", "electra-labels", "modernbert-labels", "modernbert-mlm",
+    "t5", "t5-1.1", "mt5", "bart", "mbart", "marian",
 )  # fmt: skip
 NEAR = 1e-5
 

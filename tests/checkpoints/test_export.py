@@ -21,9 +21,10 @@ from seqwise.models.positions import PositionSettings
 from seqwise.models.rotary import RotationSettings
 
 IDS = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
-AGAIN = ["bert-untied", "bert-labels", "roberta-tokens", "distilbert-mlm", "modernbert-untied", "modernbert-labels",
-         "gpt2-untied", "llama3", "llama-dynamic", "mistral", "qwen2-window", "gemma2", "gemma3-linear", "bart-scaled",
-         "pegasus", "marian-separate", "m2m"]  # fmt: skip
+AGAIN = ["bert-untied", "bert-labels", "roberta-tokens", "distilbert-mlm", "electra-mlm", "electra-labels",
+         "modernbert-untied", "modernbert-labels", "gpt2-untied", "llama3", "llama-dynamic", "mistral", "phi3",
+         "qwen2-window", "gemma2", "gemma3-linear", "bart-scaled", "mbart", "pegasus",
+         "marian-separate", "m2m"]  # fmt: skip
 BARE = EmbeddingSettings(scaled=False)
 RMS = {"norm": NormSettings("rms"), "embeddings": EmbeddingSettings(tied="none", scaled=False)}
 LLAMA = {
@@ -141,6 +142,7 @@ def test_what_no_family_has_is_refused_by_name():
         ("marian", {"norm": NormSettings(place="post"), "embeddings": EmbeddingSettings(tied="output")}),
         ("pegasus", {"decoder_layers": 1}),
         ("bart", {"norm": POST, "positions": PositionSettings("learned", 30, offset=2)}),
+        ("mbart", {"norm": NormSettings(embeddings=True), "positions": PositionSettings("learned", 30, offset=2)}),
         ("m2m_100", {"positions": PositionSettings("sinusoidal", offset=1, spread="closed")}),
     ],
 )

@@ -22,11 +22,12 @@ WRITERS = [
     "llama3",
     "llama-linear",
     "mistral-wide",
+    "phi3-wide",
     "qwen2",
     "qwen3-bias",
 ]
-WINDOWED = ["mistral", "qwen2-window", "gemma3", "gemma3-linear"]
-TRANSLATORS = ["t5", "t5-1.1", "bart-scaled", "marian", "marian-separate", "m2m"]
+WINDOWED = ["mistral", "phi3", "qwen2-window", "gemma3", "gemma3-linear"]
+TRANSLATORS = ["t5", "t5-1.1", "mt5", "bart-scaled", "mbart", "marian", "marian-separate", "m2m"]
 
 
 def words(one):

@@ -102,7 +102,7 @@ def test_saved_it_is_the_same_for_both_sides(one, tmp_path):
 def test_the_table_of_the_family_works_in_both_directions(one):
     """config.json -> settings -> config.json -> the same settings; T5's positions no run of ours has."""
     family, settings = one.checkpoint.family, one.checkpoint.family.read(one.checkpoint.config)
-    if family.name == "t5":
+    if family.name in ("t5", "mt5"):
         with pytest.raises(Misfit, match=r"feed_forward\.activation"):
             family.write(settings)
     else:
@@ -139,9 +139,9 @@ ASKED = {
     "nothing": (["llama", "gpt2", "bart", "t5"], {}, {}),
     "forced start": (["m2m", "bart-scaled", "t5"], {"forced_bos_token_id": 33}, {"forced": 33}),
     "early": (["llama", "marian", "t5"], {"early_stopping": True}, {"early": True}),
-    "long": (["gemma3", "marian", "m2m"], {"length_penalty": 2.0}, {"length_penalty": 2.0}),
+    "long": (["gemma3", "marian", "mbart", "m2m"], {"length_penalty": 2.0}, {"length_penalty": 2.0}),
     "short": (["gpt2", "bart", "m2m"], {"length_penalty": 0.5}, {"length_penalty": 0.5}),
-    "no repeats": (["bart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
+    "no repeats": (["bart", "mbart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
     "at least": (["llama", "t5"], {"min_new_tokens": 6}, {"min_length": 6}),
     "penalty": (["gpt2", "qwen2", "t5", "marian"], {"repetition_penalty": 1.3}, {"repetition": Repetition(1.3)}),
 }
@@ -189,7 +189,7 @@ def test_steps_equal_the_whole(made, case):
 # ---- pairs of texts
 
 
-@pytest.mark.parametrize("case", ["bert-mlm", "bert-labels", "bert-bare"])
+@pytest.mark.parametrize("case", ["bert-mlm", "bert-labels", "bert-bare", "electra-labels"])
 def test_the_second_text_of_a_pair_is_told_from_the_first(made, case):
     one = made(case)
     given = tiny.reading(one)
@@ -267,6 +267,18 @@ def first_gpt2(tensors):
     return bare("transformer.")(tensors) | masks | {"h.0.attn.masked_bias": torch.tensor(-1e4)}
 
 
+def of_google(config):
+    """mT5's files say that nothing is tied; and its gate goes without saying."""
+    without("feed_forward_proj", "classifier_dropout", "dense_act_fn", "is_gated_act")(config)
+    config["tie_word_embeddings"] = False
+
+
+def both_tables(tensors):
+    """The table of the tokens under the names of both stacks, and the projection by itself."""
+    table = tensors["shared.weight"]
+    return {**tensors, **{f"{side}.embed_tokens.weight": table.clone() for side in ("encoder", "decoder")}}
+
+
 def with_angles(tensors):
     """The first Llamas stored their angles."""
     return {**tensors, "model.layers.0.self_attn.rotary_emb.inv_freq": torch.ones(5)}
@@ -299,6 +311,7 @@ RELICS = {
     "dynamic": ("llama-dynamic", old_rope, dict),
     "no groups": ("llama-tied", without("num_key_value_heads", "head_dim"), whole_head),
     "mistral": ("mistral", old_rope, dict),
+    "phi3": ("phi3", old_rope, with_angles),
     "qwen2": ("qwen2-window", without("layer_types"), dict),
     "qwen2 wide": ("qwen2", without("layer_types"), dict),
     "gemma2": ("gemma2", without("layer_types"), dict),
@@ -310,7 +323,9 @@ RELICS = {
     "gpt2": ("gpt2", without("n_inner", "tie_word_embeddings"), first_gpt2),
     "llama without prefix": ("llama-labels", nothing, bare("model.")),
     "t5": ("t5", without("scale_decoder_outputs", "tie_word_embeddings"), relic_of_t5),
+    "mt5": ("mt5", of_google, both_tables),
     "bart": ("bart", without("tie_word_embeddings"), all_tables),
+    "mbart": ("mbart", without("tie_word_embeddings"), all_tables),
     "marian": ("marian", without("share_encoder_decoder_embeddings", "decoder_vocab_size"), all_tables),
     "m2m": ("m2m", without("tie_word_embeddings"), all_tables),
 }
@@ -333,6 +348,24 @@ def test_old_files_are_read_as_they_were_meant(made, relic, tmp_path):
         assert torch.equal(tiny.our_logits(found, given), tiny.our_logits(one.ours, given))
         expected = tiny.their_logits(one.theirs, given)
         torch.testing.assert_close(tiny.our_logits(found, given), expected, atol=1e-4, rtol=0)
+
+
+def test_an_mt5_without_a_projection_of_its_own_has_the_table_there(made, tmp_path):
+    """As transformers reads such a file; and what we write of it is the same for both sides."""
+    one = made("mt5")
+    shutil.copy(one.checkpoint.folder / "config.json", tmp_path)
+    tensors = load_file(one.checkpoint.folder / "model.safetensors")
+    del tensors["lm_head.weight"]
+    save_file(tensors, tmp_path / "model.safetensors", {"format": "pt"})
+    theirs = type(one.theirs).from_pretrained(tmp_path, attn_implementation="eager").eval()
+    found = hub.open_checkpoint(tmp_path)
+    other = replace(one, theirs=theirs, ours=hub.load(found), checkpoint=found)
+    given = tiny.reading(one)
+    with torch.no_grad():
+        expected = tiny.their_logits(theirs, given)
+        torch.testing.assert_close(tiny.our_logits(other.ours, given), expected, atol=1e-4, rtol=0)
+        back = type(theirs).from_pretrained(saved(other, tmp_path / "again"), attn_implementation="eager").eval()
+        assert torch.equal(tiny.their_logits(back, given), expected)
 
 
 def test_old_files_without_architectures_are_known_by_their_family(made, tmp_path):

@@ -21,7 +21,7 @@ def loaded(case, folder, labels=OURS, **more):
 
 
 @pytest.mark.parametrize(
-    "case", ["bert-mlm", "roberta-mlm", "distilbert-mlm", "modernbert-mlm", "llama", "gpt2", "qwen2"]
+    "case", ["bert-mlm", "roberta-mlm", "distilbert-mlm", "electra", "modernbert-mlm", "llama", "gpt2", "qwen2", "phi3"]
 )
 def test_the_body_is_the_checkpoints_and_the_head_is_new(case, tmp_path):
     found, wanted, model, fresh = loaded(case, tmp_path)

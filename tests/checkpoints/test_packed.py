@@ -7,7 +7,7 @@ import torch
 from seqwise.checkpoints import hub
 
 LENGTHS = torch.tensor([9, 4, 12, 1, 5, 4, 11])
-ALONE = ("t5", "bart", "marian", "pegasus", "m2m")
+ALONE = ("t5", "mt5", "bart", "mbart", "marian", "pegasus", "m2m")
 """Families that read one text and write another."""
 
 

@@ -22,7 +22,7 @@ from seqwise.models.nf4 import NF4Linear
 bitsandbytes = pytest.importorskip("bitsandbytes", reason="the oracle of four bits")
 pytest.importorskip("accelerate", reason="transformers quantizes with it")
 
-CASES = ["llama", "gpt2-untied", "t5-1.1", "bart", "bert-labels"]
+CASES = ["llama", "phi3", "gpt2-untied", "t5-1.1", "bart", "bert-labels"]
 """A decoder with parts of unlike sizes, weights that are stored input first, one that is left whole, two stacks, and
 one whose pooler transformers puts into four bits and we do not."""
 SAME = 5e-6

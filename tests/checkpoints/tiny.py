@@ -49,6 +49,12 @@ CASES = {
     "distilbert-labels": ("DistilBertForSequenceClassification", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96, **LABELS}),
     "distilbert-tokens": ("DistilBertForTokenClassification", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96, **LABELS}),
     "distilbert-bare": ("DistilBertModel", "DistilBertConfig", {"dim": 24, "n_layers": 2, "n_heads": 4, "hidden_dim": 40, "vocab_size": 96}),
+    "electra": ("ElectraForPreTraining", "ElectraConfig", {**SIZE, "embedding_size": 24, "max_position_embeddings": 40, "hidden_act": "gelu_new"}),
+    "electra-mlm": ("ElectraForMaskedLM", "ElectraConfig", {**SIZE, "embedding_size": 24}),
+    "electra-untied": ("ElectraForMaskedLM", "ElectraConfig", {**SIZE, "embedding_size": 24, "tie_word_embeddings": False, "hidden_act": "relu"}),
+    "electra-labels": ("ElectraForSequenceClassification", "ElectraConfig", {**SIZE, **LABELS, "embedding_size": 24, "hidden_act": "relu"}),
+    "electra-tokens": ("ElectraForTokenClassification", "ElectraConfig", {**SIZE, **LABELS, "embedding_size": 24, "type_vocab_size": 3}),
+    "electra-bare": ("ElectraModel", "ElectraConfig", {**SIZE, "embedding_size": 24}),
     "modernbert-mlm": ("ModernBertForMaskedLM", "ModernBertConfig", {**SIZE, **ENDS, "local_attention": 6, "num_hidden_layers": 5}),
     "modernbert-untied": ("ModernBertForMaskedLM", "ModernBertConfig", {**SIZE, **ENDS, "local_attention": 4, "tie_word_embeddings": False, "norm_bias": True, "attention_bias": True, "mlp_bias": True, "classifier_bias": True, "decoder_bias": False}),
     "modernbert-labels": ("ModernBertForSequenceClassification", "ModernBertConfig", {**SIZE, **ENDS, **LABELS, "classifier_pooling": "mean"}),
@@ -76,14 +82,22 @@ CASES = {
     "qwen3": ("Qwen3ForCausalLM", "Qwen3Config", {**GROUPED, **ENDS}),
     "qwen3-bias": ("Qwen3ForCausalLM", "Qwen3Config", {**GROUPED, **ENDS, "attention_bias": True, "tie_word_embeddings": True}),
     "qwen3-labels": ("Qwen3ForSequenceClassification", "Qwen3Config", {**GROUPED, **ENDS, **LABELS}),
+    "phi3": ("Phi3ForCausalLM", "Phi3Config", {**SIZE, **ENDS, "num_key_value_heads": 2, "max_position_embeddings": 64, "sliding_window": 5}),
+    "phi3-wide": ("Phi3ForCausalLM", "Phi3Config", {**SIZE, **ENDS, "head_dim": 10, "rope_parameters": {"rope_type": "default", "rope_theta": 5e3}, "tie_word_embeddings": True}),
+    "phi3-labels": ("Phi3ForSequenceClassification", "Phi3Config", {**SIZE, **ENDS, **LABELS, "num_key_value_heads": 1}),
+    "phi3-tokens": ("Phi3ForTokenClassification", "Phi3Config", {**SIZE, **ENDS, **LABELS}),
     "gemma2": ("Gemma2ForCausalLM", "Gemma2Config", {**GROUPED, **ENDS, "sliding_window": 5, "query_pre_attn_scalar": 7, "attn_logit_softcapping": 2.0, "final_logit_softcapping": 3.0}),
     "gemma2-labels": ("Gemma2ForSequenceClassification", "Gemma2Config", {**GROUPED, **ENDS, **LABELS}),
     "gemma3": ("Gemma3ForCausalLM", "Gemma3TextConfig", {**GROUPED, **ENDS, "sliding_window": 5, "query_pre_attn_scalar": 7, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]}),
     "gemma3-linear": ("Gemma3ForCausalLM", "Gemma3TextConfig", {**GROUPED, **ENDS, "num_hidden_layers": 7, "sliding_window": 4, "rope_parameters": {"full_attention": {"rope_type": "linear", "factor": 8.0, "rope_theta": 1e6}, "sliding_attention": {"rope_type": "default", "rope_theta": 1e4}}}),
     "t5": ("T5ForConditionalGeneration", "T5Config", T5),
     "t5-1.1": ("T5ForConditionalGeneration", "T5Config", {**T5, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
+    "mt5": ("MT5ForConditionalGeneration", "MT5Config", T5),
+    "mt5-relu": ("MT5ForConditionalGeneration", "MT5Config", {**T5, "num_heads": 3, "num_decoder_layers": 3, "feed_forward_proj": "relu"}),
     "bart": ("BartForConditionalGeneration", "BartConfig", {**BART, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2, "decoder_start_token_id": 2, "forced_eos_token_id": 2}),
     "bart-scaled": ("BartForConditionalGeneration", "BartConfig", {**BART, "scale_embedding": True, "activation_function": "gelu_new", "forced_bos_token_id": 0}),
+    "mbart": ("MBartForConditionalGeneration", "MBartConfig", {**BART, "decoder_start_token_id": 2, "scale_embedding": True, "activation_function": "relu", "forced_bos_token_id": 33}),
+    "mbart-25": ("MBartForConditionalGeneration", "MBartConfig", {**BART, "encoder_layers": 3, "decoder_layers": 2, "decoder_start_token_id": 90}),
     "marian": ("MarianMTModel", "MarianConfig", {**BART, "vocab_size": 96, "pad_token_id": 95, "eos_token_id": 0, "decoder_start_token_id": 95, "scale_embedding": True, "activation_function": "swish", "forced_eos_token_id": 0}),
     "marian-separate": ("MarianMTModel", "MarianConfig", {**BART, "vocab_size": 96, "decoder_vocab_size": 80, "share_encoder_decoder_embeddings": False, "pad_token_id": 79, "eos_token_id": 0, "decoder_start_token_id": 79}),
     "pegasus": ("PegasusForConditionalGeneration", "PegasusConfig", {**BART, "vocab_size": 96, "pad_token_id": 0, "eos_token_id": 1, "decoder_start_token_id": 0, "scale_embedding": True, "activation_function": "relu", "forced_eos_token_id": 1}),
@@ -97,7 +111,7 @@ def make(case, folder, seed=0):
     made = getattr(transformers, config)(**sizes)
     torch.manual_seed(seed)
     model = getattr(transformers, architecture)._from_config(made, attn_implementation="eager").eval()
-    if case == "t5-1.1":  # files of T5 1.1 have a projection of their own
+    if case in ("t5-1.1", "mt5", "mt5-relu"):  # files of T5 1.1 and mT5 have a projection of their own
         model.lm_head.weight = torch.nn.Parameter(model.lm_head.weight.detach().clone())
     with torch.no_grad():
         for name, weight in model.named_parameters():
@@ -173,6 +187,8 @@ def their_logits(model, given, **further):
     """What transformers answers, or the vectors where the model has no head; padded positions left out."""
     more = further if given.shifted is None else {**further, "decoder_input_ids": given.shifted}
     found = model(input_ids=given.ids, attention_mask=given.real.long(), **more)
+    if isinstance(model, transformers.ElectraForPreTraining):  # one number a token, without a dimension of its own
+        return _real(found.logits[..., None], given)
     return _real(found.logits if hasattr(found, "logits") else found.last_hidden_state, given)
 
 

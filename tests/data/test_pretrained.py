@@ -1,6 +1,7 @@
 import ast
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -315,6 +316,9 @@ def test_t5_has_its_spans_behind_the_pieces(spm, tmp_path):
     assert found.source.decode([ids]) == ["the dog"]
     harmless(found.source)
     saved(found, tmp_path / "b")
+    write(tmp_path / "a", "tokenizer_config.json", {"extra_ids": 0})  # as mT5's, whose file holds the spans itself
+    whole = pretrained.load(tmp_path / "a", {**config, "model_type": "mt5"})
+    assert (whole.source.size, whole.source.framed(["the dog"])[0].ids) == (len(listed), [*ids, 1])
     with pytest.raises(CheckpointError, match="a model of the type pegasus"):
         pretrained.load(tmp_path / "a", {"model_type": "pegasus"})
 
@@ -336,6 +340,34 @@ def test_xlm_r_and_nllb_count_as_fairseq_does(spm, tmp_path):
     assert found.languages == {"eng_Latn": len(listed) + 1, "fra_Latn": len(listed) + 2}
     assert found.mask == len(listed) + 3
     assert found.source.framed(["the dog"])[0].ids == [4, 5, 2]
+
+
+@pytest.mark.parametrize(("name", "ahead"), [("MBartTokenizer", False), ("MBart50Tokenizer", True)])
+@pytest.mark.parametrize("ready", [False, True])
+def test_mbart_puts_the_language_where_its_tokenizer_does(spm, tmp_path, name, ahead, ready):
+    """From the file of SentencePiece, and from the tokenizer.json that transformers writes."""
+    listed = pieces("▁the", "▁dog")
+    head = [(token, 0.0) for token in ("<s>", "<pad>", "</s>", "<unk>")]
+    kind = peer(name)
+    codes = list(vars(sys.modules[kind.__module__])["FAIRSEQ_LANGUAGE_CODES"])
+    tail = [(code, 0.0) for code in [*codes, "<mask>"]]
+    theirs = kind(vocab=[*head, *((text, score) for text, score, _ in listed[3:]), *tail], src_lang="fr_XX")
+    if ready:
+        theirs.save_pretrained(tmp_path)
+    else:
+        write(tmp_path, "sentencepiece.bpe.model", spm(listed))
+        write(tmp_path, "special_tokens_map.json", {"additional_special_tokens": codes})
+        write(tmp_path, "tokenizer_config.json", {"src_lang": "fr_XX"})
+    config = {"model_type": "mbart", "vocab_size": len(theirs), "bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2}
+    found = pretrained.load(tmp_path, config)
+    assert len(theirs) == len(listed) + 2 + len(codes)
+    assert found.languages == {code: theirs.convert_tokens_to_ids(code) for code in codes}
+    assert (found.mask, found.source.size) == (theirs.mask_token_id, len(theirs))
+    for text in ("the dog", "dogs", "the and"):
+        ids = found.source.framed([text])[0].ids
+        assert ids == theirs(text)["input_ids"]
+        assert ids[0 if ahead else -1] == found.languages["fr_XX"]
+    harmless(found.source)
 
 
 def llama(folder: Path, spm) -> dict:

@@ -1,10 +1,22 @@
-"""The families that write on what they were given: GPT-2, Llama, Mistral, Qwen 2 and 3, Gemma 2 and 3, as tables."""
+"""The families that write on what they were given: GPT-2, Llama, Mistral, Qwen 2, 3, Phi-3, Gemma 2 and 3: tables."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqwise.checkpoints.families import Always, Config, Family, Head, Key, Misfit, Named, Rule, Theirs, Worked, unsaid
-from seqwise.checkpoints.rules import FULL, SLIDING, activation, stretching, theta, window, window_layers
+from seqwise.checkpoints.rules import (
+    FULL,
+    SLIDING,
+    activation,
+    following,
+    rope,
+    stretching,
+    theta,
+    window,
+    window_layers,
+)
+from seqwise.errors import CheckpointError
+from seqwise.models.rotary import RotationSettings
 
 
 def tied(default: bool) -> Rule:
@@ -221,6 +233,45 @@ QWEN3 = Family(
 )
 
 
+def _unstretched(config: Config) -> RotationSettings:
+    """Phi-3's positions of 4,096 tokens. Longer ones turn by a list of factors, of which there are two; later ones turn
+    a part of each head only: neither is among our rotations."""
+    told = rope(config)
+    kind = told.get("rope_type") or told.get("type") or "default"
+    share = told.get("partial_rotary_factor") or config.get("partial_rotary_factor") or 1.0
+    if kind == "default" and share == 1.0:
+        return RotationSettings()
+    raise CheckpointError(
+        given=f"rope_type {kind!r} with partial_rotary_factor {share:g} in config.json",
+        allowed="rope_type 'default' with partial_rotary_factor 1 in a checkpoint of phi3",
+        mend="a Phi-3 for 4k tokens, such as Phi-3-mini-4k-instruct; nothing was loaded",
+    )
+
+
+PHI3 = Family(
+    "phi3",
+    "Abdin et al. 2024",
+    {
+        **_llama(),
+        "dropout": Key("resid_pdrop", 0.0),
+        "attention.head_width": Worked(lambda config: config.get("head_dim"), _say_head_width),
+        "attention.bias": Always(False),
+        "attention.window": window(),
+        "attention.window_layers": Worked(window_layers(lambda config, i: True).read, _in_all_layers),
+        "norm.epsilon": Key("rms_norm_eps", 1e-5),
+        "positions.rotation": following(_unstretched),
+    },
+    {
+        **_LLAMA_WEIGHTS,
+        "decoder.layers.{}.attend.qkv": _SELF + "qkv_proj",
+        "decoder.layers.{}.feed.up": _MLP + "gate_up_proj",
+    },
+    "model.",
+    _heads("Phi3", {}),
+    leftovers=_BUFFERS,
+)
+
+
 def _gemma(pattern: Callable[[Config, int], bool]) -> dict[str, Rule]:
     """What Gemma 2 and 3 share."""
     return {
@@ -284,4 +335,4 @@ GEMMA3 = Family(
     leftovers=_BUFFERS,
 )
 
-DECODERS = (GPT2, LLAMA, MISTRAL, QWEN2, QWEN3, GEMMA2, GEMMA3)
+DECODERS = (GPT2, LLAMA, MISTRAL, QWEN2, QWEN3, PHI3, GEMMA2, GEMMA3)

@@ -1,6 +1,7 @@
-"""The families that read one text and write another: T5, BART, Marian, Pegasus, M2M-100 and NLLB, as tables."""
+"""The families that read one text and write another: T5, mT5, BART, mBART, Marian, Pegasus, M2M-100, NLLB: tables."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from seqwise.checkpoints.families import (
@@ -21,9 +22,9 @@ from seqwise.checkpoints.rules import ACTIVATIONS, activation
 from seqwise.errors import CheckpointError
 
 
-def _projection(config: Config) -> tuple[str, bool]:
+def _projection(config: Config, usual: str = "relu") -> tuple[str, bool]:
     """T5's `feed_forward_proj`: the activation, and whether a gate stands beside it."""
-    told = str(config.get("feed_forward_proj") or "relu")
+    told = str(config.get("feed_forward_proj") or usual)
     gated, _, act = told.rpartition("-")
     act = "gelu_new" if told == "gated-gelu" else act  # as the first files of T5 1.1 meant it
     if gated not in ("", "gated") or act not in ACTIVATIONS:
@@ -51,6 +52,14 @@ def _shared(config: Config) -> str:
     if config.get("scale_decoder_outputs") is False and config.get("tie_word_embeddings") is not False:
         return "source-target"
     return "all" if config.get("tie_word_embeddings", True) else "source-target"
+
+
+def _decoder_layers(usual: int) -> Worked:
+    """As many as the encoder's unless told."""
+    return Worked(
+        lambda config: config.get("num_decoder_layers") or config.get("num_layers", usual),
+        lambda value, config: config.update(num_decoder_layers=value or config["num_layers"]),
+    )
 
 
 def _t5_stack(side: str, parts: Mapping[str, int]) -> dict[str, Theirs]:
@@ -85,10 +94,7 @@ T5 = Family(
         "shape": Always("encoder-decoder"),
         "width": Key("d_model", 512),
         "layers": Key("num_layers", 6),
-        "decoder_layers": Worked(
-            lambda config: config.get("num_decoder_layers") or config.get("num_layers", 6),
-            lambda value, config: config.update(num_decoder_layers=value or config["num_layers"]),
-        ),
+        "decoder_layers": _decoder_layers(6),
         "heads": Key("num_heads", 8),
         "dropout": Key("dropout_rate", 0.1),
         "attention.head_width": Key("d_kv", 64),
@@ -119,6 +125,26 @@ T5 = Family(
     leftovers=r"(encoder|decoder)\.embed_tokens\.weight$|lm_head\.weight$|"
     r"decoder\.block\.0\.layer\.1\.EncDecAttention\.relative_attention_bias\.weight$",
 )
+
+_GATED = "gated-gelu"
+MT5 = replace(
+    T5,
+    name="mt5",
+    source="Xue et al. 2021",
+    settings={
+        **T5.settings,
+        "layers": Key("num_layers", 8),
+        "decoder_layers": _decoder_layers(8),
+        "heads": Key("num_heads", 6),
+        "feed_forward.width": Key("d_ff", 1024),
+        "feed_forward.activation": Worked(lambda config: _projection(config, _GATED)[0], _say_projection),
+        "feed_forward.gated": Worked(lambda config: _projection(config, _GATED)[1], _say_projection),
+        "embeddings.tied": Always("source-target"),
+    },
+    heads={"MT5ForConditionalGeneration": Head("tokens", {}, {"head": "lm_head|shared"})},
+)
+"""T5 1.1 in many languages: a projection of its own, whatever the file says of ties; a file that lacks it has the table
+in its place, and what is learnt from there on leaves the two apart."""
 
 
 def _fairseq_stack(side: str) -> dict[str, Theirs]:
@@ -210,6 +236,16 @@ BART = Family(
     leftovers=_TABLES,
 )
 
+MBART = Family(
+    "mbart",
+    "Liu et al. 2020; Tang et al. 2020 (mBART-50)",
+    {**BART.settings, "norm.place": Always("pre")},
+    {**BART.weights, "encoder.last_norm": "encoder.layer_norm", "decoder.last_norm": "decoder.layer_norm"},
+    "model.",
+    {"MBartForConditionalGeneration": Head("tokens", _BIASED, _BIASED_NAMES)},
+    leftovers=_TABLES,
+)
+
 
 def _marian_tied(config: Config) -> str:
     """One table for both languages, or one each; the target's is also the last projection."""
@@ -291,4 +327,4 @@ M2M100 = Family(
     leftovers=_TABLES,
 )
 
-ENCODER_DECODERS = (T5, BART, MARIAN, PEGASUS, M2M100)
+ENCODER_DECODERS = (T5, MT5, BART, MBART, MARIAN, PEGASUS, M2M100)

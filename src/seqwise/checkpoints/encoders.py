@@ -1,4 +1,4 @@
-"""The families that read a text whole, as tables: BERT, RoBERTa, XLM-RoBERTa, DistilBERT; ModernBERT has its own."""
+"""The families that read a text whole, as tables: BERT, RoBERTa, XLM-R, DistilBERT, ELECTRA; ModernBERT has its own."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -18,12 +18,13 @@ from seqwise.checkpoints.families import (
 )
 from seqwise.checkpoints.modernbert import MODERNBERT
 from seqwise.checkpoints.rules import TIED, activation, following
+from seqwise.errors import CheckpointError
 from seqwise.models.architecture import NormSettings
 from seqwise.models.heads import ChangeSettings
 
 UNUSED = (
     r".*position_ids$|.*\bpooler\.dense\..*|cls\.seq_relationship\..*|.*\.decoder\.(weight|bias)$"
-    r"|vocab_projector\.weight$"
+    r"|vocab_projector\.weight$|generator_lm_head\.weight$"
 )
 
 
@@ -41,6 +42,11 @@ def _change(act: str, default: str, epsilon: float, key: str = "layer_norm_eps")
         return ChangeSettings(activation(act, default).read(config), norm=norm)
 
     return following(read)
+
+
+def _plain_change(config: Config) -> ChangeSettings:
+    """A dense layer with the activation of the model and no more."""
+    return ChangeSettings(activation("hidden_act", "gelu").read(config))
 
 
 def _say_segments(value: int, config: dict[str, Any]) -> None:
@@ -196,6 +202,60 @@ XLM_ROBERTA = replace(
     heads={f"XLM{name}": head for name, head in ROBERTA.heads.items()},
 )
 
+
+def _one_width(config: Config) -> int:
+    """Of the tables and the layers: the small ELECTRA and the generators put a projection between two widths."""
+    width, told = config.get("hidden_size") or 256, config.get("embedding_size") or 128
+    if width != told:
+        raise CheckpointError(
+            given=f"embedding_size {told!r} with hidden_size {width!r} in config.json",
+            allowed="the same number in a checkpoint of electra: there is no projection between the two",
+            mend="electra-base-discriminator or electra-large-discriminator, or a BERT of this size",
+        )
+    return int(width)
+
+
+_ELECTRA_MASKED = {
+    "head": "generator_lm_head",
+    "head.change.dense": "generator_predictions.dense",
+    "head.change.norm": "generator_predictions.LayerNorm",
+}
+_REPLACED = {
+    "head.change.dense": "discriminator_predictions.dense",
+    "head.out": "discriminator_predictions.dense_prediction",
+}
+ELECTRA = _bert(
+    "electra",
+    "Clark et al. 2020",
+    Always(0),
+    Key("max_position_embeddings", 512),
+    {
+        "ElectraModel": Head("vectors"),
+        "ElectraForPreTraining": Head(
+            "token labels",
+            {"labels": Always(1), "pool": Always("each"), "change": following(_plain_change)},
+            _REPLACED,
+        ),
+        "ElectraForMaskedLM": Head(
+            "masked", {"bias": Always(True), "change": _change("", "gelu", 1e-12)}, _ELECTRA_MASKED
+        ),
+        "ElectraForSequenceClassification": Head(
+            "labels",
+            {**_PLAIN_LABELS, "change": Always(ChangeSettings("gelu"))},
+            {"head.change.dense": "classifier.dense", "head.out": "classifier.out_proj"},
+        ),
+        "ElectraForTokenClassification": Head(
+            "token labels", {**_PLAIN_LABELS, "pool": Always("each")}, {"head.out": "classifier"}
+        ),
+    },
+    2,
+    {
+        "width": Worked(_one_width, lambda value, config: config.update(hidden_size=value, embedding_size=value)),
+        "heads": Key("num_attention_heads", 4),
+        "feed_forward.width": Key("intermediate_size", 1024),
+    },
+)
+
 _DISTIL_LAYER = "transformer.layer.{}."
 DISTILBERT = Family(
     "distilbert",
@@ -257,4 +317,4 @@ DISTILBERT = Family(
 )
 
 
-ENCODERS = (BERT, ROBERTA, XLM_ROBERTA, DISTILBERT, MODERNBERT)
+ENCODERS = (BERT, ROBERTA, XLM_ROBERTA, DISTILBERT, ELECTRA, MODERNBERT)

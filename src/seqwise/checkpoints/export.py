@@ -25,7 +25,7 @@ from torch import Tensor
 
 from seqwise.checkpoints import hub, sentence_pooling
 from seqwise.checkpoints.decoders import DECODERS, GPT2
-from seqwise.checkpoints.encoder_decoders import BART, M2M100, MARIAN, PEGASUS, T5
+from seqwise.checkpoints.encoder_decoders import BART, M2M100, MARIAN, MBART, PEGASUS, T5
 from seqwise.checkpoints.encoders import BERT, ENCODERS
 from seqwise.checkpoints.families import Family, Head, Misfit, Raw
 from seqwise.checkpoints.files import discard, make_folder, publishing, replacing
@@ -47,7 +47,7 @@ GIGABYTE = 10**9
 SHARD = 5 * GIGABYTE
 """Bytes from which weights are spread over several files."""
 ALIKE: dict[type, tuple[Family, ...]] = {
-    Transformer: (MARIAN, PEGASUS, BART, M2M100, T5),
+    Transformer: (MARIAN, PEGASUS, BART, MBART, M2M100, T5),
     Decoder: DECODERS,
     Encoder: ENCODERS,
 }

@@ -52,8 +52,9 @@ class Words:
     source: tuple[str, ...]
     """By id, as many as the model has rows."""
     target: tuple[str, ...]
-    specials: Mapping[str, str]
-    """unk_token, bos_token, eos_token, and decoder_start_token where one text is written from another."""
+    specials: Mapping[str, str | None]
+    """unk_token, bos_token, eos_token, and decoder_start_token where one text is written from another; None: the first
+    of each `target_prefix`."""
     never: tuple[int, ...] = ()
     """Ids of tokens that are never written."""
 

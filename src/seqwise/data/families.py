@@ -21,6 +21,7 @@ _SPANS = 100  # tokens for hidden spans, where tokenizer_config.json does not sa
 _FAIRSEQ = ("xlm-roberta", "xlm-roberta-xl", "mbart", "m2m_100", "nllb-moe")
 _PLAIN = ("gpt2", "gpt_neo", "gptj", "gpt_neox", "phi", "codegen", "whisper")  # nothing around a text
 _ROUND = ("roberta", "bart", "longformer", "led")  # <s> and </s>
+_FIRST_MBART = 25  # languages; mBART-50 has 52
 _ROLES = {
     "bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"
 }  # fmt: skip
@@ -163,11 +164,22 @@ def _fairseq(folder: Path, family: str, around: Neighbours) -> tuple[Cutter, Cut
     names = _listed({name: token for token, name in enumerate(names)}, around, [*further, "<mask>"])
     special = _special(["<s>", "<pad>", "</s>", "<unk>", "<mask>"], names, around)
     backend = conversion.of_sentencepiece(model, names, special, "<unk>")
-    plain = family.startswith("xlm")
-    pair = "<s> $A </s> </s> $B </s>" if plain else "$A $B </s>"
-    conversion.frame(backend, "<s> $A </s>" if plain else "$A </s>", pair)
+    conversion.frame(backend, *_fairseq_frame(family, further, around))
     made = Cutter(backend)
     return made, made
+
+
+def _fairseq_frame(family: str, languages: Sequence[str], around: Neighbours) -> tuple[str, str]:
+    """Around a text, and around two. mBART puts the language behind the end, mBART-50 ahead of the text."""
+    if family.startswith("xlm"):
+        return "<s> $A </s>", "<s> $A </s> </s> $B </s>"
+    if family != "mbart":
+        return "$A </s>", "$A $B </s>"
+    told = around.settings.get("src_lang")
+    language = next((code for code in (told, "en_XX") if code in languages), languages[0])
+    fifty = "50" in str(around.settings.get("tokenizer_class")) or len(languages) > _FIRST_MBART
+    ahead, behind = (f"{language} ", "") if fifty else ("", f" {language}")
+    return f"{ahead}$A </s>{behind}", f"{ahead}$A $B </s>{behind}"
 
 
 def _plain(folder: Path, family: str, around: Neighbours) -> tuple[Cutter, Cutter]:

@@ -55,6 +55,12 @@ class Pretrained:
     names: dict[str, str]
     """What chat templates call the special tokens: "bos_token" -> "<s>"."""
 
+    @property
+    def behind(self) -> bool:
+        """Whether the language stands behind the end of its text, and before what is written: the first mBART."""
+        framed = self.source.framed(["a"])[0].ids
+        return framed[-1] in self.languages.values()
+
     def language(self, code: str) -> int:
         """The token of a language; the error names the code that was probably meant."""
         if code in self.languages:

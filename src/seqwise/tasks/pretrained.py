@@ -209,8 +209,15 @@ def specials(opened: Opened, forced: int | None = None) -> Specials:
     )
 
 
-def fitting(ids: list[int], opened: Opened, cut: bool, what: str, mend: str = "--cut, or a shorter text") -> list[int]:
-    """The ids, cut where they are too many and may be, but for the last, which ends a text."""
+def fitting(
+    ids: list[int],
+    opened: Opened,
+    cut: bool,
+    what: str,
+    mend: str = "--cut, or a shorter text",
+    ending: int = 1,
+) -> list[int]:
+    """The ids, cut where they are too many and may be, but for the last ones, which end a text."""
     most = opened.readable
     if len(ids) <= most:
         return ids
@@ -218,4 +225,4 @@ def fitting(ids: list[int], opened: Opened, cut: bool, what: str, mend: str = "-
         where = f"the positions of {opened.checkpoint.folder.name}"
         raise ConfigError(f"{what} of {len(ids):,} tokens", f"at most {most:,}, {where}", mend)
     opened.cut_off()
-    return [*ids[: most - 1], ids[-1]]
+    return [*ids[: most - ending], *ids[-ending:]]

@@ -187,18 +187,32 @@ class Rewriter:
         self.front = ""
         self.specials: Specials = specials(opened)
         self.language: int | None = None
+        self.written: int | None = None
+        """The token of the language that is written."""
+        self.behind = False
+        """Whether languages stand where the first mBART has them."""
         if words.languages:
             framed = words.source.framed(["a"])[0].ids
             usual = next((token for token in framed if token in words.languages.values()), None)
             self.language = usual if source is None else words.language(source)
             if self.language is None:
                 raise _no_language("--source-language", words.languages)
-            if target is None and self.specials.forced not in words.languages.values():
-                raise _no_language("--target-language", words.languages)
-            if target is not None:
-                self.specials = specials(opened, words.language(target))
+            self.behind = words.behind
+            self.written = self._written(target)
         elif target is not None or source is not None:
             self.front = self._code(source, target)
+
+    def _written(self, target: str | None) -> int:
+        """Every output begins with its language, or what is written begins behind it."""
+        languages, told = self.opened.words.languages, self.specials
+        if target is None:
+            found = next((token for token in (told.forced, told.start) if token in languages.values()), None)
+            if found is None:
+                raise _no_language("--target-language", languages)
+            return found
+        found = self.opened.words.language(target)
+        self.specials = replace(told, start=found, forced=None) if self.behind else specials(self.opened, found)
+        return found
 
     def _code(self, source: str | None, target: str | None) -> str:
         """Marian's way to name a language: the first word of the text."""
@@ -208,6 +222,11 @@ class Rewriter:
             allowed = "one of " + ", ".join(known[:20]) if known and source is None else "no such flag here"
             raise ConfigError(f"{given} for {self.opened.checkpoint.folder.name}", allowed, "leaving it out")
         return f">>{target}<< "
+
+    @property
+    def ending(self) -> int:
+        """Tokens that end a text."""
+        return 2 if self.behind else 1
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids with the special tokens and the language of the checkpoint around them."""
@@ -219,7 +238,7 @@ class Rewriter:
                 there = any(token in codes for token in ids)
                 ids = [self.language if token in codes else token for token in ids]
                 ids = ids if there else [self.language, *ids]
-            found.append(fitting(ids, self.opened, self.cut, "a text"))
+            found.append(fitting(ids, self.opened, self.cut, "a text", ending=self.ending))
         return found
 
     def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:

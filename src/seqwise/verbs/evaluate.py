@@ -116,7 +116,7 @@ def evaluate(
         text: Column of a labelled text.
         label: Column of its label.
         revision: Branch, tag or commit of a model on the hub.
-        source_language: What is translated from, for M2M-100 and NLLB.
+        source_language: What is translated from, for M2M-100, NLLB and mBART.
         target_language: What is translated into.
         cut: Cut texts that are longer than the model reads, rather than refuse them.
         on_bad_row: stop at a row that cannot be read, or skip it and count; as the run was set unless given.

@@ -183,7 +183,10 @@ def _words(checkpoint: hub.Checkpoint, model: Pretrained) -> Words:
         told.get("suppress_tokens") or []
     )
     sides = Vocabularies(words.source, words.target)
-    return _named(sides, rows, target_rows or rows, tuple(never), isinstance(model, Transformer))
+    found = _named(sides, rows, target_rows or rows, tuple(never), isinstance(model, Transformer))
+    if words.behind and words.target.bos not in words.languages.values():  # who translates names it as target_prefix
+        return replace(found, specials={**found.specials, "decoder_start_token": None})
+    return found
 
 
 def _named(words: Vocabularies, rows: int, target_rows: int, never: tuple[int, ...], starts: bool) -> Words:

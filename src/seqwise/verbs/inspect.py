@@ -95,7 +95,7 @@ def inspect(
         beams: Hypotheses kept while translating; as the model was set unless given.
         part: Of a model that translates: cross, encoder or decoder.
         revision: Branch, tag or commit of a model on the hub.
-        source_language: What is translated from, for M2M-100 and NLLB.
+        source_language: What is translated from, for M2M-100, NLLB and mBART.
         target_language: What is translated into.
 
     Example:

@@ -116,7 +116,7 @@ def predict(
         seed: Of the sampling.
         batch: Sentences decoded at once.
         revision: Branch, tag or commit of a model on the hub.
-        source_language: What the text is written in, for M2M-100 and NLLB: fr, or fra_Latn.
+        source_language: What the text is written in, for M2M-100, NLLB, mBART: fr, fra_Latn, fr_XX.
         target_language: What to translate into; for Marian models with several targets too.
         system: What a conversation begins with, where the checkpoint has a chat template.
         messages: Each line is a conversation in JSON: a list of objects with role and content.

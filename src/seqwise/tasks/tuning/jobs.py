@@ -106,12 +106,12 @@ def learnt(masks: Masks) -> list[Masked]:
     return [one for one in masks.examples if len(one.ids) > 1]
 
 
-def shortened(rows: list[list[int]], most: int | None, opened: Opened) -> list[list[int]]:
-    """Rows of at most so many ids, cut before the last one, which ends a text; and counted."""
+def shortened(rows: list[list[int]], most: int | None, opened: Opened, ending: int = 1) -> list[list[int]]:
+    """Rows of at most so many ids, cut before the last ones, which end a text; and counted."""
     if most is None:
         return rows
     opened.counts["cut"] += sum(len(ids) > most for ids in rows)
-    return [ids if len(ids) <= most else [*ids[: most - 1], ids[-1]] for ids in rows]
+    return [ids if len(ids) <= most else [*ids[: max(0, most - ending)], *ids[-ending:]] for ids in rows]
 
 
 class Labelling:
@@ -290,18 +290,18 @@ class Rewriting:
         return Examples(Rows.of(sources), Rows.of(targets), None, words.source.pad, words.target.pad)
 
     def _short(self, rows: list[list[int]]) -> list[list[int]]:
-        return shortened(rows, self.settings.examples.longest, self.opened)
+        return shortened(rows, self.settings.examples.longest, self.opened, self.rewriter.ending)
 
     def _targets(self, texts: Sequence[str]) -> list[list[int]]:
-        """As the checkpoint was trained to write them: its language first, where it has languages."""
-        codes, forced = set(self.opened.words.languages.values()), self.rewriter.specials.forced
+        """As the checkpoint was trained to write them: its language first, where it has languages, or last."""
+        codes, written = set(self.opened.words.languages.values()), self.rewriter.written
         rows = []
         for framed in self.opened.words.target.framed(texts):
             ids = framed.ids
-            if codes and forced is not None:
-                ids = [forced if token in codes else token for token in ids]
-                ids = ids if forced in ids else [forced, *ids]
-            rows.append(fitting(ids, self.opened, self.settings.examples.cut, "a target"))
+            if written is not None:
+                ids = [written if token in codes else token for token in ids]
+                ids = ids if written in ids else [written, *ids]
+            rows.append(fitting(ids, self.opened, self.settings.examples.cut, "a target", ending=self.rewriter.ending))
         return rows
 
     def objective(self, smoothing: float) -> Learning:
