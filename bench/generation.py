@@ -154,7 +154,7 @@ def main(folder: str, count: int = 1, rounds: int = 5, arms: Sequence[str] = ("b
             if turn:  # the first is set-up
                 wall[arm].append(spent[0])
                 processor[arm].append(spent[1])
-    source = torch.empty(2**26)
+    source = torch.ones(2**26)  # written to: fresh pages are all the same one
     bandwidth = source.numel() * 4 / timed(lambda: source.sum(), 7)  # bytes a second, read
     for arm in arms:
         seconds = statistics.median(wall[arm])
