@@ -10,6 +10,7 @@ import torch
 import tunable
 from folders import mbart
 
+from seqwise.data import pretrained
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError
 from seqwise.tasks.pretrained import open_pretrained
@@ -45,6 +46,14 @@ def test_it_translates_between_the_languages_that_are_told(made, beams):
         expected = " ".join(words.decode(ids, skip_special_tokens=True).split())
         assert predict(folder, text, **SAID, beams=beams, max_length=12, precision="fp32") == expected
         assert expected
+
+
+def test_only_mbart_has_its_language_where_its_texts_end(made):
+    """An NLLB whose tokenizer puts it there, as old files do, begins what it writes as ever."""
+    folder, *_, fifty = made
+    config = json.loads(Path(folder, "config.json").read_text())
+    assert pretrained.load(Path(folder), config).behind is not fifty
+    assert not pretrained.load(Path(folder), {**config, "model_type": "m2m_100"}).behind
 
 
 def test_it_learns_what_theirs_learns(made, tmp_path):

@@ -91,12 +91,15 @@ def test_a_draft_by_int8_is_mostly_accepted_and_spares_steps():
     assert drafter.tally.steps < many / 2
 
 
-def test_a_stream_is_what_is_written_without_a_draft():
-    model = decoder(3)
+@pytest.mark.parametrize("rules", ["plain", "forced"])
+def test_a_stream_is_what_is_written_without_a_draft(rules):
+    model, (made, steering) = decoder(3), RULES[rules]
     for text in prompts(6):
-        plain = list(stream(model, text, RULES["plain"][0], STEERING))
+        (whole,) = written(model, [text], made, steering)
+        plain = list(stream(model, text, made, steering))
+        assert tuple(plain) == whole.ids
         for make in DRAFTERS.values():
-            assert list(stream(model, text, RULES["plain"][0], STEERING, drafter=make(model))) == plain
+            assert list(stream(model, text, made, steering, drafter=make(model))) == plain
 
 
 def test_several_texts_at_once_are_written_without_a_draft():

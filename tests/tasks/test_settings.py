@@ -6,7 +6,7 @@ import pytest
 from seqwise.config import check
 from seqwise.data.text import TextSettings
 from seqwise.data.tokens import TokenSettings
-from seqwise.decoding import Generation
+from seqwise.decoding import Drafting, Generation
 from seqwise.errors import ConfigError
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.embeddings import EmbeddingSettings
@@ -59,6 +59,7 @@ def test_an_lstm_has_no_shape_to_fit():
             Train(task="classify", model=TransformerSettings(embeddings=EmbeddingSettings(target_vectors="v"))),
             "--model.embeddings.source-vectors",
         ),
+        (Train(generation=Generation(beams=1, drafting=Drafting("int8"))), "--generation.drafting.by none"),
         (Train(task="classify", classify=ClassifySettings(pool="max")), "--classify.pool mean"),
         (Train(task="classify", model=LSTMSettings(), classify=ClassifySettings(pool="first")), "--classify.pool last"),
     ],

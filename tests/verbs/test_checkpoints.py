@@ -403,7 +403,19 @@ def test_standard_input_is_a_prompt_a_line(made, monkeypatch, capsys):
     assert len(capsys.readouterr().out.split("\n")) == 4
 
 
-@pytest.mark.parametrize("flags", [{}, {"beams": 3}, {"temperature": 1.0}, {"stream": True}])
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {},
+        {"beams": 3},
+        {"temperature": 1.0},
+        {"stream": True},
+        {"precision": "int8"},
+        {"draft": "lookup", "beams": 1},
+        {"draft": "lookup", "temperature": 1.0},
+        {"draft": "int8", "temperature": 1.0},
+    ],
+)
 def test_weights_that_are_no_numbers_are_one_line_and_no_output(made, tmp_path, flags):
     folder, _ = made["plain"]
     broken = tmp_path / "broken"

@@ -75,6 +75,18 @@ def test_what_generates_becomes_a_gpt2_and_writes_the_same(place, unit):
     assert found.sequences_ids[0] == (written[: written.index(end)] if end in written else written)
 
 
+@pytest.mark.parametrize(("kind", "family"), [("sinusoidal", "gpt2"), ("rotary", "mistral")])
+def test_as_many_positions_are_told_as_it_was_trained_on(place, kind, family):
+    like = ["--model.norm.kind", "rms", "--model.feed-forward.gated", "--model.feed-forward.activation", "silu",
+            "--model.feed-forward.bias", "false", "--model.attention.bias", "false"]  # fmt: skip
+    run = run_of(place, f"long-{kind}", "--task", "generate", "--generate.context", "1500",
+                 "--model.positions.kind", kind, *(like if family == "mistral" else []))  # fmt: skip
+    assert export(run, to="hf", out=place / f"{kind}-hf").family == family
+    config = transformers.AutoConfig.from_pretrained(place / f"{kind}-hf")
+    assert config.max_position_embeddings == 1500
+    assert json.loads((place / f"{kind}-hf" / "tokenizer_config.json").read_text())["model_max_length"] == 1500
+
+
 def test_what_classifies_becomes_a_graph_and_a_bert_where_it_is_one(place, capsys):
     like_bert = ["--model.norm.place", "post", "--model.norm.embeddings", "--classify.pool", "first"]
     run = run_of(place, "labels", "--task", "classify", *like_bert, "--classify.dense")

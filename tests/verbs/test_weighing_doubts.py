@@ -6,6 +6,7 @@ import pytest
 
 import seqwise
 from seqwise.errors import ConfigError, DataError
+from seqwise.verbs.weighing.labels import told_strange
 from seqwise.verbs.weighing.predictions import read_predictions
 from seqwise.verbs.weighing.slices import useful
 
@@ -37,6 +38,8 @@ def noted(tmp_path, base, tuned, **flags):
         ([1.0, 0.0, 1.0, 0.0], [1, 0, 1, 0]),
         (["1.0", "0.0", "1", "0"], ["1", "0", "1", "0"]),
         (["True", "False", "true", "FALSE"], [True, False, True, False]),
+        ([1, -1, 1, -1], ["+1", "-1", "+1", "-1"]),
+        (["-0", 1, "0", 1], [0, "1", 0, "1"]),
         (["good ", " bad", "good", "bad"], ["good", "bad", "good ", "bad"]),
     ],
 )
@@ -63,8 +66,17 @@ def test_references_that_differ_by_spaces_alone_are_the_same_labels(tmp_path):
 def test_any_of_several_labels_may_be_right_and_macro_f1_needs_one(tmp_path):
     rows = [{"id": i, "prediction": "c", "references": ["b", "c"]} for i in range(4)]
     assert read(tmp_path, rows, "accuracy").value == 100
+    assert told_strange(read(tmp_path, rows, "accuracy")) == ""
     with pytest.raises(DataError, match=r"a.jsonl:1: 2 references of one item, and --metric macro-f1"):
         read(tmp_path, rows, "macro-f1")
+
+
+def test_a_number_that_is_written_out_stays_as_it_was_written(tmp_path):
+    rows = [{"id": float(i), "prediction": 2.0, "reference": "2.0"} for i in range(4)]
+    found = read(tmp_path, rows, "exact-match")
+    assert (found.value, found.ids[1]) == (100, "1")
+    mixed = labels([2.0, 2.5, 2.0, 2.5], ["2.0", "2.5", "2.0", "2.5"])
+    assert read(tmp_path, mixed, "accuracy").value == 100
 
 
 def test_references_of_a_list_that_are_nothing_are_left_out(tmp_path):

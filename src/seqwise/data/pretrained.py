@@ -54,12 +54,8 @@ class Pretrained:
     """Every token that ends a text, the usual one first: Llama 3 has three."""
     names: dict[str, str]
     """What chat templates call the special tokens: "bos_token" -> "<s>"."""
-
-    @property
-    def behind(self) -> bool:
-        """Whether the language stands behind the end of its text, and before what is written: the first mBART."""
-        framed = self.source.framed(["a"])[0].ids
-        return framed[-1] in self.languages.values()
+    behind: bool = False
+    """Whether the language stands behind the end of its text, and before what is written: the first mBART."""
 
     def language(self, code: str) -> int:
         """The token of a language; the error names the code that was probably meant."""
@@ -88,15 +84,18 @@ def load(folder: Path, config: Mapping[str, Any]) -> Pretrained:
     ids = target.vocabulary()
     masks = [around.named["mask"]] if "mask" in around.named else _MASKS
     ends = [token for token in specials.numbers(config.get("eos_token_id")) if 0 <= token < target.size]
+    languages = _languages(first.backend, config)
+    mbart = config.get("model_type") == "mbart"  # NLLB, too, had its languages behind once, but not before the output
     return Pretrained(
         source=source,
         target=target,
         template=around.template,
-        languages=_languages(first.backend, config),
+        languages=languages,
         mask=next((ids[name] for name in masks if name in ids), None),
         longest=around.longest,
         ends=tuple(dict.fromkeys([target.eos, *ends])),
         names=_names(second.backend, around, config),
+        behind=mbart and source.framed(["a"])[0].ids[-1] in languages.values(),
     )
 
 

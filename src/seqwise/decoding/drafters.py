@@ -22,8 +22,11 @@ class Cheaper:
         self.tally = Tally()
 
     def draft(self, page: Page, state: Any, count: int) -> Draft:
-        """One after another, to the end of the text at most."""
+        """One after another, to the end of the text at most; the first of a text is left to the model, which may be
+        broken."""
         tokens, chances = [], []
+        if page.written == 0:
+            return Draft(())
         last = page.ids[0, page.count - 1 : page.count]
         for place in range(page.count, page.count + count):
             logits, state = self.model.step(last, state)

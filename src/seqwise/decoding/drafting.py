@@ -27,7 +27,7 @@ from torch import Tensor
 
 from seqwise.decoding.generation import Generation, Specials, Verifying
 from seqwise.decoding.pace import Pace
-from seqwise.decoding.rules import forbid, likeliest, penalize, probabilities
+from seqwise.decoding.rules import forbid, likeliest, must_be_numbers, penalize, probabilities
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,8 @@ def _verified(model: Verifying, page: Page, draft: Draft, state: Any) -> tuple[l
         for place, token in enumerate(draft.tokens, first):
             page.put(place, token)
         logits, state = model.steps(page.ids[:, first - 1 : first + count], state)  # (1, k + 1, V)
+    if page.written == 0:
+        must_be_numbers(logits[:, 0])
     settled: list[int] = []
     for i in range(count + 1):
         token = _settle(page, logits[:, i], first + i, draft, i)

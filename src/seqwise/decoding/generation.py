@@ -106,7 +106,7 @@ class Generation:
             yield Fault(given, "as many beams, or samples, as outputs", f"{self.best} beams")
         if self.drafting.by != "none" and self.beams > 1 and self.temperature == 0.0:
             given = f"drafts by {self.drafting.by} with {self.beams} beams"
-            yield Fault(given, "one beam, or sampling", "1 beam, or draft none")
+            yield Fault(given, "one beam, or sampling", "--beams 1, or --draft none")
         if self.min_length > self.max_length:
             yield Fault(
                 f"--generation.min-length {self.min_length} with max-length {self.max_length}",

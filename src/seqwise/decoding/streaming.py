@@ -42,6 +42,10 @@ def stream(
                 logits = penalize(logits, torch.cat((before, written), 1), settings)
             logits = forbid(logits, written, settings, specials)
             last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
+            if t == 0 and specials.forced is not None:
+                last = torch.full_like(last, specials.forced)
+            if specials.forced_end and t + 1 == settings.max_length:
+                return
             if bool(specials.ending(last)[0]):
                 return
             written = torch.cat((written, last[:, None]), 1)

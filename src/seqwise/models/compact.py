@@ -22,7 +22,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from seqwise.errors import ConfigError
+from seqwise.errors import CheckpointError, ConfigError
 from seqwise.models.embeddings import Embeddings
 from seqwise.models.heads import NextToken
 from seqwise.models.linear import Linear, Then, instructions, pack
@@ -82,10 +82,10 @@ class Product(nn.Module):
         elif self.kind == "fp16":
             y = torch.ops.quantized.linear_dynamic_fp16(x, self.packed)
         elif x.numel() == self.in_features:
-            y = torch.ops.quantized.linear_dynamic(x, self.packed, _narrow())
+            y = _dynamic(x, self.packed)
         else:  # the kernel rounds by the greatest of all rows: with rows of like size no row suffers from another
             size = x.abs().amax(-1, keepdim=True).clamp_min_(TINY)  # (*B, 1)
-            y = torch.ops.quantized.linear_dynamic(x / size, self.packed, _narrow()).mul_(size)
+            y = _dynamic(x / size, self.packed).mul_(size)
         if self.biased:
             y += self.get_buffer("bias")
         return y.relu_() if then == "relu" else y
@@ -107,6 +107,18 @@ class Product(nn.Module):
     def extra_repr(self) -> str:
         """What `print(model)` shows of it."""
         return f"{self.in_features}, {self.out_features}, {self.kind}"
+
+
+def _dynamic(x: Float[Tensor, "*B I"], packed: Any) -> Float[Tensor, "*B O"]:
+    """The int8 product, whose kernel takes numbers only."""
+    try:
+        return torch.ops.quantized.linear_dynamic(x, packed, _narrow())  # type: ignore[no-any-return]
+    except RuntimeError:
+        if not bool(x.isnan().any()):
+            raise
+        given = "a vector inside the model that is no number (NaN)"
+        mend = "the weights once more from where they came"
+        raise CheckpointError(given, "weights that are finite", mend) from None
 
 
 def _ordered(weight: Float[Tensor, "O I"], kind: Kind) -> Any:

@@ -38,14 +38,16 @@ def twin(model: Decoder) -> Decoder:
 
 def _must_pay(model: Decoder) -> None:
     if not compacts(next(model.parameters()).device):
-        raise ConfigError("drafts by int8 here", "an x86 processor, whose int8 products are fast", "drafts by lookup")
+        raise ConfigError("drafts by int8 here", "an x86 processor, whose int8 products are fast", "--draft lookup")
     for part in model.modules():
         if isinstance(part, Product) and part.kind == "int8":
-            raise ConfigError("drafts by int8 of int8 weights", "weights of more bytes", "precision bf16, or no drafts")
+            raise ConfigError(
+                "drafts by int8 of int8 weights", "weights of more bytes", "--precision bf16, or --draft none"
+            )
         if isinstance(part, NF4Linear):
-            raise ConfigError("drafts by int8 of weights of four bits", "weights of more bytes", "drafts by lookup")
+            raise ConfigError("drafts by int8 of weights of four bits", "weights of more bytes", "--draft lookup")
         if isinstance(part, Adapters):
-            raise ConfigError("drafts by int8 of a model with adapters", "a merged model", "drafts by lookup")
+            raise ConfigError("drafts by int8 of a model with adapters", "a merged model", "--draft lookup")
 
 
 def _shell(part: nn.Module, made: dict[nn.Module, nn.Module]) -> nn.Module:

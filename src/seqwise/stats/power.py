@@ -29,7 +29,7 @@ POWER = 0.8
 """Four times in five, where nothing else is asked for."""
 MOST = 100_000
 """Pairs for which the exact power of McNemar's test is summed up."""
-MANY, RARE = 2000, 1e-9
+LONG, MANY, RARE = 1e6, 2000, 1e-9
 """Changed pairs up to which the mid-p test is summed up; a chance of so many that is left out."""
 STRIPS = 4000
 """Of a sum in place of an integral: five digits."""
@@ -184,7 +184,7 @@ def flips_items(changed: float, difference: float, *, power: float = POWER, leve
     or the other; Connor's where some thousands do. Connor's number is too large where few change, and too small where
     so few do that no p-value is below the level: four pairs that all go one way have 0.0625."""
     guess = pairs_items(max(0.0, (changed - difference) / 2), (changed + difference) / 2, power=power, level=level)
-    if guess * changed > MANY:
+    if guess * changed > MANY or guess > LONG:
         return guess
 
     def enough(n: int) -> bool:

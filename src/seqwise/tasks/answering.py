@@ -156,7 +156,7 @@ def of_checkpoint(
     head, task = opened.model.head, opened.checkpoint.head.task
     if settings.drafting.by != "none" and not (isinstance(opened.model, Decoder) and isinstance(head, NextToken)):
         given = f"drafts by {settings.drafting.by} for {opened.checkpoint.architecture}"
-        raise ConfigError(given, "a decoder that writes", "leaving them out")
+        raise ConfigError(given, "a decoder that writes", "--draft none")
     if isinstance(opened.model, Transformer):
         return written(Rewriter(opened, *languages, manner.cut), settings, wanted), None
     if wanted.vectors or head is None:

@@ -136,7 +136,7 @@ def _beside_lead(each: Float[np.ndarray, "N 3"], first: Float[np.ndarray, "N 3"]
 def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut: bool, resamples: int) -> Judged:
     """A checkpoint of the hub on labelled texts."""
     known = opened.checkpoint.labels
-    _must_choose(opened)
+    must_choose(opened)
     notes: list[str] = []
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
@@ -145,7 +145,7 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
     return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
 
 
-def _must_choose(opened: Opened) -> None:
+def must_choose(opened: Opened) -> None:
     """Refuse a checkpoint that gives numbers, or several labels to a text: accuracy counts the one that is right."""
     name, kind = opened.checkpoint.folder.name, opened.checkpoint.config.get("problem_type")
     if kind == "regression" or len(opened.checkpoint.labels) < 2:

@@ -171,6 +171,9 @@ def task_faults(settings: Train) -> Iterator[Fault]:
         allowed = ", ".join(("auto", "loss", *METRICS[task]))
         yield Fault(f"--evaluation.metric {metric} with --task {task}", allowed, "--evaluation.metric auto")
     yield from _columns_of_another(settings)
+    if settings.generation.drafting.by != "none" and task != "generate":
+        given = f"--generation.drafting.by {settings.generation.drafting.by} with --task {task}"
+        yield Fault(given, "a decoder, which --task generate trains", "--generation.drafting.by none")
     if task in ("translate", "summarize"):
         yield from assemble.faults(model, settings.tokens.joint and settings.tokens.target_file is None)
         return

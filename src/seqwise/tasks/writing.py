@@ -133,7 +133,8 @@ class Writer:
         rooms = [max(1, self.longest - len(ids)) for ids in prompts]
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
-        steering, drafter = specials(self.opened), self.drafts(settings)
+        steering = specials(self.opened)
+        drafter = self.drafts(settings) if len(prompts) == 1 or settings.batch == 1 else None
         further = (self.opened.device, self.generator, starts, rooms, drafter)
         found = decode(self.model, sources, settings.found, steering, *further)
         for i, hypotheses in zip(full, found, strict=True):

@@ -20,11 +20,12 @@ from seqwise.data import pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError
+from seqwise.models.architecture import TransformerSettings
 from seqwise.models.assemble import Pretrained
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
-from seqwise.tasks.opening import Own, open_own
+from seqwise.tasks.opening import ENDLESS, Own, open_own
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator, specials
@@ -211,16 +212,19 @@ def _own(place: Path, own: Own, folder: Path, to: Format, precision: Numbers, sh
         raise CheckpointError(f"{place}, which is an LSTM", "a Transformer", "seqwise train --model.kind transformer")
     dtype, family = TYPES.get(precision, torch.float32), ""
     notes: tuple[str, ...] = ()
-    longest = min(own.opened.longest, model.settings.positions.longest)
+    longest = _reach(own, model.settings)
     ids = {"pad_token_id": tokens.pad, "bos_token_id": tokens.bos, "eos_token_id": tokens.eos}
     labels = {} if isinstance(model, Decoder) else _labels(config["id2label"])
     match to:
         case "hf":
             model = tabulated(model, longest)
             written = hubs.to_hub(model, ids)
-            written = replace(written, config={**written.config, **labels})
+            reach = {"max_position_embeddings": longest} if "max_position_embeddings" in written.config else {}
+            written = replace(written, config={**written.config, **labels, **reach})
             family = written.family.name
-            if not labels:
+            if labels:
+                notes = (f"{family} reads texts of up to {longest:,} tokens",)
+            else:
                 made = own.settings.generation
                 notes = tuple(_differences(made))
                 written = replace(written, generation=_generation(made, min(made.max_length, longest - 1), ids))
@@ -234,6 +238,13 @@ def _own(place: Path, own: Own, folder: Path, to: Format, precision: Numbers, sh
             hubs.write_json(folder / "config.json", {**ids, **labels})
     hubs.write_tokenizer(folder, tokens, longest, ends=False)
     return _Done(dtype, family, notes)
+
+
+def _reach(own: Own, settings: TransformerSettings) -> int:
+    """Positions that are written down: those it was trained on; where it tells distances only, as many as are usual."""
+    if own.opened.longest < ENDLESS:
+        return own.opened.longest
+    return max(settings.positions.longest, own.settings.generate.context * (own.settings.task == "generate"))
 
 
 def _labels(named: dict[str, str]) -> dict[str, Any]:
@@ -307,7 +318,7 @@ def _generation(made: Generation, most: int, ids: dict[str, Any], forbidden: tup
 
 
 def _differences(made: Generation, words: Vocabularies | None = None) -> Iterator[str]:
-    if made.beams > 1 and made.ranking.by == "wu":
+    if made.beams > 1 and not made.temperature and made.ranking.by == "wu":
         yield (
             "transformers ranks beams by log p / length ** length_penalty, Seqwise by Wu et al. 2016: outputs of beam "
             "search may differ where lengths do"

@@ -111,7 +111,7 @@ def predict(
         min_p: Sample among tokens at least this fraction as likely as the likeliest.
         no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
         repetition_penalty: Make tokens that are there already less likely: 1.1 to 1.3 against loops, 1 is none.
-        draft: Write a prompt at a time faster, with the same result: tokens are drafted and the model verifies several
+        draft: Write one prompt faster, the same text or a sample alike: tokens are drafted, the model verifies several
             in one go. int8 drafts by a copy of the model in one byte a weight, lookup by what was there already.
         seed: Of the sampling.
         batch: Sentences decoded at once.
@@ -275,9 +275,9 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
 def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
     """Flags that mean nothing to a run."""
     for name in names:
-        if flags[name]:
+        if flags[name] and flags[name] != "none":
             given = f"--{name.replace('_', '-')} for the run {flags['model']}"
-            raise ConfigError(given, "a checkpoint of the hub", "leaving it out")
+            raise ConfigError(given, f"a {'decoder' if name == 'draft' else 'checkpoint of the hub'}", "leaving it out")
 
 
 def _run(flags: Mapping[str, Any]) -> tuple[Answer, None, Generation, Callable[[], str | None]]:

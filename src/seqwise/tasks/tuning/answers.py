@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 
 from seqwise.data.examples import Examples, ordered
-from seqwise.decoding import Generation
+from seqwise.decoding import Drafting, Generation
 from seqwise.metrics.rouge import Words, looks_foreign, rouge_of_each
 from seqwise.metrics.text import bleu, chrf
 from seqwise.tasks import watching
@@ -85,4 +85,4 @@ def steady(usual: Generation, settings: Tune) -> Generation:
     """One output of each text, and the same one each time, without sampling: as the run says, or as usual by few beams,
     for looks are many."""
     made = settings.generation or replace(usual, beams=settings.evaluation.beams)
-    return replace(made, best=1, temperature=0.0)
+    return replace(made, best=1, temperature=0.0, drafting=Drafting())  # many texts at once

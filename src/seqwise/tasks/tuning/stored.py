@@ -27,7 +27,7 @@ from seqwise.checkpoints.files import hash_file, make_folder
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.config import resolve
 from seqwise.data import pretrained
-from seqwise.decoding import Generation
+from seqwise.decoding import Drafting, Generation
 from seqwise.errors import CheckpointError, ConfigError, Fault
 from seqwise.models.compact import settle
 from seqwise.models.linear import instructions
@@ -268,7 +268,7 @@ def usual_generation(folder: RunFolder) -> Generation | None:
         return asked
     made = read_settings(RunFolder(folder.path / BASE))
     if made.task == "generate" and read_tune(folder).task != "generate":  # what rewrites searches, and does not sample
-        return replace(made.generation, beams=Generation.beams, temperature=0.0)
+        return replace(made.generation, beams=Generation.beams, temperature=0.0, drafting=Drafting())
     return made.generation
 
 

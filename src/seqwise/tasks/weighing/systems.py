@@ -18,7 +18,7 @@ from torch import nn
 
 from seqwise import device as devices
 from seqwise.checkpoints.run import RunFolder
-from seqwise.decoding import Generation
+from seqwise.decoding import Drafting, Generation
 from seqwise.errors import ConfigError
 from seqwise.models.compact import settle
 from seqwise.models.decoder import Decoder
@@ -26,6 +26,7 @@ from seqwise.models.heads import NextToken
 from seqwise.models.linear import instructions
 from seqwise.models.lora import LoraSettings
 from seqwise.models.transformer import Transformer
+from seqwise.tasks.judging import must_choose
 from seqwise.tasks.pretrained import Opened, generation, is_run
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import is_forecast, read_settings
@@ -96,6 +97,8 @@ def open_system(
         if like is None:
             settings = replace(settings, task=_task(base.opened) or "classify")
             labels = base.opened.checkpoint.labels
+            if _task(base.opened) == "classify":
+                must_choose(base.opened)
     settings = _searching(settings, usual)
     able = like is not None or isinstance(base, OwnBase) or _task(base.opened) is not None
     job = job_for(base, settings, labels) if able else None
@@ -146,7 +149,8 @@ def _task(opened: Opened | None) -> Task | None:
 
 def _searching(settings: Tune, usual: Generation) -> Tune:
     """One output of each text, and the same one each time."""
-    return replace(settings, generation=replace(settings.generation or usual, best=1, temperature=0.0))
+    made = replace(settings.generation or usual, best=1, temperature=0.0, drafting=Drafting())
+    return replace(settings, generation=made)
 
 
 def _settled(model: nn.Module, device: torch.device, precision: Literal["fp32", "bf16", "int8"]) -> nn.Module:

@@ -1,6 +1,6 @@
 """Labels as other programs wrote them, made one, and doubts where they cannot be.
 
-alike          labels that are the same number or the same truth, in one spelling
+alike          labels that are the same whole number or the same truth, in one spelling
 told_by_case   predictions that are wrong for upper and lower case alone
 told_strange   predictions that are none of the labels, as LABEL_1 beside positive
 
@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from seqwise.data.files import shown
 from seqwise.stats.phrases import counted
+from seqwise.verbs.weighing.measures import BETWEEN
 from seqwise.verdict.scored import Scored
 
 BY_LABEL = ("accuracy", "macro-F1")
@@ -40,8 +41,8 @@ def told_by_case(scored: Scored) -> str:
     """A note on labels that are right but for upper and lower case; empty where there are none."""
     if not _by_label(scored):
         return ""
-    pairs = zip(scored.outputs, scored.references, strict=True)
-    count = sum(a != b and a.casefold() == b.casefold() for a, b in pairs)
+    pairs = [(one, _right(text)) for one, text in zip(scored.outputs, scored.references, strict=True)]
+    count = sum(a not in right and a.casefold() in {b.casefold() for b in right} for a, right in pairs)
     what = f"{counted(count, 'prediction')} of {scored.system} on {scored.part}"
     return f"{what} counted as wrong for upper and lower case alone" if count else ""
 
@@ -50,7 +51,7 @@ def told_strange(scored: Scored) -> str:
     """A note where half of the predictions, or more, are no label at all; empty where they are."""
     if not _by_label(scored):
         return ""
-    known = set(scored.references)
+    known = {one for text in scored.references for one in _right(text)}
     strange = [one for one in scored.outputs if one not in known]
     if len(strange) < MANY * len(scored):
         return ""
@@ -59,13 +60,21 @@ def told_strange(scored: Scored) -> str:
 
 
 def _by_label(scored: Scored) -> bool:
-    """Whether items have one label each, and what was said of them is known."""
+    """Whether items have labels, and what was said of them is known."""
     return scored.measure.name in BY_LABEL and bool(scored.references) and bool(scored.outputs)
 
 
+def _right(references: str) -> list[str]:
+    """The labels of an item, any of which may be said."""
+    return references.split(BETWEEN)
+
+
 def _whole(text: str) -> str:
-    """1.0 is 1, and 1.5, or whatever was no number, what it was."""
-    return text.split(".")[0] if _NUMBER.fullmatch(text) else text
+    """1.0 and +1 are 1, -0 is 0, and 1.5, or whatever was no whole number, what it was. 01 is another label."""
+    if not _NUMBER.fullmatch(text):
+        return text
+    whole = text.split(".")[0].removeprefix("+")
+    return "0" if whole == "-0" else whole
 
 
 def _truth(text: str) -> str:

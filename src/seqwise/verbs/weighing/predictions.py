@@ -31,7 +31,7 @@ from seqwise.verbs.weighing.measures import (
     known,
     numbers,
 )
-from seqwise.verbs.weighing.rows import Row, read_rows, told
+from seqwise.verbs.weighing.rows import Row, named, read_rows, told
 from seqwise.verdict.scored import Scored, signed
 
 NUMBERS = ("score", "loss", "error")
@@ -78,7 +78,7 @@ def read_predictions(
         _whole(row, source.metric, rows[0], filled)
     parted: dict[tuple[str, int | None], list[Row]] = {}
     for row in rows:
-        parted.setdefault((told(row.cells.get("set")).strip() or part, _seed(row)), []).append(row)
+        parted.setdefault((named(row.cells.get("set")).strip() or part, _seed(row)), []).append(row)
     _every_seed(parted, path)
     return tuple(_scored(source, name, seed, found) for (name, seed), found in parted.items())
 
@@ -218,7 +218,7 @@ def _whole(row: Row, metric: str, first: Row, filled: set[str]) -> None:
 def _seed(row: Row) -> int | None:
     if not _there(row, "seed"):
         return None
-    text = told(row.cells["seed"]).strip()
+    text = named(row.cells["seed"]).strip()
     try:
         return int(text)
     except ValueError:
@@ -306,7 +306,7 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
     """One set of one seed."""
     first: dict[str, str] = {}
     for row in rows:
-        name = told(row.cells["id"]).strip()
+        name = named(row.cells["id"]).strip()
         if name in first:
             given = f"the id {name!r}, which {first[name]} has already"
             raise DataError(given, "one row for each item", "giving each item an id of its own", row.where)
@@ -320,8 +320,8 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
     outputs, references = _said(source.metric, rows)
     right = tuple(map(BETWEEN.join, references))
     group = next((name for name in ("cluster", "group") if _there(rows[0], name)), "")
-    clusters = tuple(told(row.cells[group]) for row in rows) if group else ()
-    named = right if source.metric in ("accuracy", "macro-f1") else ()
+    clusters = tuple(named(row.cells[group]) for row in rows) if group else ()
+    labels = right if source.metric in ("accuracy", "macro-f1") else ()
     return Scored(
         source.system,
         part,
@@ -334,7 +334,7 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
         right,
         texts,
         clusters,
-        slices.of_items(texts or right, named, _further(rows)),
+        slices.of_items(texts or right, labels, _further(rows)),
     )
 
 
@@ -342,4 +342,4 @@ def _further(rows: Sequence[Row]) -> dict[str, list[str]]:
     """All columns that are not ours."""
     names = dict.fromkeys(name for row in rows for name in row.cells if name not in OURS)
     plain = [name for name in names if not any(isinstance(row.cells.get(name), list | dict) for row in rows)]
-    return {name: [told(row.cells.get(name)) for row in rows] for name in plain}
+    return {name: [named(row.cells.get(name)) for row in rows] for name in plain}

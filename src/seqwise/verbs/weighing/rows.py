@@ -62,12 +62,17 @@ def _mended(setting: str) -> str:
 
 
 def told(value: Any) -> str:
-    """A cell as text: the number 1 is "1", as is 1.0, which it becomes where a column lacks some; true is "true"."""
+    """A cell as text; true is "true"."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    return "" if value is None else str(value)
+
+
+def named(value: Any) -> str:
+    """A cell that names something: 1.0, which 1 becomes where a column lacks some, is "1" as well."""
     if isinstance(value, float) and value.is_integer() and abs(value) < EXACT:
         return str(int(value))
-    return "" if value is None else str(value)
+    return told(value)
 
 
 def columns_beside(places: Sequence[str], paths: Sequence[str], taken: Sequence[str]) -> dict[str, tuple[str, ...]]:
@@ -89,4 +94,4 @@ def columns_beside(places: Sequence[str], paths: Sequence[str], taken: Sequence[
         return {}
     names = dict.fromkeys(name for where in places for name in rows[where] if name not in taken)
     plain = [name for name in names if not any(isinstance(rows[where].get(name), list | dict) for where in places)]
-    return {name: tuple(told(rows[where].get(name)) for where in places) for name in plain}
+    return {name: tuple(named(rows[where].get(name)) for where in places) for name in plain}
