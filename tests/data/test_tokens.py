@@ -371,6 +371,7 @@ def test_in_a_template_special_tokens_are_special_but_for_what_marks_stand_for()
     (told,) = tokenizer.encode(["a </s> dog"])
     assert tokenizer.from_template("<s>the dog</s>") == [2, *dog, 3]
     assert tokenizer.from_template("<s>a 123 dog</s>", {"123": "</s>"}) == [2, *told, 3]
+    assert tokenizer.from_template("<s>a", {"a": "b"}) == [2, *tokenizer.encode(["b"])[0]]  # a is in many secret names
     assert tokenizer.from_template("<s>123", {"123": "<s></s>456"})[1:] == tokenizer.encode(["<s></s>456"])[0]
     assert tokenizer.from_template("") == []
     assert tokenizer.special_names == {"<pad>", "<unk>", "<s>", "</s>"}

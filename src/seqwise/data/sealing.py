@@ -36,12 +36,11 @@ class Sealed:
         pairs = [(self._backend.token_to_id(name), backend.token_to_id(told)) for told, name in names]
         self._ids = {here: there for here, there in pairs if here is not None and there is not None}
         self._meant = {self._backend.token_to_id(name) for name in self._secret.values()}
-        self._found = re.compile(any_of(self._secret))
 
     def encode(self, text: str, marks: Mapping[str, str]) -> tuple[list[int], list[bool]]:
         """The ids, and for each whether it is one of the template's special tokens."""
-        text = self._found.sub(lambda found: self._secret[found[0]], text)
-        text = re.sub(any_of(marks), lambda found: marks[found[0]], text)
+        stands = {**self._secret, **marks}  # both in one go: a mark may be found by chance in a secret name
+        text = re.sub(any_of(stands), lambda found: stands[found[0]], text)
         ids = self._backend.encode(text, add_special_tokens=False).ids
         return [self._ids.get(token, token) for token in ids], [token in self._meant for token in ids]
 
