@@ -112,13 +112,14 @@ class Product(nn.Module):
 def _dynamic(x: Float[Tensor, "*B I"], packed: Any) -> Float[Tensor, "*B O"]:
     """The int8 product, whose kernel takes numbers only."""
     try:
-        return torch.ops.quantized.linear_dynamic(x, packed, _narrow())  # type: ignore[no-any-return]
+        y: Tensor = torch.ops.quantized.linear_dynamic(x, packed, _narrow())
     except RuntimeError:
         if not bool(x.isnan().any()):
             raise
         given = "a vector inside the model that is no number (NaN)"
         mend = "the weights once more from where they came"
         raise CheckpointError(given, "weights that are finite", mend) from None
+    return y
 
 
 def _ordered(weight: Float[Tensor, "O I"], kind: Kind) -> Any:
