@@ -1,7 +1,8 @@
 import pytest
 
-from seqwise.cli.failures import failure, printable
+from seqwise.cli.failures import failure
 from seqwise.errors import ConfigError
+from seqwise.printable import printable
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console as Terminal
 
-from seqwise.training.console import Console, printable
+from seqwise.printable import printable
+from seqwise.training.console import Console
 from seqwise.training.events import Evaluated, Finished, Noted, Sample, Saved, Stepped
 
 

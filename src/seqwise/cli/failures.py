@@ -1,7 +1,6 @@
 """Every way to fail as one line on standard error and an exit code. Tracebacks are for `--debug`."""
 
 import errno
-import unicodedata
 from dataclasses import dataclass
 
 from cyclopts import (
@@ -16,6 +15,7 @@ from cyclopts import (
 
 from seqwise.config import word
 from seqwise.errors import ConfigError, Fault, SeqwiseError, nearest
+from seqwise.printable import printable
 
 DONE, BROKEN, REFUSED, INTERRUPTED, UNREAD = 0, 1, 2, 130, 141
 """Exit codes, explained in `seqwise.cli`. The last are 128 + SIGINT and 128 + SIGPIPE, as in shells."""
@@ -64,11 +64,6 @@ def failure(error: BaseException, command: str) -> Failure:
             return Failure(_told([_system(error)]), REFUSED)
     text = f"internal error: {type(error).__name__}: {str(error).partition(chr(10))[0]}".rstrip(": ")
     return Failure(f"{printable(text)} (run again with --debug to see where, and report it)", BROKEN)
-
-
-def printable(text: str) -> str:
-    """The text with control characters spelled out, so that no input can move the cursor or forge a line."""
-    return "".join(repr(letter)[1:-1] if unicodedata.category(letter) in ("Cc", "Cf") else letter for letter in text)
 
 
 def _told(faults: tuple[Fault, ...] | list[Fault]) -> str:

@@ -1,7 +1,6 @@
 """Choose the verb, import it alone, call it, print what it returns; turn what it raises into a line."""
 
 import os
-import re
 import sys
 import traceback
 from collections.abc import Sequence
@@ -11,10 +10,10 @@ from cyclopts.completion import ShellDetectionError
 from seqwise.cli import commands
 from seqwise.cli.failures import DONE, failure
 from seqwise.errors import ConfigError, nearest
+from seqwise.printable import on_terminal
 from seqwise.verbs import VERBS, Verb
 
 DEBUG = "--debug"
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but tabs and line feeds
 
 
 def main(words: Sequence[str] | None = None, verbs: Sequence[Verb] = VERBS) -> int:
@@ -60,8 +59,7 @@ def show(result: object) -> int:
     """Print what a verb returned, and tell the exit code. Of several processes only the first prints."""
     if result is not None and os.environ.get("RANK", "0") == "0":
         if isinstance(result, str):
-            if sys.stdout.isatty():  # what a model wrote, or names of a download, must not steer it
-                result = CONTROLS.sub(lambda found: repr(found[0])[1:-1], result)
+            result = on_terminal(result)  # what a model wrote, or names of a download
             print(result, end="" if result.endswith("\n") else "\n")
         else:
             from rich.console import Console  # late: half of the time that --help takes

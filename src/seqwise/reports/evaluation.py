@@ -10,7 +10,7 @@ from seqwise.metrics.calibration import Calibration, Coverage
 from seqwise.metrics.comparison import Difference
 from seqwise.metrics.confusion import Confusion
 from seqwise.metrics.scores import Score
-from seqwise.training.console import printable
+from seqwise.printable import printable
 
 TEXTS = ("source", "reference", "output")
 NAMES = {"chrf": "chrF", "rougeL": "ROUGE-L"}

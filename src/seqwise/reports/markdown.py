@@ -8,11 +8,11 @@ import re
 from collections.abc import Sequence
 from html import escape
 
+from seqwise.printable import printable
 from seqwise.reports import answers
 from seqwise.reports.terminal import cells
 from seqwise.stats.phrases import number
 from seqwise.stats.results import Grid
-from seqwise.training.console import printable
 from seqwise.verdict.changed import Changed, Item
 from seqwise.verdict.findings import ASKED
 from seqwise.verdict.verdict import Verdict

@@ -4,36 +4,25 @@ an interval needs them.
 Names and texts of the user's are shown on one line, without characters that steer a terminal.
 """
 
-import re
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from seqwise.printable import printable
 from seqwise.stats.phrases import chance, digits_apart
 from seqwise.stats.phrases import number as rounded
 from seqwise.stats.results import Cell, Grid, Shown
-from seqwise.training.console import printable
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
     from rich.table import Table
 
-STEERING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all control characters but tabs and line feeds
 LONGEST = 60  # characters of the name of a column
 WRAPPED = 36  # characters from which a text may be wrapped rather than have a table of its own
 GAP = 3  # between two columns
 DIGITS = 4  # of a number, unless its interval needs more
 ROWS = 50  # of a table: the most of one that is not whole by its nature
-
-
-def on_terminal(text: str) -> str:
-    """What a model wrote, as standard output gets it: on a terminal, characters that would steer it are escaped; a
-    file and a pipe get them as they are."""
-    if not sys.stdout.isatty():
-        return text
-    return STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def cell(value: Cell, column: str = "", digits: int = DIGITS) -> str:

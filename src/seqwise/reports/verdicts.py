@@ -13,6 +13,7 @@ from functools import cache
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from seqwise.printable import printable
 from seqwise.reports import answers
 from seqwise.reports.comparisons import forest
 from seqwise.reports.drawing import Picture, label, tied
@@ -22,7 +23,6 @@ from seqwise.reports.page import POLICY
 from seqwise.reports.terminal import cells, numeric
 from seqwise.stats.phrases import answered, chance, counted, number
 from seqwise.stats.results import LEVEL, Estimate, Grid
-from seqwise.training.console import printable
 from seqwise.verdict.changed import Changed
 from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.verdict import Verdict

@@ -7,17 +7,16 @@ what is written. Left out: colours that mean something; all that is shown stands
 import time
 from collections import deque
 from collections.abc import Mapping
-from unicodedata import category
 
 import rich.console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn
 from rich.text import Text
 
+from seqwise.printable import printable
 from seqwise.training.events import Evaluated, Event, Finished, Noted, Saved, Stepped
 
 RECENT = 50  # steps that the moving figures are taken over
 LONGEST = 400  # characters of a sample that are shown
-JOINERS = "\u200c\u200d"  # invisible, but they belong to the spelling of Persian, Hindi and others
 
 
 class Console:
@@ -124,24 +123,11 @@ class Console:
             print(shown, file=self.out.file, flush=True)
 
 
-def printable(text: str, longest: int | None = None) -> str:
-    """The text on one line; what steers a terminal or hides something is escaped."""
-    cut = text if longest is None or len(text) <= longest else text[: longest - 1] + "…"
-    return "".join(map(_visible, cut))
-
-
 def figure(value: float | str) -> str:
     """A fact as it is shown: whole numbers whole, others to four digits."""
     if isinstance(value, str):
         return printable(value, LONGEST)
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.4g}"
-
-
-def _visible(character: str) -> str:
-    # Zs are the spaces that do not break, as before a French question mark
-    if character.isprintable() or character in JOINERS or category(character) == "Zs":
-        return character
-    return character.encode("unicode_escape").decode("ascii")
 
 
 def _scores(scores: Mapping[str, float]) -> str:

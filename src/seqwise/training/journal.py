@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from seqwise.errors import CheckpointError, MissingExtraError
-from seqwise.training.console import figure, printable
+from seqwise.printable import printable
+from seqwise.training.console import figure
 from seqwise.training.events import Evaluated, Event, Finished, Noted, Sample, Saved, Stepped
 
 

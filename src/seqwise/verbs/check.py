@@ -24,11 +24,11 @@ from seqwise.data.pretrained import Pretrained
 from seqwise.data.text import read_labelled, read_pairs
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError, SeqwiseError
+from seqwise.printable import printable
 from seqwise.tasks.pretrained import is_run
 from seqwise.tasks.pretrained import longest as longest_of
 from seqwise.tasks.stored import read_settings
 from seqwise.tasks.tuning.stored import BASE, is_tuned
-from seqwise.training.console import printable
 
 Task = Literal["classify", "translate", "summarize", "generate"]
 STYLES = {"PASS": "green", "WARN": "yellow", "FAIL": "bold red"}

@@ -17,6 +17,7 @@ from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.transformer import Transformer
+from seqwise.printable import printable
 from seqwise.tasks.choosing import Translation
 from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.pretrained import Opened, fitting, is_run, open_pretrained
@@ -24,7 +25,6 @@ from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_tune
 from seqwise.tasks.writing import Rewriter
-from seqwise.training.console import printable
 
 SHOWN = 3  # words named for each token
 BAR = 12  # characters of a weight of 1

@@ -9,11 +9,11 @@ from rich.text import Text
 
 from seqwise import device
 from seqwise.config import check
+from seqwise.printable import printable
 from seqwise.tasks.tuning import Tune, memory, planning
 from seqwise.tasks.tuning.checking import told
 from seqwise.tasks.tuning.memory import gigabytes
 from seqwise.tasks.tuning.planning import Cost, Data
-from seqwise.training.console import printable
 from seqwise.training.plan import Course, Figure
 
 

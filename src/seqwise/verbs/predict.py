@@ -15,8 +15,8 @@ from seqwise.data.text import is_table, read_column, read_lines
 from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
+from seqwise.printable import on_terminal
 from seqwise.reports.forecasts import drawn, fans
-from seqwise.reports.terminal import on_terminal
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
 from seqwise.tasks.lines import as_they_come, in_chunks, must_have_ends

@@ -10,8 +10,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from seqwise.printable import printable
 from seqwise.tasks.runs import NOT_WEIGHED, Run, listed
-from seqwise.training.console import figure, printable
+from seqwise.training.console import figure
 
 SHOWN = 1  # scores of a run in the table; all of them are in the JSON
 LONGEST = 200  # characters of a name or a reason that are shown

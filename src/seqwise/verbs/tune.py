@@ -14,6 +14,7 @@ from seqwise import device
 from seqwise.checkpoints.provenance import signature
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import check, to_yaml
+from seqwise.printable import printable
 from seqwise.tasks.following import counted, readers
 from seqwise.tasks.preparation import hashes
 from seqwise.tasks.restoring import restored
@@ -24,7 +25,6 @@ from seqwise.tasks.tuning.meters import Meters
 from seqwise.tasks.tuning.outcome import Outcome
 from seqwise.tasks.tuning.spending import Bookkeeper
 from seqwise.training import distributed
-from seqwise.training.console import printable
 from seqwise.training.events import Finished
 from seqwise.training.journal import Reader, follow
 from seqwise.training.loop import fit

@@ -6,9 +6,9 @@ from seqwise.data.checks import checks_for
 from seqwise.data.masking import preflight
 from seqwise.data.parts import Check, Part, Room
 from seqwise.errors import DataError
+from seqwise.printable import printable
 from seqwise.tasks.tuning.items import Items, Read
 from seqwise.tasks.tuning.jobs import Job, Labelling, Writing
-from seqwise.training.console import printable
 
 TOO_MANY = 50_000  # texts beyond which those that are nearly the same are not looked for: `seqwise check` does
 

@@ -10,11 +10,11 @@ from typing import Any
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.text import Text
 
+from seqwise.printable import printable
 from seqwise.reports import terminal
 from seqwise.reports.drawing import Picture
 from seqwise.reports.page import Section, page
 from seqwise.stats.results import Shown
-from seqwise.training.console import printable
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,12 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.config import resolve
 from seqwise.data.filters import key
 from seqwise.errors import ConfigError, SeqwiseError
+from seqwise.printable import printable
 from seqwise.tasks.tuning.bases import open_base
 from seqwise.tasks.tuning.items import labels_of, read
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import overlap
-from seqwise.training.console import printable
 from seqwise.verbs.weighing.contenders import TEST, scores_of
 from seqwise.verbs.weighing.signature import older, signature
 from seqwise.verbs.weighing.trial import Recipe, run_trial
