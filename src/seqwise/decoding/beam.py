@@ -76,7 +76,7 @@ def beam(
         if before is not None:
             logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)
             normaliser = torch.zeros_like(normaliser)  # what is penalized is a log-probability already
-        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
+        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials, normaliser)
         logits = _forced(logits, normaliser, pools, beams, t, specials)
         candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))
         ended, beams, parents = _choose(candidates, beams, specials)

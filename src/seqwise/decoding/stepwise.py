@@ -21,15 +21,24 @@ def one_by_one(
     specials: Specials,
     generator: torch.Generator | None = None,
     starts: Int[Tensor, "B"] | None = None,
+    copies: int = 1,
 ) -> list[Hypothesis]:
-    """One output for each row; at most `rooms` tokens of it. `starts`: what is fed first, where rows differ."""
+    """One output for each row; at most `rooms` tokens of it.
+
+    starts   what is fed first, where rows differ
+    copies   outputs of each row, side by side; what it was given is read once
+    """
     room = int(rooms.max())
     state = model.start(model.encode(inputs, lengths), 1, room)
     last = torch.full_like(lengths, specials.start) if starts is None else starts
-    active = torch.arange(len(inputs), device=inputs.device)  # rows of the result that are still written
-    written = torch.full((len(inputs), room), specials.end, device=inputs.device)
-    done = torch.zeros_like(last, dtype=torch.bool)
     before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
+    if copies > 1:
+        rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)  # (R,)
+        state, last, rooms = state.keep(rows), last[rows], rooms[rows]
+        before = None if before is None else before[rows]
+    active = torch.arange(len(last), device=inputs.device)  # rows of the result that are still written
+    written = torch.full((len(last), room), specials.end, device=inputs.device)
+    done = torch.zeros_like(last, dtype=torch.bool)
     look = LOOK.get(inputs.device.type, LOOK_ELSEWHERE)
     ends = {max(1, room) for room in rooms.tolist()}  # steps after which a row has used all its room
     some = False  # whether a row that is done is still here
