@@ -1,11 +1,12 @@
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqwise.decoding import Ensemble, Generation, Specials, decode, score, search
+from seqwise.decoding import Ensemble, Generation, Ranking, Repetition, Specials, decode, score, search
 from seqwise.decoding.pools import length_penalty
 from seqwise.decoding.rules import forbid_repeats, keep_min_p, keep_top_k, keep_top_p, likeliest
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
@@ -121,6 +122,23 @@ def test_forbidding_every_token_ends_the_output(table_model, specials, beams):
         assert len(set(h.ids)) == len(h.ids) <= 5
 
 
+@pytest.mark.parametrize("by", ["wu", "mean"])
+def test_an_end_that_is_all_that_is_left_costs_nothing_and_earns_nothing(table_model, specials, by):
+    """Oracle: the log-probability of what was written before it; on logits far from 0, which softmax does not see."""
+    model = table_model(8)
+    model.tables = model.tables - 15.0
+    rules = {"no_repeat": 1, "min_length": 9, "max_length": 12, "length_penalty": 1.0}
+    made = Generation(beams=3, best=3, ranking=Ranking(by), **rules)
+    for i, hypotheses in enumerate(search(model, INPUTS, LENGTHS, made, specials)):
+        for h in hypotheses:
+            assert sorted(h.ids) == [0, 1, 2, 3, 4]
+            ids, total = (5, 5, *h.ids), 0.0
+            for t, token in enumerate(h.ids):
+                total += float(model.tables[i, ids[t], ids[t + 1]].log_softmax(0)[token])
+            assert h.score == pytest.approx(total / (6 if by == "mean" else length_penalty(6, 1.0)), abs=1e-4)
+        assert [h.score for h in hypotheses] == sorted((h.score for h in hypotheses), reverse=True)
+
+
 def test_greedy_is_the_argmax_of_the_full_forward():
     model, many = trained_like(), sources(10)
     for source, (found,) in zip(many, decode(model, many, Generation(beams=1, max_length=15), SPECIALS), strict=True):
@@ -186,6 +204,20 @@ def test_sampling_is_seeded_and_gives_as_many_as_asked():
     assert first != decode(model, many, Generation(temperature=1.0, best=3, max_length=10, seed=5), SPECIALS)
 
 
+@pytest.mark.parametrize("penalty", [1.0, 1.3])
+def test_several_samples_of_a_text_read_it_once(penalty, monkeypatch):
+    """Oracle: each text given as often as there are samples of it."""
+    model, many = trained_like(), sources(6)
+    read = []
+    encode = model.encode
+    monkeypatch.setattr(model, "encode", lambda inputs, lengths: read.append(len(inputs)) or encode(inputs, lengths))
+    made = Generation(temperature=1.0, max_length=10, repetition=Repetition(penalty))
+    together = decode(model, many, replace(made, best=3), SPECIALS)
+    assert read == [6]
+    apart = decode(model, [source for source in many for _ in range(3)], made, SPECIALS)
+    assert [h.ids for found in together for h in found] == [h.ids for (h,) in apart]
+
+
 def test_sampling_follows_the_softmax(table_model, specials):
     model = table_model(2, sharpness=1.0)
     inputs, lengths = torch.zeros(20_000, 1, dtype=torch.int64), torch.ones(20_000, dtype=torch.int64)
@@ -206,6 +238,29 @@ def test_the_three_filters_keep_what_they_should():
     ]
     assert kept == [[True, True, False, False], [True, True, False, False], [True, True, True, False]]
     assert torch.isfinite(keep_top_p(logits, 0.0)).tolist() == [[True, False, False, False]]
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 0.9])
+@pytest.mark.parametrize(("steepness", "sorts"), [((6.0, 5.0), 0), ((6.0, 0.1), 1)], ids=["peaked", "one flat"])
+def test_a_large_vocabulary_is_sorted_only_where_its_head_does_not_reach(p, steepness, sorts, monkeypatch):
+    """Oracle: the definition, token by token in order, in float64."""
+    logits = torch.randn(2, 5000, generator=torch.Generator().manual_seed(7)) * torch.tensor(steepness)[:, None]
+    wanted = torch.zeros(2, 5000, dtype=torch.bool)
+    for row, kept in zip(logits.double().softmax(1), wanted, strict=True):
+        reached = 0.0
+        for token in row.argsort(descending=True).tolist():
+            if reached >= p and reached > 0.0:
+                break
+            kept[token], reached = True, reached + float(row[token])
+    called, sort = [], torch.Tensor.sort
+    monkeypatch.setattr(torch.Tensor, "sort", lambda *given, **named: called.append(1) or sort(*given, **named))
+    found = keep_top_p(logits.clone(), p)
+    assert torch.equal(torch.isfinite(found), wanted)
+    assert torch.equal(found[torch.isfinite(found)], logits[torch.isfinite(found)])
+    assert len(called) == (sorts if p > 0.0 else 0)
+    called.clear()
+    assert torch.equal(torch.isfinite(keep_top_p(keep_top_k(logits, 5), 0.999999)).sum(1), torch.tensor([5, 5]))
+    assert not called, "five are left, and they are known"
 
 
 @settings(max_examples=60, deadline=None)

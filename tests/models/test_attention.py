@@ -39,6 +39,25 @@ def test_both_kernels_equal_the_equation(groups, causal, fused, monkeypatch):
     )
 
 
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("asked", [1, 3, 40])
+@pytest.mark.parametrize(("dtype", "most"), [(torch.float32, 1e-6), (torch.bfloat16, 2e-2)])
+def test_bounded_scores_of_a_step_copy_no_keys(groups, asked, dtype, most, monkeypatch):
+    """Oracle: the call that records gradients, in float64. Keys are a view of a cache with more room."""
+    torch.manual_seed(0)
+    key, value = (torch.randn(3, groups, 48, 8).to(dtype)[:, :, :40] for _ in range(2))
+    query = 3 * torch.randn(3, 4, asked, 8).to(dtype)
+    mask = Mask(True, padding_bias(torch.tensor([40, 39, 40]), 40, dtype))
+    bias = mask.dense(asked, 40, query.double())
+    exact = _recorded(query.double(), key.double(), value.double(), bias, 0.7, 0.0, 2.0)
+    assert (exact - _recorded(query.double(), key.double(), value.double(), bias, 0.7, 0.0)).abs().max() > 0.3
+    monkeypatch.setattr(torch.Tensor, "repeat_interleave", None)
+    with torch.no_grad():
+        found = attention(query, key, value, mask, 0.7, softcap=2.0)
+    assert found.dtype == dtype
+    assert (found.double() - exact).abs().max() < most * exact.abs().max()
+
+
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_gradients_of_the_two_kernels_agree(dtype, monkeypatch):
     grads = []

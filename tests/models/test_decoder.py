@@ -76,6 +76,17 @@ def test_beams_that_are_reordered_and_leave_equal_the_whole_text(kind):
             state, texts = state.keep(kept), texts[beams:]
 
 
+@torch.no_grad()
+def test_the_last_layer_makes_no_more_of_a_prompt_than_its_keys():
+    made, called = model("rotary"), []
+    for i, layer in enumerate(made.decoder.layers):
+        for part in (layer.attend.kernel, layer.feed):
+            part.register_forward_hook(lambda *_, i=i: called.append(i))
+    prompt = made.encode(*padded([[3, 4, 5], [6, 7]]))
+    assert called == [0, 0, 1, 1]
+    assert len(prompt.keys) == 3
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_later_tokens_change_nothing_before_them(kind):
     made = model(kind)

@@ -145,6 +145,18 @@ def test_dropout_reads_less_and_its_gradient_agrees():
     assert torch.equal(layer.eval()(x), layer(x))
 
 
+@pytest.mark.parametrize("dora", [False, True])
+def test_dropout_stays_on_the_device_that_it_is_asked_on(dora):
+    """Tensors without numbers, of a device that is no processor: with a tensor of another one nothing is computed."""
+    layer = product(dropout=0.25, dora=dora).to("meta")
+    x = torch.randn(5, 16, requires_grad=True, device="meta")
+    layer(x).sum().backward()
+    given = [x.grad, *(w.grad for n, w in layer.named_parameters() if "lora" in n)]
+    assert {gradient.device.type for gradient in given} == {"meta"}
+    with torch.no_grad():
+        assert layer(x).device.type == "meta"
+
+
 @pytest.mark.parametrize("bias", [True, False])
 @pytest.mark.parametrize("chosen", [(0, 1, 2), (2,)])
 def test_dora_learns_length_and_direction(bias, chosen):
@@ -172,6 +184,26 @@ def test_lengths_of_dora_follow_the_pairs():
         assert torch.equal(copy.deepcopy(layer)(x), after)
         layer._lengths.clear()
         assert torch.equal(layer(x), after)
+
+
+@pytest.mark.parametrize("kind", ["plain", "quantized"])
+def test_lengths_of_dora_follow_the_frozen_weight(kind):
+    """Another weight is read into a product that has answered already. Oracle: a copy, which has not answered."""
+    torch.manual_seed(1)
+    bases = []
+    for weight in (torch.randn(40, 64), torch.randn(40, 64).exp()):
+        bases.append(nf4.NF4Linear.of((weight,), None) if kind == "quantized" else Linear(64, 40, False))
+        if kind == "plain":
+            bases[-1].weight = nn.Parameter(weight, requires_grad=False)
+    layer, x = LoraLinear(bases[0]).eval(), torch.randn(2, 64)
+    layer.add("a", [Slot(part, 3, 8.0) for part in PARTS], 0.0, True)
+    layer.active = "a"
+    with torch.no_grad():
+        layer(x)
+        layer.base.load_state_dict(bases[1].state_dict())
+        fresh = copy.deepcopy(layer)
+        fresh._lengths.clear()
+        assert torch.equal(layer(x), fresh(x))
 
 
 def test_dora_learns_after_it_has_answered():

@@ -2,6 +2,8 @@ import pytest
 import torch
 from torch import nn
 
+from seqwise.config import check
+from seqwise.errors import ConfigError
 from seqwise.models.architecture import FeedForwardSettings, NormSettings, TransformerSettings
 from seqwise.models.assemble import build
 from seqwise.models.attention import AttentionSettings
@@ -204,8 +206,31 @@ def test_bf16_weights_compute_nearly_the_same():
         ({"width": 256, "heads": 6}, ["heads=6 with width=256", "--model.heads 8", "--model.width 252"]),
         ({"width": 30, "heads": 6, "positions": PositionSettings(kind="rotary")}, ["even", "head-width 6"]),
         ({"attention": AttentionSettings(kv_heads=3)}, ["kv_heads=3", "--model.attention.kv-heads 2"]),
+        ({"decoder_heads": 5}, ["decoder_heads=5 with width=24", "--model.decoder-heads 6"]),
+        ({"width": 16, "decoder_heads": 32}, ["decoder_heads=32 with width=16", "--model.decoder-heads 16"]),
+        (
+            {"width": 48, "decoder_heads": 16, "positions": PositionSettings(kind="rotary")},
+            ["decoder_heads of width 3 with rotary", "--model.attention.head-width 4"],
+        ),
+        (
+            {"width": 48, "heads": 8, "decoder_heads": 6, "attention": AttentionSettings(kv_heads=4)},
+            ["kv_heads=4 with decoder_heads=6", "--model.attention.kv-heads 2"],
+        ),
     ],
 )
 def test_sizes_that_do_not_divide_are_faults_with_a_mend(changes, words):
     (fault,) = settings(**changes).faults()
     assert all(word in str(fault) for word in words)
+
+
+def test_heads_of_a_decoder_that_is_not_built_are_no_fault():
+    assert list(settings(shape="encoder", decoder_heads=3).faults()) == []
+    assert list(settings(decoder_heads=2, attention=AttentionSettings(kv_heads=2)).faults()) == []
+
+
+@pytest.mark.parametrize("name", ["scale", "softcap"])
+def test_scores_cannot_be_bounded_to_nothing(name):
+    """0 would divide by 0, or let nobody prefer a key."""
+    with pytest.raises(ConfigError, match=f"{name}=0"):
+        check(settings(attention=AttentionSettings(**{name: 0.0})))
+    check(settings(attention=AttentionSettings(**{name: 0.01})))

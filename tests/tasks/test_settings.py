@@ -12,6 +12,7 @@ from seqwise.models.architecture import TransformerSettings
 from seqwise.models.embeddings import EmbeddingSettings
 from seqwise.models.lstm import LSTMSettings
 from seqwise.tasks.settings import ClassifySettings, GenerateSettings, Train, fitted
+from seqwise.tasks.tuning.settings import Tune
 from seqwise.training.loop import EvaluationSettings
 
 
@@ -67,6 +68,16 @@ def test_an_lstm_has_no_shape_to_fit():
 def test_what_does_not_go_with_the_task_is_refused(settings, told):
     with pytest.raises(ConfigError, match=re.escape(told)):
         check(settings)
+
+
+@pytest.mark.parametrize(("task", "metric"), [("generate", "bleu"), ("classify", "rougeL"), ("translate", "accuracy")])
+def test_a_metric_that_no_look_would_tell_is_refused(task, metric):
+    """As it would be passed over, and the loss go by, without a word."""
+    given = {"task": task, "train": ("t",), "evaluation": EvaluationSettings(metric=metric)}
+    for settings in (Train(**given), Tune(base="b", **given)):
+        with pytest.raises(ConfigError, match=f"--evaluation.metric {metric} with --task {task}"):
+            check(settings)
+    check(Tune(base="b", **given | {"evaluation": EvaluationSettings(metric="loss")}))
 
 
 def test_a_pool_that_a_model_has_is_none_of_these_faults():

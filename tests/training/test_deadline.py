@@ -1,10 +1,12 @@
 import itertools
+import shutil
 
 import pytest
 
 from seqwise.training import deadline
 from seqwise.training.deadline import Deadline
 from seqwise.training.events import Finished, Stepped
+from seqwise.training.loop import Look
 from seqwise.training.optim import OptimizerSettings
 
 
@@ -48,6 +50,29 @@ def test_what_a_look_took_is_kept_free_for_the_end(clock):
     assert not limited.late()
     clock[0] += 0.2
     assert limited.late()
+
+
+def test_a_first_look_is_no_part_of_the_pace(small, clock):
+    """It takes 50 s, an update half a second: the rate has to be what it would be without the look."""
+    rates = OptimizerSettings(rate=1e-3, warmup=2, schedule="cosine", fall_by="time")
+    limits = {"epochs": None, "steps": 25, "time_limit": 150.0}
+
+    def look(weights):
+        clock[0] += 50.0
+        return Look({"loss": 1.0})
+
+    def stopped():
+        clock[0] += 0.5
+        return False
+
+    found = []
+    for first in (True, False):
+        evaluation = {"every": 999, "save_every": 0.0, "first": first}
+        made = small(training=limits, evaluation=evaluation, optimizer=rates, evaluate=look, stopped=stopped)
+        found.append([event.rate for event in made.fit() if isinstance(event, Stepped)])
+        shutil.rmtree(made.setting.folder.path)
+    assert len(found[0]) == 25
+    assert found[0] == found[1]
 
 
 @pytest.mark.parametrize("falls", ["steps", "time"])

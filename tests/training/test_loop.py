@@ -5,8 +5,9 @@ import torch
 
 from seqwise.data.examples import ExampleLoader, Mixed
 from seqwise.errors import TrainingError
+from seqwise.training.best import beats
 from seqwise.training.events import Evaluated, Finished, Noted, Stepped
-from seqwise.training.loop import Look, advance, beats
+from seqwise.training.loop import Look, advance
 from seqwise.training.moving import MovingSettings
 
 
@@ -143,6 +144,25 @@ def test_looking_first_changes_no_loss(small, tmp_path):
     assert losses(small(evaluation={"first": True}).fit()) == plain
 
 
+@pytest.mark.parametrize("accumulate", [2, 8])
+def test_the_last_update_ends_where_the_last_epoch_does(small, accumulate):
+    """Oracle: a count of the batches that are read."""
+    counted = []
+
+    class Counting(ExampleLoader):
+        def __next__(self):
+            counted.append(self.place)
+            return super().__next__()
+
+    made = small(loader=lambda found: Counting(found, batch_tokens=10_000, seed=1), training={"accumulate": accumulate})
+    assert made.state.loader.batches_in_epoch(0) == 1
+    steps = [event for event in made.fit() if isinstance(event, Stepped)]
+    assert [place.epoch for place in counted] == [0, 1, 2]
+    assert [step.epoch for step in steps] == ([2.0, 3.0] if accumulate == 2 else [3.0])
+    assert steps[0].total == len(steps)
+    assert steps[-1].tokens == (48 if accumulate == 2 else 144)
+
+
 def test_facts_are_told_before_the_last_word(small):
     made = small(noted=lambda: [Noted(9, "plan", {"seconds": 3.0, "device": "cpu"})])
     events = made.fit()
@@ -169,6 +189,12 @@ def test_an_explosion_names_the_examples_by_what_they_are(small):
         ("auto", {"loss": 1.0, "accuracy": 0.8}, {"loss": 1.1, "accuracy": 0.8}, True),
         ("macro_f1", {"loss": 1.0, "accuracy": 0.9, "macro_f1": 0.4}, {"loss": 2.0, "macro_f1": 0.5}, False),
         ("loss", {"loss": 1.0, "accuracy": 0.1}, {"loss": 2.0, "accuracy": 0.9}, True),
+        ("auto", {"loss": 1.0}, {"loss": float("nan")}, True),
+        ("auto", {"loss": float("nan")}, {"loss": 1.0}, False),
+        ("auto", {"loss": float("nan")}, {"loss": float("nan")}, False),
+        ("bleu", {"loss": 2.0, "bleu": 1.0}, {"loss": 1.0, "bleu": float("nan")}, True),
+        ("bleu", {"loss": 1.0, "bleu": float("nan")}, {"loss": 2.0, "bleu": 1.0}, False),
+        ("bleu", {"loss": 1.0, "bleu": float("nan")}, {"loss": 2.0, "bleu": float("nan")}, True),
     ],
 )
 def test_what_is_best_goes_by_the_metric_and_a_tie_by_the_loss(metric, scores, best, better):

@@ -76,6 +76,24 @@ def test_a_test_amid_a_run_keeps_its_moments(small):
     assert all(torch.equal(value, after[name]) for name, value in before.items())
 
 
+def test_an_explosion_leaves_no_gradient_behind(small, monkeypatch):
+    """In bf16 the model has gradients of its own, besides those of the masters. Oracle: a run that was never tested."""
+    made = small(dtype=torch.bfloat16)
+    broken = []
+
+    def bad(*given):
+        broken.append(given)
+        return len(broken) > 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seqwise.training.loop.exploded", bad)
+        assert range_test(made.state, made.setting, QUICK).exploded
+    assert all(weight.grad is None for weight in (*made.model.parameters(), *made.state.weights.master))
+    assert len(broken) == 5, "four steps, and once more for the message"
+    tested = [event.loss for event in made.fit() if isinstance(event, Stepped)]
+    assert tested == [event.loss for event in small(dtype=torch.bfloat16).fit() if isinstance(event, Stepped)]
+
+
 def test_the_proposal_is_a_rate_that_learns(small):
     made = small("texts")
     told = range_test(made.state, made.setting, QUICK)

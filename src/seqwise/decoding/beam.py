@@ -61,6 +61,8 @@ def beam(
     """Outputs of each row, best first; at most `rooms` tokens of each, the end token included."""
     b, k = len(inputs), settings.beams
     pools = [pool(room, settings) for room in rooms]
+    for one in pools:
+        one.closed = one.room == 0
     room = max(rooms)
     state = model.start(model.encode(inputs, lengths), k, room)
     last = inputs.new_full((b * k,), specials.start) if starts is None else starts.repeat_interleave(k)
@@ -74,7 +76,7 @@ def beam(
         if before is not None:
             logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)
             normaliser = torch.zeros_like(normaliser)  # what is penalized is a log-probability already
-        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials)
+        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials, normaliser)
         logits = _forced(logits, normaliser, pools, beams, t, specials)
         candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))
         ended, beams, parents = _choose(candidates, beams, specials)
@@ -191,15 +193,17 @@ def _cut_off(pools: list[Pool], beams: _Beams, length: int) -> None:
 def _leave(
     pools: list[Pool], beams: _Beams, state: Any, last: Int[Tensor, "R"], settings: Generation
 ) -> tuple[_Beams, Any, Int[Tensor, "R2"]]:
-    """Take the sentences that are done out of the batch, once it is worth a copy."""
-    k = settings.beams
+    """Take the sentences that are done out of the batch, once it is worth a copy; those without room at once, as the
+    model may know no position beyond."""
+    k, length = settings.beams, beams.written.shape[2]
     likeliest_now = beams.scores.amax(1).tolist()
     ended = (beams.greedy == NOWHERE).tolist()
     sentences = beams.sentences.tolist()
     for sentence, value, greedy in zip(sentences, likeliest_now, ended, strict=True):
-        pools[sentence].close(value, beams.written.shape[2], greedy)
+        pools[sentence].close(value, length, greedy)
     going = [row for row, sentence in enumerate(sentences) if not pools[sentence].closed]
-    if going and len(sentences) - len(going) <= len(sentences) // LEAVE:
+    full = any(pools[sentence].room <= length for sentence in sentences)
+    if going and not full and len(sentences) - len(going) <= len(sentences) // LEAVE:
         return beams, state, last
     rows = torch.tensor(going, dtype=torch.int64, device=last.device)
     if not going:

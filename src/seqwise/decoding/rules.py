@@ -12,6 +12,7 @@ from seqwise.errors import CheckpointError
 
 NEVER = float("-inf")
 BLOCK = 64  # logits that `likeliest` compares in one go
+HEAD = 1024  # tokens among which those of `keep_top_p` are looked for first
 
 
 def must_be_numbers(logits: Float[Tensor, "R V"]) -> None:
@@ -25,9 +26,16 @@ def must_be_numbers(logits: Float[Tensor, "R V"]) -> None:
 
 
 def forbid(
-    logits: Float[Tensor, "R V"], written: Int[Tensor, "_ t"], settings: Generation, specials: Specials
+    logits: Float[Tensor, "R V"],
+    written: Int[Tensor, "_ t"],
+    settings: Generation,
+    specials: Specials,
+    certain: Float[Tensor, "R"] | None = None,
 ) -> Float[Tensor, "R V"]:
-    """Special tokens that are never written, the end token before its time, and repeated n-grams. Changes `logits`."""
+    """Special tokens that are never written, the end token before its time, and repeated n-grams. Changes `logits`.
+
+    certain   the logit of the end token where nothing else is left: a row's normaliser, where outputs are ranked
+    """
     for token in specials.forbidden:
         logits[:, token] = NEVER
     if written.shape[1] < settings.min_length:
@@ -37,7 +45,8 @@ def forbid(
     if settings.no_repeat and written.shape[1] >= settings.no_repeat:
         forbid_repeats(logits, written, settings.no_repeat)
         stuck = logits.amax(1) == NEVER  # nothing is left: then the output ends
-        logits[:, specials.end].masked_fill_(stuck, 0.0)
+        value = torch.zeros_like(logits[:, 0]) if certain is None else certain.to(logits.dtype)
+        logits[:, specials.end] = torch.where(stuck, value, logits[:, specials.end])
     return logits
 
 
@@ -94,12 +103,16 @@ def keep_top_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:
     """Only the likeliest tokens that together reach probability p, as few as possible (Holtzman et al. 2020)."""
     if p >= 1.0:
         return logits
-    ordered, order = logits.sort(1, descending=True)  # (R, V)
-    probabilities = ordered.softmax(1)
-    before = probabilities.cumsum(1) - probabilities
-    dropped = before >= p
+    size = logits.shape[1]
+    for few in (HEAD, size):  # to sort a large vocabulary takes longer than all else
+        ordered, order = logits.topk(few, 1) if few < size else logits.sort(1, descending=True)  # (R, n)
+        probabilities = (ordered - logits.logsumexp(1, keepdim=True)).exp()
+        through = probabilities.cumsum(1)
+        if few >= size or bool(((through[:, -1] >= p) | (ordered[:, -1] == NEVER)).all()):
+            break
+    dropped = through - probabilities >= p
     dropped[:, 0] = False
-    return logits.masked_fill(dropped.scatter(1, order, dropped), NEVER)
+    return torch.full_like(logits, NEVER).scatter_(1, order, ordered.masked_fill_(dropped, NEVER))
 
 
 def keep_min_p(logits: Float[Tensor, "R V"], p: float) -> Float[Tensor, "R V"]:

@@ -79,9 +79,7 @@ def search(
         written = [token for settled in drafted(model, drafter, page) for token in settled]
         ends = [specials.end if page.ends(token) else token for token in written]
         return [[until(ends, specials.end)]]
-    rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)
-    first = None if starts is None else starts[rows]
-    made = one_by_one(model, inputs[rows], lengths[rows], rooms[rows], settings, specials, generator, first)
+    made = one_by_one(model, inputs, lengths, rooms, settings, specials, generator, starts, copies)
     return [made[i : i + copies] for i in range(0, len(made), copies)]
 
 

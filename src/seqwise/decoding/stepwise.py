@@ -21,17 +21,27 @@ def one_by_one(
     specials: Specials,
     generator: torch.Generator | None = None,
     starts: Int[Tensor, "B"] | None = None,
+    copies: int = 1,
 ) -> list[Hypothesis]:
-    """One output for each row; at most `rooms` tokens of it. `starts`: what is fed first, where rows differ."""
+    """One output for each row; at most `rooms` tokens of it.
+
+    starts   what is fed first, where rows differ
+    copies   outputs of each row, side by side; what it was given is read once
+    """
     room = int(rooms.max())
     state = model.start(model.encode(inputs, lengths), 1, room)
     last = torch.full_like(lengths, specials.start) if starts is None else starts
-    active = torch.arange(len(inputs), device=inputs.device)  # rows of the result that are still written
-    written = torch.full((len(inputs), room), specials.end, device=inputs.device)
-    done = torch.zeros_like(last, dtype=torch.bool)
     before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
+    if copies > 1:
+        rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)  # (R,)
+        state, last, rooms = state.keep(rows), last[rows], rooms[rows]
+        before = None if before is None else before[rows]
+    active = torch.arange(len(last), device=inputs.device)  # rows of the result that are still written
+    written = torch.full((len(last), room), specials.end, device=inputs.device)
+    done = torch.zeros_like(last, dtype=torch.bool)
     look = LOOK.get(inputs.device.type, LOOK_ELSEWHERE)
-    first_full, some = int(rooms.min()), False  # steps before any row is full; whether a row that is done is still here
+    ends = {max(1, room) for room in rooms.tolist()}  # steps after which a row has used all its room
+    some = False  # whether a row that is done is still here
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
         if t == 0:
@@ -45,21 +55,22 @@ def one_by_one(
         ended = specials.ending(last)
         if some:
             ended |= done
-        full = t + 1 >= rooms[active] if t + 1 >= first_full else None
+        full = t + 1 >= rooms[active] if t + 1 in ends else None
         if full is not None and specials.forced_end:
             ended |= full
         if some or specials.also_end or full is not None:
             last = last.masked_fill(ended, specials.end)
         written[active, t] = last
         done = ended if full is None else ended | full
-        if t % look:
+        if t % look and full is None:
             some = True
             continue
         gone = int(done.sum())
         if gone == len(done):
             break
         some = gone > 0
-        if gone > len(done) // LEAVE:
+        # who has no room left leaves at once: the model may know no position beyond
+        if gone > len(done) // LEAVE or (full is not None and bool(full.any())):
             rows = (~done).nonzero()[:, 0]
             state, active, last, done = state.keep(rows), active[rows], last[rows], done[rows]
             some = False

@@ -101,28 +101,32 @@ class TransformerSettings:
 
     def faults(self) -> Iterator[Fault]:
         """Sizes that cannot be cut as asked."""
-        given = self.attention.head_width
-        if given is None and self.width % self.heads:
-            near = min(
-                (h for h in range(1, self.width + 1) if self.width % h == 0),
-                key=lambda h: (abs(h - self.heads), -h),
-            )
+        yield from self._cut(self.heads, "heads")
+        if self.shape == "encoder-decoder" and self.decoder_heads not in (None, self.heads):
+            yield from self._cut(self.of_decoder().heads, "decoder_heads")
+
+    def _cut(self, heads: int, name: str) -> Iterator[Fault]:
+        """The same of so many heads, those of a stack."""
+        flag, given = f"--model.{name.replace('_', '-')}", self.attention.head_width
+        if given is None and self.width % heads:
+            near = min((h for h in range(1, self.width + 1) if self.width % h == 0), key=lambda h: (abs(h - heads), -h))
             yield Fault(
-                f"heads={self.heads} with width={self.width}",
+                f"{name}={heads} with width={self.width}",
                 "a width that the number of heads divides",
-                f"--model.heads {near} or --model.width {max(1, self.width // self.heads) * self.heads}",
+                f"{flag} {near} or --model.width {max(1, self.width // heads) * heads}",
             )
-        head = given or self.width // self.heads
+        head = given or self.width // heads
         if self.positions.kind == "rotary" and head % 2:
             yield Fault(
-                f"heads of width {head} with rotary positions",
+                f"{name} of width {head} with rotary positions",
                 "an even width, since coordinates turn in pairs",
                 f"--model.attention.head-width {head + 1}",
             )
         groups = self.attention.kv_heads
-        if groups and self.heads % groups:
+        if groups and heads % groups:
+            dividing = [g for g in range(1, groups + 1) if heads % g == 0 == self.heads % g]
             yield Fault(
-                f"kv_heads={groups} with heads={self.heads}",
+                f"kv_heads={groups} with {name}={heads}",
                 "a number of key heads that divides the heads",
-                f"--model.attention.kv-heads {max(g for g in range(1, groups + 1) if self.heads % g == 0)}",
+                f"--model.attention.kv-heads {max(dividing)}",
             )

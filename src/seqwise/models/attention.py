@@ -38,9 +38,9 @@ class AttentionSettings:
     """A bias in the last projection; None: as `bias`. Qwen2 has biases in the others only."""
     norm: bool = False
     """Normalize queries and keys, head by head, before they meet (Henry et al. 2020): Qwen3, Gemma 3."""
-    scale: Annotated[float, Range(0.0)] | None = None
+    scale: Annotated[float, Range(1e-6)] | None = None
     """What scores are multiplied by; None: 1 / sqrt(head width), and 1 with positions of kind t5."""
-    softcap: Annotated[float, Range(0.0)] | None = None
+    softcap: Annotated[float, Range(1e-6)] | None = None
     """Bound of the scores, c tanh(score / c), as in Gemma 2; None: none."""
     window: Annotated[int, Range(0)] | None = None
     """Greatest distance at which a token sees another; None: any. Mistral's window of 4096 is a distance of 4095."""

@@ -20,7 +20,9 @@ WHOLE = {2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
 def scaled_mask(like: Float[Tensor, "..."], rate: float) -> Float[Tensor, "..."]:
-    """0 with probability `rate`, otherwise 1 / (1 - rate); rate is rounded to the nearest 1/256."""
+    """0 with probability `rate`, otherwise 1 / (1 - rate); on a CPU rate is rounded to the nearest 1/256."""
+    if like.device.type != "cpu":
+        return functional.dropout(torch.ones_like(like), rate)
     threshold = round(rate * LEVELS)
     count = like.numel()
     seed = int(torch.empty((), dtype=torch.int64).random_())

@@ -130,6 +130,8 @@ def attention(
         )
     if softcap is not None:
         bias = mask.dense(query.shape[2], key.shape[2], query)
+        if not drop and not torch.is_grad_enabled():
+            return _answered(query, key, value, bias, scale, softcap)
         return _recorded(query, key, value, bias, scale, drop, softcap)
     few = query.shape[2] <= FEW and not torch.is_grad_enabled()
     if few and query.dtype == torch.float32:
@@ -164,13 +166,20 @@ def attention(
     )
 
 
-def _answered(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float) -> Tensor:
-    """`_two_products` for a step of decoding, where a call costs more than its arithmetic: as few as there can be."""
+def _answered(
+    query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None, scale: float, softcap: float | None = None
+) -> Float[Tensor, "B H T D"]:
+    """`_two_products` for a step of decoding, where a call costs more than its arithmetic: as few as there can be.
+    Scores that are bounded are so in place."""
     (b, h, t, d), (g, s) = query.shape, key.shape[1:3]
     q = query.reshape(b * g, h // g * t, d)
-    scores = torch.baddbmm(
-        q.new_empty(1, 1, 1), q, key.reshape(b * g, s, d).transpose(1, 2), beta=0, alpha=scale
-    )  # (B G, H/G T, S)
+    k, alpha = key.reshape(b * g, s, d), scale if softcap is None else scale / softcap
+    if softcap is not None and q.dtype == torch.bfloat16 and q.shape[1] <= FEW:  # a quarter of the time this way round
+        scores = torch.bmm(k, q.transpose(1, 2)).mul_(alpha).transpose(1, 2).contiguous()  # (B G, H/G T, S)
+    else:
+        scores = torch.baddbmm(q.new_empty(1, 1, 1), q, k.transpose(1, 2), beta=0, alpha=alpha)  # (B G, H/G T, S)
+    if softcap is not None:
+        scores.tanh_().mul_(softcap)
     if bias is not None:
         scores.view(b, h, t, s).add_(bias)
     return torch.bmm(torch.softmax(scores, -1), value.reshape(b * g, s, d)).view(b, h, t, d)

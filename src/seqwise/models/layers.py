@@ -162,6 +162,10 @@ class Layer(nn.Module):
         query, keys = self.attend.project(self.before(x, self.attend_norm), view.rotation)
         return self.finish(x, self.attend.answer(query, keys, view.mask), None, Mask()), keys
 
+    def keys(self, x: Float[Tensor, "B T W"], view: View) -> Keys:
+        """The keys alone."""
+        return self.attend.project(self.before(x, self.attend_norm), view.rotation)[1]
+
     def step(
         self, x: Float[Tensor, "B K W"], cache: Cache, state: DecoderState, layer: int, view: View
     ) -> Float[Tensor, "B K W"]:

@@ -55,14 +55,15 @@ class Packed:
         if not _direct(weight, rows):
             return None
         made = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
-        return cls(made, _state(weight))
+        return cls(made, state_of(weight))
 
     def fits(self, weight: Float[Tensor, "O I"]) -> bool:
         """Whether the weight is still what it was when it was copied."""
-        return self.of == _state(weight)
+        return self.of == state_of(weight)
 
 
-def _state(weight: Tensor) -> tuple[int, int]:
+def state_of(weight: Tensor) -> tuple[int, int]:
+    """What is another where the weight is another or was changed in place."""
     # one made in inference mode has no version; nor does an edit through `.data` raise it, so do not edit that way
     return weight.data_ptr(), 0 if weight.is_inference() else weight._version
 

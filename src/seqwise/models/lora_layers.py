@@ -28,7 +28,7 @@ from torch.autograd.function import FunctionCtx
 
 from seqwise.errors import ConfigError
 from seqwise.models.dropout import scaled_mask
-from seqwise.models.linear import Linear, Packed, Then, linear, times
+from seqwise.models.linear import Linear, Packed, Then, linear, state_of, times
 from seqwise.models.lora_pairs import Pairs, Quantized, Slot
 
 
@@ -289,9 +289,10 @@ class LoraLinear(Pairs):
     @torch.no_grad()
     def _row_lengths(self, adapter: str, learning: bool) -> Float[Tensor, "O"]:
         """|W + s B A| of each row: anew while it learns, as fused and sharded optimizers move A and B without a trace;
-        else worked out when A or B has changed."""
-        factors = [*self.lora_a[adapter].parameters(), *self.lora_b[adapter].parameters()]
-        state = tuple(one for factor in factors for one in (factor.data_ptr(), factor._version))
+        else worked out when A, B or the frozen weight has changed."""
+        held = (*self.base.parameters(), *self.base.buffers())  # the bytes of a weight that is quantized
+        factors = (*self.lora_a[adapter].parameters(), *self.lora_b[adapter].parameters())
+        state = tuple(one for each in (*held, *factors) for one in state_of(each))
         known = self._lengths.pop(adapter, None)
         if known is None or known[0] != state or learning:
             known = (state, torch.linalg.vector_norm(self.added(adapter, self.weight, self.slots[adapter]), 2, 1))

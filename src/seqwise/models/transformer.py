@@ -149,11 +149,13 @@ class Stack(nn.Module):
     def read(self, ids: Int[Tensor, "B T"]) -> tuple[Keys, ...]:
         """The keys of all positions in each layer: what a decoder keeps of its prompt."""
         x = self.enter(ids)
+        *others, last = zip(self.each(), self.views(x, None), strict=True)
         kept = []
-        for layer, view in zip(self.each(), self.views(x, None), strict=True):
+        for layer, view in others:
             x, keys = layer.read(x, view)
             kept.append(keys)
-        return tuple(kept)
+        layer, view = last  # of which nothing else is asked: the first step reads the token behind the prompt
+        return (*kept, layer.keys(x, view))
 
     def step(self, ids: Int[Tensor, "B K"], state: DecoderState) -> tuple[Float[Tensor, "B K W"], DecoderState]:
         """One more position of each beam."""

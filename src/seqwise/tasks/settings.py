@@ -166,10 +166,7 @@ def fitted(settings: Train) -> Train:
 def task_faults(settings: Train) -> Iterator[Fault]:
     """What does not go with the task."""
     task, model = settings.task, settings.model
-    metric = settings.evaluation.metric
-    if metric not in ("auto", "loss", *METRICS[task]):
-        allowed = ", ".join(("auto", "loss", *METRICS[task]))
-        yield Fault(f"--evaluation.metric {metric} with --task {task}", allowed, "--evaluation.metric auto")
+    yield from metric_faults(settings.evaluation, task)
     yield from _columns_of_another(settings)
     if settings.generation.drafting.by != "none" and task != "generate":
         given = f"--generation.drafting.by {settings.generation.drafting.by} with --task {task}"
@@ -198,6 +195,14 @@ def task_faults(settings: Train) -> Iterator[Fault]:
     if task == "classify" and (kind, pool) in (("lstm", "first"), ("transformer", "max")):
         mend = "--classify.pool last" if kind == "lstm" else "--classify.pool mean"
         yield Fault(f"--classify.pool {pool} with --model.kind {kind}", "another", mend)
+
+
+def metric_faults(evaluation: EvaluationSettings, task: Task) -> Iterator[Fault]:
+    """A metric that no look of this task would tell."""
+    allowed = ("auto", "loss", *METRICS[task])
+    if evaluation.metric not in allowed:
+        given = f"--evaluation.metric {evaluation.metric} with --task {task}"
+        yield Fault(given, ", ".join(allowed), "--evaluation.metric auto")
 
 
 def _columns_of_another(settings: Train) -> Iterator[Fault]:

@@ -23,6 +23,10 @@ class Deadline:
         self.started = time.monotonic()
         self.reserve = min(MOST, FIRST_RESERVE * limit)
 
+    def begin(self) -> None:
+        """The first update is about to be made; what took its time before is no part of the pace."""
+        self.started = time.monotonic()
+
     def looked(self, since: float, looks: int) -> None:
         """A look at the validation data began at `since` and is over; the end takes so many of them."""
         self.reserve = RESERVE * looks * (time.monotonic() - since)

@@ -16,16 +16,15 @@ from seqwise.data.batch import Taught
 from seqwise.data.loader import Batches
 from seqwise.errors import TrainingError
 from seqwise.training.agreement import AgreementSettings
+from seqwise.training.best import beats
 from seqwise.training.deadline import Deadline
 from seqwise.training.distributed import Group, without_sync
 from seqwise.training.events import Evaluated, Event, Finished, Losses, Noted, Sample, Saved, Stepped
+from seqwise.training.explosion import RECENT, exploded, followed
 from seqwise.training.moving import Thawing
 from seqwise.training.objectives import Objective as Objective
 from seqwise.training.optim import OptimizerSettings, rate_at, set_rate
-from seqwise.training.state import TrainingState
-
-CHOSEN = ("accuracy", "rougeL", "bleu")  # what "auto" goes by, the first that there is
-EXPLODED = 4.0  # a loss so many times the first one will not come back
+from seqwise.training.state import Progress, TrainingState
 
 
 @dataclass(frozen=True)
@@ -138,6 +137,7 @@ def fit(state: TrainingState, setting: Setting) -> Iterator[Event]:
         clock = time.monotonic()
         yield from _look(state, setting)
         deadline.looked(clock, looks)
+        deadline.begin()
     while True:
         reason = _over(state, setting, total, deadline)
         if reason:
@@ -206,12 +206,11 @@ def _update(state: TrainingState, setting: Setting, total: int | None, deadline:
 def advance(state: TrainingState, setting: Setting, rate: float, total: int | None = None) -> Stepped:
     """One update: read, forward, backward, clip, move."""
     clock = time.perf_counter()
-    training, progress = setting.training, state.progress
-    step = progress.step + 1
+    training, step = setting.training, state.progress.step + 1
     held = setting.thawing.held(_passed(state.loader)) if setting.thawing else frozenset[str]()
     if setting.thawing:
         state.weights.hold(held, prune=setting.group.world == 1)
-    batches = [next(state.loader) for _ in range(training.accumulate)]
+    batches = _next_batches(state.loader, training)
     torch.manual_seed((training.seed << 32) + step * setting.group.world + setting.group.rank)
     set_rate(state.optimizer, rate)
     real = sum(float(batch.weights.sum()) for batch in batches)
@@ -221,13 +220,23 @@ def advance(state: TrainingState, setting: Setting, rate: float, total: int | No
         state.weights.hold(held, prune=False)
     norm = float(state.weights.norm())
     (loss,) = setting.group.sum(local)
-    _must_be_sound(loss, norm, step, batches, state, setting)
+    progress = followed(state.progress, loss, tokens)
+    if not (math.isfinite(loss) and math.isfinite(norm)) or exploded(progress):
+        state.weights.forget()
+        raise _broken(loss, norm, progress, batches, setting)
     state.weights.move(state.optimizer, training.clip, norm)
-    progress.step = step
-    progress.first_loss = progress.first_loss or loss
+    progress.step, state.progress = step, progress
     state.average()
     passed, seconds, padding = _passed(state.loader), time.perf_counter() - clock, 1 - tokens / cells
     return Stepped(step, passed, loss, rate, norm, int(tokens), seconds, padding, total)
+
+
+def _next_batches(loader: Batches, training: TrainingSettings) -> list[Taught]:
+    """Those of one update; fewer where the last epoch ends."""
+    batches = [next(loader)]
+    while len(batches) < training.accumulate and not (training.epochs and loader.place.epoch >= training.epochs):
+        batches.append(next(loader))
+    return batches
 
 
 def _passed(loader: Batches) -> float:
@@ -251,18 +260,17 @@ def _backward(batches: list[Taught], state: TrainingState, setting: Setting, tok
     return loss
 
 
-def _must_be_sound(
-    loss: float, norm: float, step: int, batches: list[Taught], state: TrainingState, setting: Setting
-) -> None:
-    """Stop before a broken update: the weights are still those of the step before."""
-    first = state.progress.first_loss
-    if math.isfinite(loss) and math.isfinite(norm) and not (first and loss > EXPLODED * max(first, 1.0)):
-        return
+def _broken(loss: float, norm: float, progress: Progress, batches: list[Taught], setting: Setting) -> TrainingError:
+    """Why the run stops before an update that would break it: the weights are still those of the step before."""
+    told = f"loss {loss:.4g}"
+    if exploded(progress) and loss != progress.recent_loss:
+        told += f" ({progress.recent_loss:.4g} over the last {RECENT} targets)"
     items = [setting.named(int(i)) for batch in batches for i in batch.items]
     shown = ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")
     saved = setting.folder.newest_state()
-    raise TrainingError(
-        given=f"loss {loss:.4g} with gradient norm {norm:.4g} at step {step}, in the batch of {setting.items} {shown}",
+    where = f"at step {progress.step + 1}, in the batch of {setting.items} {shown}"
+    return TrainingError(
+        given=f"{told} with gradient norm {norm:.4g} {where}",
         allowed=f"a finite loss that does not explode; the last good state is {saved or 'not yet saved'}",
         mend="a lower --optimizer.rate, a longer --optimizer.warmup or --training.precision fp32, with --resume",
     )
@@ -304,17 +312,6 @@ def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event
         path = setting.folder.save_state(state.progress.step, tensors, state.facts())
         yield Saved(state.progress.step, str(path), reason)
     setting.group.wait()
-
-
-def beats(scores: Mapping[str, float], best: Mapping[str, float], metric: str) -> bool:
-    """Whether the scores are better; a tie, and no score at all, is for the loss to decide."""
-    if not best:
-        return True
-    if metric == "auto":
-        metric = next((name for name in CHOSEN if name in scores), "loss")
-    if metric != "loss" and metric in scores and scores[metric] != best.get(metric):
-        return scores[metric] > best.get(metric, -math.inf)
-    return scores.get("loss", math.inf) < best.get("loss", math.inf)
 
 
 def _finish(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:

@@ -182,14 +182,17 @@ class Weights:
         short = longest > 0 and norm > longest
         if self._at_once:
             update.move(optimizer, self._moving(), longest / (norm + 1e-6) if short else 1.0)
-            for weight in self.working or ():
-                weight.grad = None
         else:
             if short:
                 nn.utils.clip_grads_with_norm_(self.master, longest, torch.tensor(norm))
             optimizer.step()
             self.spread()
-        optimizer.zero_grad(set_to_none=True)
+        self.forget()
+
+    def forget(self) -> None:
+        """No weight has a gradient any more, neither a master nor what the model computes with."""
+        for weight in (*self.master, *(self.working or ())):
+            weight.grad = None
 
     @property
     def _at_once(self) -> bool:

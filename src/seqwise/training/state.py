@@ -30,7 +30,13 @@ class Progress:
     worse: int = 0
     """Evaluations since then."""
     first_loss: float = 0.0
-    """Loss of the first step, against which an explosion is measured."""
+    """Loss of the first step."""
+    early_loss: float = 0.0
+    """Mean loss of the first targets, against which an explosion is measured: see `explosion.py`."""
+    recent_loss: float = 0.0
+    """Mean loss of the last targets."""
+    targets: float = 0.0
+    """Targets so far, of all processes."""
 
 
 class TrainingState:

@@ -92,7 +92,7 @@ def measured(settings: Tune, say: starting.Say) -> Data:
     real, positions = _filled(loader, len(batches))
     taken = (steps or 0) * settings.training.accumulate
     if settings.training.epochs:
-        taken = min(taken, loader.batches(settings.training.epochs))  # the last update may reach beyond them
+        taken = min(taken, loader.batches(settings.training.epochs))  # the last update may have fewer
     train = material.train
     learnt = len(train.targets.flat) if train.trained is None else int(train.trained.flat.sum())
     tokens = len(train.inputs.flat) + (0 if train.aligned or train.labelled else len(train.targets.flat))

@@ -10,6 +10,7 @@ from seqwise.data.text import TextSettings
 from seqwise.decoding import Generation
 from seqwise.errors import Fault
 from seqwise.models.lora import LoraSettings
+from seqwise.tasks.settings import metric_faults
 from seqwise.training.loop import EvaluationSettings, TrainingSettings
 from seqwise.training.moving import MovingSettings
 from seqwise.training.optim import OptimizerSettings
@@ -215,6 +216,7 @@ class Tune:
                 "leaks to be dropped: to know what they are is half of what the files are for",
                 "--data.drop-leaks true or no --test",
             )
+        yield from metric_faults(self.evaluation, self.task)
         yield from self._methods()
         yield from self._idle()
         if self.guard.anchor and self.training.agreement.r_drop:
