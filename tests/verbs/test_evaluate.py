@@ -37,6 +37,16 @@ def test_the_default_file_lies_in_the_run_folder(trained):
     assert result.notes == (f"each item: {trained / 'run' / 'test-scores.tsv'}",)
 
 
+def test_references_that_the_model_cannot_write_are_told(trained, tmp_path):
+    """Full-width letters are normalized away in training: the output is right, and equals no such reference."""
+    table = tmp_path / "test.tsv"
+    table.write_text("source\ttarget\none two three four\tun deux trois quatre\none two\tｕｎ ｄｅｕｘ\n")
+    result = evaluate(trained / "run", test=(str(table),), scores=tmp_path / "scores.tsv")
+    assert "1 of 2 references cannot be written as they stand, the first 'ｕｎ ｄｅｕｘ'" in "".join(result.notes)
+    table.write_text("source\ttarget\none two three four\tun deux trois quatre\n")
+    assert len(evaluate(trained / "run", test=(str(table),), scores=tmp_path / "scores.tsv").notes) == 1
+
+
 def test_no_test_files_is_a_fault_with_a_mend(trained):
     with pytest.raises(ConfigError, match=r"--test test\.en test\.fr"):
         evaluate(trained / "run")

@@ -14,9 +14,12 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from seqwise.data.corpus import Labelled, TextSettings
+from seqwise.data.files import shown
 from seqwise.data.instructions import read_texts
 from seqwise.data.text import read_labelled
+from seqwise.data.tokens import Tokenizer
 from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.letters import composed
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
 from seqwise.metrics.comparison import Difference, compare_means
 from seqwise.metrics.confusion import Confusion, confuse
@@ -24,7 +27,8 @@ from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.metrics.likelihood import perplexity
 from seqwise.metrics.rouge import NAMES, References, averaged, looks_foreign, rouge_of_each, several
 from seqwise.metrics.scores import Score
-from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.metrics.text import AUTO, bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.stats.phrases import counted
 from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.reading import Classifier, Text, pair
@@ -92,7 +96,7 @@ def judge_outputs(
     references: References,
     sources: Sequence[str],
     metric: Literal["bleu", "rouge"] = "bleu",
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
     lowercase: bool = False,
     resamples: int = 1000,
 ) -> Judged:
@@ -125,6 +129,25 @@ def judge_outputs(
     )
     told = ("item", *columns, "source", "reference", "output")
     return Judged(scores, items, told, tuple(notes), differences=differences)
+
+
+def unwritable(references: References, tokenizer: Tokenizer) -> list[str]:
+    """A note on references that the model cannot write as they stand, since its tokenizer makes other characters of
+    them: full-width signs and ligatures by NFKC, capitals where it knows none."""
+    rows = [text for row in several(references) for text in row]
+    pairs = ((text, _spaced(text), _spaced(tokenizer.normalize(text))) for text in rows)
+    changed = [text for text, given, made in pairs if given != made]
+    if not changed:
+        return []
+    return [
+        f"{len(changed):,} of {counted(len(rows), 'reference')} cannot be written as they stand, the first "
+        f"{shown(changed[0])}: the model's tokenizer makes other characters of them, so that no output equals them and "
+        "scores are lower than in training, where both were normalized"
+    ]
+
+
+def _spaced(text: str) -> str:
+    return " ".join(composed(text).split())
 
 
 def _beside_lead(each: Float[np.ndarray, "N 3"], first: Float[np.ndarray, "N 3"]) -> tuple[Difference, ...]:

@@ -61,8 +61,8 @@ def doubts(sets: Pairs) -> Iterator[str]:
 
 
 def _unspaced(one: Scored) -> str:
-    """BLEU takes a sentence of a script without spaces for one word."""
-    if one.measure.name != "BLEU" or not unspaced(one.references):
+    """BLEU may take a sentence without spaces for one word, where it does not cut words by the letters of the script."""
+    if one.measure.name != "BLEU" or "tok:13a" not in one.measure.signature or not unspaced(one.references):
         return ""
     return f"BLEU counts words, and texts of {one.part} have no spaces between them: --metric chrf counts letters"
 
