@@ -1,3 +1,5 @@
+from unicodedata import normalize
+
 import pytest
 import torch
 from torch import nn
@@ -39,6 +41,14 @@ def test_texts_become_framed_ids_and_their_labels_numbers(made):
     assert found.examples.targets.flat.tolist() == [0, 1]
     assert found.valid_examples.targets.flat.tolist() == [1]
     assert found.where(1).endswith("train.tsv:2")
+
+
+def test_the_same_label_in_two_spellings_of_its_accent_is_one_class(made):
+    nfc, nfd = normalize("NFC", "été"), normalize("NFD", "été")
+    found = made({"train": [("one two", nfc), ("two", "x"), ("three", nfd)], "valid": [("two two", nfd)]})
+    assert found.labels == ("x", nfc)
+    assert found.examples.targets.flat.tolist() == [1, 0, 1]
+    assert found.valid_examples.targets.flat.tolist() == [1]
 
 
 def test_training_learns_nothing_that_it_is_judged_on(made):

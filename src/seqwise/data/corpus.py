@@ -133,7 +133,8 @@ class Labelled:
     texts: tuple[str, ...]
     """What is judged."""
     labels: tuple[str, ...]
-    """The judgements, as written in the file; the number 1 is "1", and true is "true"."""
+    """The judgements, as written in the file, but for accents, which are composed (NFC); the number 1 is "1", and true is
+    "true"."""
     files: tuple[str, ...]
     """The file of each text, as the user named it."""
     lines: tuple[int, ...]

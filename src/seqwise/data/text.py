@@ -27,6 +27,7 @@ from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
 from seqwise.errors import ConfigError, DataError, Fault
+from seqwise.letters import composed
 
 __all__ = [
     "FilterReport",
@@ -144,6 +145,7 @@ class _Found:
         if columns.labelled and not (first and second):
             name = columns.usual[bool(first)]
             return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+        second = composed(second) if columns.labelled else second  # two spellings of an accent are one class
         if several:
             self.several[len(self.firsts)] = several
         if len(row) == 4:

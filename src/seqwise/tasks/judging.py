@@ -13,12 +13,12 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqwise.data.corpus import Labelled, TextSettings
+from seqwise.data.corpus import TextSettings
 from seqwise.data.files import shown
 from seqwise.data.instructions import read_texts
 from seqwise.data.text import read_labelled
 from seqwise.data.tokens import Tokenizer
-from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.errors import ConfigError, DataError
 from seqwise.letters import composed
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
 from seqwise.metrics.comparison import Difference, compare_means
@@ -30,6 +30,7 @@ from seqwise.metrics.scores import Score
 from seqwise.metrics.text import AUTO, bleu, chrf, looks_tokenized, sentence_scores
 from seqwise.stats.phrases import counted
 from seqwise.tasks.foreseeing import surprise
+from seqwise.tasks.numbering import numbered
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.reading import Classifier, Text, pair
 from seqwise.tasks.sentences import lead
@@ -164,8 +165,8 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
     logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
-    notes += [told] if (told := opened.told()) else []
-    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
+    notes += [*true.notes, *filter(None, [opened.told()])]
+    return judge_predictions(logits, true.numbers, known, labelled.texts, resamples, notes=notes)
 
 
 def must_choose(opened: Opened) -> None:
@@ -184,30 +185,6 @@ def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray,
     for i, scores in reader.read(reader.rows(texts)):
         found[i] = scores.float().cpu().numpy()
     return found
-
-
-def numbered(labelled: Labelled, known: Sequence[str]) -> Int[np.ndarray, "N"]:
-    """The model's number of each label."""
-    places = {name: i for i, name in enumerate(known)}
-    return np.array([places[_label(label, known, labelled.where(i))] for i, label in enumerate(labelled.labels)])
-
-
-def _label(given: str, known: Sequence[str], where: str) -> str:
-    """The checkpoint's own name of a label: itself, in another case, or by its number."""
-    if given in known:
-        return given
-    lower = {name.lower(): name for name in known}
-    if given.lower() in lower:
-        return lower[given.lower()]
-    if given.isdecimal() and int(given) < len(known):
-        return known[int(given)]
-    close = nearest(given, known)
-    raise DataError(
-        f"the label {given!r}",
-        "one of " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") + ", or its number",
-        f"writing {close} there" if close else "a checkpoint with these labels, or --data.label with their column",
-        where,
-    )
 
 
 def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8") -> Judged:

@@ -14,6 +14,7 @@ from seqwise.data.filters import key
 from seqwise.data.text import Labelled, TextSettings, read_labelled
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.errors import DataError, nearest
+from seqwise.letters import composed
 from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.reading import pair
@@ -140,11 +141,11 @@ def framed(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
 
 
 def _examples(labelled: Labelled, labels: tuple[str, ...], tokenizer: Tokenizer) -> Examples:
-    numbers = {name: i for i, name in enumerate(labels)}
+    numbers = {composed(name): i for i, name in enumerate(labels)}
     for item, label in enumerate(labelled.labels):
-        if label not in numbers:
+        if composed(label) not in numbers:
             raise _unknown(label, labels, labelled.where(item))
-    targets = Rows.of([[numbers[label]] for label in labelled.labels])
+    targets = Rows.of([[numbers[composed(label)]] for label in labelled.labels])
     return Examples(Rows.of(framed(labelled.texts, tokenizer)), targets, None, tokenizer.pad)
 
 
