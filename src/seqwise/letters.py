@@ -24,7 +24,7 @@ _MOSTLY = 0.95  # of letters without spaces, from which a text is Chinese: a nam
 
 
 def composed(text: str) -> str:
-    """The text with letters and their accents in one character, where Unicode has it (NFC): what looks alike is equal."""
+    """Letters and their accents in one character, where Unicode has it (NFC): what looks alike is equal."""
     return normalize("NFC", text)
 
 
@@ -36,8 +36,6 @@ def words(text: str) -> list[str]:
 def long_word() -> str:
     """The pattern of a word of two letters or more, for scikit-learn: its own one, with marks among the letters."""
     return rf"\w[\w{_marks()}]+"
-
-
 
 
 def unspaced(texts: Sequence[str]) -> bool:

@@ -53,6 +53,8 @@ def test_numbers_that_may_be_meant_otherwise_are_refused(labels, names):
 
 
 def test_the_refusal_says_what_numbers_would_do():
-    given = r"f.tsv:1: the label '1': needs one of 1 star, .* or numbers alone, from 0 to 4 and 0 among them\. Try writing"
+    given = (
+        r"f.tsv:1: the label '1': needs one of 1 star, .* or numbers alone, from 0 to 4 and 0 among them\. Try writing"
+    )
     with pytest.raises(DataError, match=given):
         numbered(of("1", "2"), STARS)

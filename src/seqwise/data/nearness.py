@@ -3,10 +3,10 @@
     near(texts) -> pairs (first, later) of those whose shingles agree by 80 % or more
 
 A shingle is two words that stand side by side, case and punctuation aside; a letter of a script without spaces counts
-as a word, and in a text without words, such as emoji, each character. The likeness of two texts is the share of their shingles that both have (Jaccard). MinHash (Broder 1997)
-keeps 64 numbers of each text, in which two agree as often as their shingles do; texts that agree in one of 16 bands of
-4 numbers are compared in full, so that none is reported that is not near. A pair at 80 % is missed once in 5,000, one
-at 90 % practically never.
+as a word, and in a text without words, such as emoji, each character. The likeness of two texts is the share of their
+shingles that both have (Jaccard). MinHash (Broder 1997) keeps 64 numbers of each text, in which two agree as often as
+their shingles do; texts that agree in one of 16 bands of 4 numbers are compared in full, so that none is reported that
+is not near. A pair at 80 % is missed once in 5,000, one at 90 % practically never.
 
 Memory is 256 bytes a text beside the shingles of those that are compared, and a text is compared with the first few of
 a band, not with all, so that a thousand copies do not cost a million comparisons. Left out: texts said in other words.

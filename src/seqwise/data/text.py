@@ -73,16 +73,17 @@ def read_labelled(
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
     found = _read(paths, settings, columns, on_note)
-    return Labelled(*found.columns(), groups=tuple(found.groups))
+    return Labelled(*found.columns(), groups=tuple(found.groups), plain="lines" in _formats(_names(paths), settings))
 
 
-def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> list[str]:
-    """The texts of a column of a table, one for each row; a number counts the columns of one without a header."""
+def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> Pairs:
+    """The texts of a column of a table, one for each row, as sources and as targets, each with its place; a number
+    counts the columns of a table without a header."""
     if not is_table(path):
         raise ConfigError(f"--column {column} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
     columns = Columns((column, column), ("column", "column"))
     try:
-        return _read([path], TextSettings(encoding=encoding), columns, None).firsts
+        return Pairs(*_read([path], TextSettings(encoding=encoding), columns, None).columns())
     except DataError as error:
         fault = error.faults[0]  # the two columns are one
         mend = fault.mend.partition(", or --data.")[0].replace("--data.", "--").removesuffix(OR_SKIP)
@@ -172,15 +173,23 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
     return found
 
 
+def _names(paths: Sequence[str | Path]) -> list[str]:
+    return [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+
+
+def _formats(names: Sequence[str], settings: TextSettings) -> list[Format]:
+    return [settings.format if settings.format != "auto" else _ending(name) for name in names]
+
+
 def _opened(
     paths: Sequence[str | Path], settings: TextSettings, columns: Columns, note: Note
 ) -> Iterator[tuple[str, Rows]]:
     """Each table with its rows, or the one pair of aligned files."""
-    names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
+    names = _names(paths)
     check_paths(names)
     if columns.group is not None and not columns.group.strip():
         raise DataError('--data.group-by ""', "the name of a column", "leaving it out")
-    formats = [settings.format if settings.format != "auto" else _ending(name) for name in names]
+    formats = _formats(names, settings)
     if "lines" in formats or not names:
         if formats != ["lines", "lines"]:
             raise _not_two(names, formats, settings)

@@ -7,8 +7,8 @@ F1 of each, from 0 to 100. With several references the best one counts, for each
 a corpus is the mean over its texts, which is what the bootstrap draws.
 
 rouge-score knows the letters a to z and digits alone: an accent parts a word, and a text in Greek or Chinese has none.
-`words="unicode"` cuts at whatever is no letter, mark or digit in any script (`letters.py`); no published score is of that
-kind. Accents by themselves are joined to their letters first (NFC), on both sides.
+`words="unicode"` cuts at whatever is no letter, mark or digit in any script (`letters.py`); no published score is of
+that kind. Accents by themselves are joined to their letters first (NFC), on both sides.
 """
 
 import re

@@ -31,8 +31,9 @@ from seqwise.metrics.text import AUTO, bleu, chrf, looks_tokenized, sentence_sco
 from seqwise.stats.phrases import counted
 from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.numbering import numbered
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.reading import Classifier, Text, pair
+from seqwise.tasks.reading import Classifier, Text, paired
 from seqwise.tasks.sentences import lead
 
 # N texts, L labels
@@ -164,7 +165,8 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
     notes: list[str] = []
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
-    logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
+    with placed(labelled.texts, labelled.where):
+        logits = label_logits(Classifier(opened, cut), paired(labelled))
     notes += [*true.notes, *filter(None, [opened.told()])]
     return judge_predictions(logits, true.numbers, known, labelled.texts, resamples, notes=notes)
 

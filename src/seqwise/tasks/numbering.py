@@ -1,9 +1,10 @@
 """Labels of a file -> a checkpoint's own numbers for them.
 
-A label goes by its name: as the checkpoint writes it, with accents composed in another way, or in another case. A number
-that is no name is the checkpoint's own only where nothing else can be meant: all labels of the file are numbers from 0 up
-to the last one, and 0 is among them; or the checkpoint's names say nothing but their number (LABEL_0, LABEL_1). Stars
-from 1 to 5 beside a checkpoint that counts its five labels from 0 are refused: each would be taken for the next.
+A label goes by its name: as the checkpoint writes it, with accents composed in another way, or in another case. A
+number that is no name is the checkpoint's own only where nothing else can be meant: all labels of the file are numbers
+from 0 up to the last one, and 0 is among them; or the checkpoint's names say nothing but their number (LABEL_0,
+LABEL_1). Stars from 1 to 5 beside a checkpoint that counts its five labels from 0 are refused: each would be taken for
+the next.
 """
 
 import re

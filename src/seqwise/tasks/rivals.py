@@ -115,8 +115,8 @@ class Majority:
 class TfIdf:
     """Logistic regression on words and pairs of words (sublinear tf-idf): for short texts often hard to beat.
 
-    By scikit-learn, with its usual words of two letters or more, marks among them; scripts without spaces are cut into rows of one to
-    three letters instead. Deterministic.
+    By scikit-learn, with its usual words of two letters or more, marks among them; scripts without spaces are cut into
+    rows of one to three letters instead. Deterministic.
     """
 
     name: str = "tf-idf"

@@ -1,7 +1,5 @@
 """evaluate: how good a run is on pairs it has not seen, how sure that is, and where it is worst."""
 
-import csv
-import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,10 +23,11 @@ from seqwise.models.transformer import Transformer
 from seqwise.reports.evaluation import Evaluation
 from seqwise.reports.forecasts import Backtested, backtest_page
 from seqwise.tasks.answering import Writes
+from seqwise.tasks.destinations import must_be_free, save_rows
 from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs, unwritable
-from seqwise.tasks.lines import must_have_place
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.judging import judge
@@ -146,7 +145,7 @@ def _backtested(flags: Mapping[str, Any]) -> Backtested:
             allowed = "--test, --stride, --report, --json, --device"
             raise ConfigError(f"{flag} for the forecaster {flags['model']}", allowed, "leaving it out")
     if flags["report"] is not None:
-        must_have_place("--report", flags["report"])
+        must_be_free("--report", flags["report"], flags["test"])
     found = judge_forecasts(flags["model"], flags["test"], flags["stride"], flags["device"])
     if flags["report"] is not None:
         content = backtest_page(found).encode()
@@ -159,12 +158,14 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     """Whatever reads text."""
     model, test, device, precision = (flags[name] for name in ("model", "test", "device", "precision"))
     rouge, tokenize, lowercase, resamples = (flags[name] for name in ("rouge", "tokenize", "lowercase", "resamples"))
-    scores, worst, details = flags["scores"], flags["worst"], flags["details"]
+    worst, details = flags["worst"], flags["details"]
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
-    if scores is not None:
-        must_have_place("--scores", scores)
+    place = flags["scores"] or (Path(model) / SCORES if is_run(model) else None)
+    if place is not None and (flags["scores"] or place.is_file()):
+        must_be_free("--scores", place, test)
+    flags = {**flags, "scores": place}
     if rouge and (lowercase or tokenize != AUTO):
         given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
         raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")
@@ -181,15 +182,14 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     notes: list[str] = []
     pairs = _ours_named(lambda: read_pairs(test, _reading(kept, flags), notes.append))
     made = _searching(usual, flags)
-    outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
+    with placed(pairs.sources, pairs.where):
+        outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
     rouge = rouge or (opened is None and summarizes(model))
     metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
     found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
     found = replace(found, notes=(*notes, *found.notes, *unwritable(references, words)))
-    in_order = sorted(found.items, key=lambda row: int(row[0]))
-    place = scores or (Path(model) / SCORES if opened is None else None)
-    return _evaluation(found, _save([found.columns, *in_order], place), worst, details)
+    return _evaluation(found, _save(_ordered(found), place), worst, details)
 
 
 def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
@@ -220,9 +220,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
             metric,
         )
     )
-    in_order = sorted(found.items, key=lambda row: int(row[0]))
-    told = _save([found.columns, *in_order], flags["scores"] or Path(flags["model"]) / SCORES)
-    return _evaluation(found, told, flags["worst"], flags["details"])
+    return _evaluation(found, _save(_ordered(found), flags["scores"]), flags["worst"], flags["details"])
 
 
 def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
@@ -232,6 +230,11 @@ def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     made = replace(usual, best=1, temperature=0.0, ranking=ranking, **given)
     check(made)
     return made
+
+
+def _ordered(found: Judged) -> Judged:
+    """The items as they stand in the files."""
+    return replace(found, items=tuple(sorted(found.items, key=lambda row: int(row[0]))))
 
 
 def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:
@@ -288,7 +291,7 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
         return judge(own, test, resamples, reading.encoding)
 
     found = _ours_named(judged)
-    told = _save([found.columns, *found.items], flags["scores"] or Path(flags["model"]) / SCORES)
+    told = _save(found, flags["scores"])
     return _evaluation(found, told, flags["worst"], flags["details"])
 
 
@@ -305,7 +308,7 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
         found = judge_text(opened, test, resamples, flags["encoding"] or "utf-8")
     else:
         raise only_pairs(opened)
-    told = _save([found.columns, *found.items], flags["scores"])
+    told = _save(found, flags["scores"])
     return _evaluation(found, told, flags["worst"], flags["details"])
 
 
@@ -333,16 +336,12 @@ def _ours(text: str) -> str:
     return text.replace("--data.", "--")
 
 
-def _save(rows: Sequence[Sequence[str]], place: Path | None) -> str:
+def _save(found: Judged, place: Path | None) -> str:
     """A line an item, under the names of the columns. Where it cannot be written, the scores are still told."""
     if place is None:
         return "each item: --scores FILE writes them"
-    text = io.StringIO()
-    csv.writer(text, "excel-tab", lineterminator="\n").writerows(rows)
-    content = text.getvalue().encode()
     try:
-        with replacing(place, len(content)) as file:
-            file.write(content)
+        save_rows([found.columns, *found.items], place)
     except CheckpointError as error:
         return f"each item: not written: {error}"
     return f"each item: {place}"

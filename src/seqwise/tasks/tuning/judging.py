@@ -16,6 +16,7 @@ from seqwise.metrics.likelihood import perplexity
 from seqwise.metrics.text import AUTO
 from seqwise.models.assemble import Model
 from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions, unwritable
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened, generation
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings
@@ -67,7 +68,8 @@ def judge(
     told = generation(found.checkpoint) if isinstance(found, Opened) else found[1].generation
     usual = usual_generation(folder) or told
     settings = replace(settings, generation=decoding(usual))
-    answers = job_on(found, folder, settings).answers(items)
+    with placed(items.texts, items.places.__getitem__):
+        answers = job_on(found, folder, settings).answers(items)
     if settings.task == "classify":
         return _labels(answers, items, read_facts(folder).labels, resamples)
     if settings.task == "generate":

@@ -61,7 +61,7 @@ def doubts(sets: Pairs) -> Iterator[str]:
 
 
 def _unspaced(one: Scored) -> str:
-    """BLEU may take a sentence without spaces for one word, where it does not cut words by the letters of the script."""
+    """BLEU by 13a, for scripts with spaces, takes a sentence without them for one word."""
     if one.measure.name != "BLEU" or "tok:13a" not in one.measure.signature or not unspaced(one.references):
         return ""
     return f"BLEU counts words, and texts of {one.part} have no spaces between them: --metric chrf counts letters"

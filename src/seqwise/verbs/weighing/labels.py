@@ -28,7 +28,8 @@ Rows = Sequence[Sequence[str]]
 
 
 def alike(outputs: Sequence[str], references: Rows) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Both without spaces around them and with accents composed; where all references are whole numbers, or true and false, in one spelling."""
+    """Both without spaces around them and with accents composed; where all references are whole numbers, or true and
+    false, in one spelling."""
     said, right = [_plain(one) for one in outputs], [tuple(map(_plain, row)) for row in references]
     known = {one for row in right for one in row}
     if all(map(_NUMBER.fullmatch, known)):
