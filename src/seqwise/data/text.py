@@ -73,7 +73,8 @@ def read_labelled(
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
     found = _read(paths, settings, columns, on_note)
-    return Labelled(*found.columns(), groups=tuple(found.groups), plain="lines" in _formats(_names(paths), settings))
+    plain = not isinstance(paths, str | Path) and "lines" in _formats(paths, settings)  # of which there are two
+    return Labelled(*found.columns(), groups=tuple(found.groups), plain=plain)
 
 
 def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> Pairs:
@@ -173,19 +174,15 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
     return found
 
 
-def _names(paths: Sequence[str | Path]) -> list[str]:
-    return [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
-
-
-def _formats(names: Sequence[str], settings: TextSettings) -> list[Format]:
-    return [settings.format if settings.format != "auto" else _ending(name) for name in names]
+def _formats(paths: Sequence[str | Path], settings: TextSettings) -> list[Format]:
+    return [settings.format if settings.format != "auto" else _ending(str(path)) for path in paths]
 
 
 def _opened(
     paths: Sequence[str | Path], settings: TextSettings, columns: Columns, note: Note
 ) -> Iterator[tuple[str, Rows]]:
     """Each table with its rows, or the one pair of aligned files."""
-    names = _names(paths)
+    names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     check_paths(names)
     if columns.group is not None and not columns.group.strip():
         raise DataError('--data.group-by ""', "the name of a column", "leaving it out")

@@ -16,7 +16,6 @@ from seqwise.models.architecture import TransformerSettings
 from seqwise.models.linear import pack
 from seqwise.tasks.choosing import Translation, chosen
 
-
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
