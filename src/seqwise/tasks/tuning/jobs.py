@@ -297,12 +297,13 @@ class Rewriting:
         """As the checkpoint was trained to write them: its language first, where it has languages, or last."""
         codes, written = set(self.opened.words.languages.values()), self.rewriter.written
         rows = []
-        for framed in self.opened.words.target.framed(texts):
+        for text, framed in zip(texts, self.opened.words.target.framed(texts), strict=True):
             ids = framed.ids
             if written is not None:
                 ids = [written if token in codes else token for token in ids]
                 ids = ids if written in ids else [written, *ids]
-            rows.append(fitting(ids, self.opened, self.settings.examples.cut, "a target", ending=self.rewriter.ending))
+            cut, ending = self.settings.examples.cut, self.rewriter.ending
+            rows.append(fitting(ids, self.opened, cut, "a target", ending=ending, text=text))
         return rows
 
     def objective(self, smoothing: float) -> Learning:
