@@ -15,7 +15,7 @@ what stands below it, and neighbours across a bar do not see each other:
     models | data | metrics   tensors in, tensors out | files to batches | predictions to scores
     stats                     arrays to results: moments, normality, comparisons, regression, control, series
     config | device           settings from files and flags | where tensors live
-    errors | printable        what can go wrong, and how it is told | texts of others, so that no terminal is steered
+    errors | letters | printable  what can go wrong, told | what a letter is | texts of others, which steer no terminal
 
 Two verbs have namesakes: `seqwise.config` and `seqwise.stats` are rooms, the verbs `seqwise.verbs.config.config` and
 the functions of `seqwise.verbs.stats`, for tables; for arrays the room itself is the way.

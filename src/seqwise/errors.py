@@ -40,6 +40,8 @@ class SeqwiseError(Exception):
 
     def __init__(self, given: str, allowed: str, mend: str, where: str = "") -> None:
         self.faults: tuple[Fault, ...] = (Fault(given, allowed, mend, where),)
+        self.text: object = None
+        """What it is about, where that is one of many texts: whoever knows where it stands will name the place."""
         super().__init__(str(self.faults[0]))
 
     @classmethod
@@ -51,6 +53,11 @@ class SeqwiseError(Exception):
         if len(faults) > 1:
             error.args = ("\n".join([f"{len(faults)} faults:", *(f"  {fault}" for fault in faults)]),)
         return error
+
+    def about(self, text: object) -> Self:
+        """The same error, about this text."""
+        self.text = text
+        return self
 
 
 class ConfigError(SeqwiseError):

@@ -14,8 +14,9 @@ from seqwise.data import pretrained
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError
 from seqwise.tasks.pretrained import open_pretrained
-from seqwise.tasks.tuning.items import Items
+from seqwise.tasks.tuning.items import Items, Read
 from seqwise.tasks.tuning.jobs import Rewriting
+from seqwise.tasks.tuning.running import encode
 from seqwise.tasks.writing import Rewriter
 from seqwise.verbs.export import export
 from seqwise.verbs.predict import predict
@@ -72,6 +73,17 @@ def test_it_learns_what_theirs_learns(made, tmp_path):
             logits = job.opened.model(read, torch.tensor([read.shape[1]]), begun)
             loss = torch.nn.functional.cross_entropy(logits[0], wanted[0])
             assert abs(float(loss) - float(model(**theirs).loss)) < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("sources", "targets"), [(("one", "two " * 100), ("un", "deux")), (("one", "two"), ("un", "deux " * 99))]
+)
+def test_a_text_of_the_training_files_that_is_too_long_is_told_by_its_line(made, tmp_path, sources, targets):
+    settings = tunable.settings(made[0], tmp_path, writing=SAID, examples={"cut": False})
+    job = Rewriting(open_pretrained(made[0], None, "cpu", "fp32"), settings)
+    items = Items(sources, targets, ("f.tsv:2", "f.tsv:3"))
+    with pytest.raises(ConfigError, match=r"^f\.tsv:3: a (text|target) of \d+ tokens: needs at most 64"):
+        encode(job, Read(items, items, None, None, ()), settings)
 
 
 def test_a_text_that_is_cut_keeps_its_end(made, tmp_path):

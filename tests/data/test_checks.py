@@ -65,6 +65,16 @@ def test_case_punctuation_and_width_do_not_matter():
     assert near([]) == near(["a"]) == []
 
 
+def test_texts_without_a_letter_are_compared_by_their_characters():
+    assert near(["😀😀🎉", "🐶", "!!!", "…?", "🐶"]) == [(1, 4)]
+
+
+def test_vowel_signs_tell_words_apart():
+    one, other = "लड़का खाता पीता", "लड़की खाती पीती"
+    assert shingles(one) & shingles(other) == set()
+    assert near([one, other]) == []
+
+
 def test_a_thousand_copies_are_not_compared_with_one_another(monkeypatch):
     counted = []
     monkeypatch.setattr(nearness, "shingles", lambda text: counted.append(1) or shingles(text))

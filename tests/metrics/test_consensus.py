@@ -34,3 +34,11 @@ def test_an_output_that_comes_twice_counts_twice():
     texts = ["a b c d e", "f g h i j", "a b c d e"]
     assert consensus(texts, "bleu").tolist() == pytest.approx(likenesses(texts, "bleu").mean(1).tolist())
     assert consensus(texts, "bleu")[0] > consensus(texts, "bleu")[1]
+
+
+def test_scripts_without_spaces_are_compared_letter_by_letter():
+    """Oracle: sacrebleu with its rule for Chinese; by spaces no two of these share anything."""
+    texts = ["我今天非常高兴。", "我今天很高兴。", "他走了。"]
+    expected = sentence_bleu(texts[0], [texts[1]], tokenize="zh").score
+    assert likenesses(texts, "bleu")[0, 1] == pytest.approx(expected, abs=1e-9)
+    assert consensus(texts, "bleu").argmin() == 2

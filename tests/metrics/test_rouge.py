@@ -1,4 +1,5 @@
 import random
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -52,6 +53,17 @@ def test_other_scripts_need_words_of_their_own():
     assert rouge(greek, greek, resamples=5)[0].value == 0
     assert [score.value for score in rouge(greek, greek, words="unicode", resamples=5)] == [100, 100, 100]
     assert rouge_of_each(["我喜欢猫"], ["我喜欢狗"], words="unicode")[0, 0] == pytest.approx(75)  # by hand: 3 of 4
+
+
+def test_words_of_scripts_with_vowel_signs_are_whole():
+    """By hand: no word of the two sentences is the same; with another spelling of the same accents all are."""
+    one, other = "लड़का खाता पीता", "लड़की खाती पीती"
+    assert looks_foreign([one])
+    assert rouge_of_each([one], [other], words="unicode").tolist() == [[0, 0, 0]]
+    assert rouge_of_each([one], [one + " है"], words="unicode")[0, 0] == pytest.approx(100 * 6 / 7)
+    french = "un résumé très élaboré"
+    for words in ("english", "unicode"):
+        assert rouge_of_each([normalize("NFD", french)], [french], words=words)[0, 2] == 100
 
 
 @pytest.mark.parametrize("score", [rouge, rouge_of_each])

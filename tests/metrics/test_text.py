@@ -2,6 +2,7 @@ import io
 import json
 import random
 import time
+from unicodedata import normalize
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
 from seqwise.errors import ConfigError, DataError, MissingExtraError
-from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores, words_for
 
 WORDS = (
     "a",
@@ -57,7 +58,7 @@ pairs = st.lists(st.tuples(texts, texts), min_size=1, max_size=8)
 def test_the_value_of_a_corpus_equals_sacrebleus_for_any_text(pairs):
     """Oracle: sacrebleu.corpus_bleu and corpus_chrf."""
     outputs, references = map(list, zip(*pairs, strict=True))
-    assert bleu(outputs, references, resamples=1).value == pytest.approx(
+    assert bleu(outputs, references, "13a", resamples=1).value == pytest.approx(
         sacrebleu.corpus_bleu(outputs, [references]).score, abs=1e-9
     )
     assert chrf(outputs, references, resamples=1).value == pytest.approx(
@@ -71,7 +72,7 @@ def test_sentence_scores_equal_sacrebleus_with_effective_order(pairs):
     """Oracle: sacrebleu's sentence_score of BLEU(effective_order=True) and CHRF()."""
     outputs, references = map(list, zip(*pairs, strict=True))
     words, characters = BLEU(effective_order=True), CHRF()
-    for found, output, reference in zip(sentence_scores(outputs, references), outputs, references, strict=True):
+    for found, output, reference in zip(sentence_scores(outputs, references, "13a"), outputs, references, strict=True):
         assert found.bleu == pytest.approx(words.sentence_score(output, [reference]).score, abs=1e-9)
         assert found.chrf == pytest.approx(characters.sentence_score(output, [reference]).score, abs=1e-9)
 
@@ -84,6 +85,44 @@ def test_options_are_sacrebleus(tokenize, lowercase):
     outputs[0] = outputs[0].upper()
     expected = sacrebleu.corpus_bleu(outputs, [references], tokenize=tokenize, lowercase=lowercase, force=True).score
     assert bleu(outputs, references, tokenize, lowercase, resamples=1).value == pytest.approx(expected, abs=1e-9)
+
+
+ZH = ["我今天非常高兴，因为天气很好。", "他昨天去了北京的学校。", "这本书（2019 年）很有意思！"]
+JA = ["私は今日とても嬉しいです。", "彼は昨日京都の学校に行きました。", "この本はとても面白い！"]
+TH = ["วันนี้ฉันมีความสุขมาก", "เมื่อวานเขาไปโรงเรียนที่กรุงเทพ", "หนังสือเล่มนี้สนุกมาก"]
+
+
+@pytest.mark.parametrize(("references", "tokenize"), [(ZH, "zh"), (JA, "char"), (TH, "char")])
+def test_scripts_without_spaces_are_cut_by_the_rule_that_sacrebleu_has_for_them(references, tokenize):
+    """Oracle: sacrebleu.corpus_bleu, told which rule; by 13a the same outputs are worth next to nothing."""
+    outputs = [text[:-4] + text[-3:] for text in references]
+    expected = sacrebleu.corpus_bleu(outputs, [references], tokenize=tokenize).score
+    found = bleu(outputs, references, resamples=5)
+    assert found.value == pytest.approx(expected, abs=1e-9)
+    assert found.value > 50
+    assert f"tok:{tokenize}" in found.signature
+    assert bleu(outputs, references, "13a", resamples=5).value < 10
+    several = [[one, "x"] for one in references]
+    assert f"tok:{tokenize}" in bleu(outputs, several, resamples=5).signature
+    words = BLEU(effective_order=True, tokenize=tokenize)
+    each = [words.sentence_score(a, [b]).score for a, b in zip(outputs, references, strict=True)]
+    assert [one.bleu for one in sentence_scores(outputs, references)] == pytest.approx(each, abs=1e-9)
+
+
+def test_a_few_words_of_another_script_change_no_rule():
+    assert words_for(["In Kyoto (京都) it rains.", "나는 학교에 간다"]) == "13a"
+    assert words_for(["NLP 是一门很有意思的学科", "の 是日文里的字，我们今天学习了很多。"]) == "zh"
+    assert words_for(["", ""]) == "13a"
+
+
+@pytest.mark.parametrize("text", ["나는 오늘 학교에 갑니다", "un été très chaud à Málaga"])
+def test_what_looks_alike_is_equal_however_it_is_composed(text):
+    """The same letters in two spellings of Unicode, NFC and NFD."""
+    apart = normalize("NFD", text)
+    assert apart != text
+    for output, reference in ((text, apart), (apart, text)):
+        assert bleu([output], [reference], resamples=2).value == pytest.approx(100)
+        assert chrf([output], [[reference, "x"]], resamples=2).value == pytest.approx(100)
 
 
 def test_chrf_with_words_is_chrf_plus_plus():

@@ -184,6 +184,12 @@ def test_the_verb_writes_files_and_pictures(run, tmp_path):
     assert predict(str(run), output=tmp_path / "next.csv", plot=tmp_path / "fan.svg") is None
     assert (tmp_path / "next.csv").read_text().startswith("time,target,mean,sd,median,low68,high68")
     assert (tmp_path / "fan.svg").read_text().startswith("<svg") or "<svg" in (tmp_path / "fan.svg").read_text()
+    table = run.parent / "table.csv"  # read where no --input is given
+    before = table.read_bytes()
+    for more in ({}, {"input": table}):
+        with pytest.raises(ConfigError, match=r"--output .*table\.csv, which is"):
+            predict(str(run), output=table, **more)
+    assert table.read_bytes() == before
     told = predict(str(run), json=True)
     assert json.loads(told.splitlines()[0])["target"] == "y"
     with pytest.raises(ConfigError, match=r"--beams for the forecaster"):

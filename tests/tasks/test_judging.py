@@ -3,10 +3,8 @@ import pytest
 import sacrebleu
 from sklearn.metrics import f1_score
 
-from seqwise.data.text import Labelled
-from seqwise.errors import DataError
 from seqwise.metrics.comparison import compare_texts
-from seqwise.tasks.judging import FOREIGN, TOKENIZED, judge_outputs, judge_predictions, numbered
+from seqwise.tasks.judging import FOREIGN, TOKENIZED, judge_outputs, judge_predictions
 
 NAMES = ("negative", "neutral", "positive")
 
@@ -83,15 +81,6 @@ def test_what_looks_wrong_is_noted():
     greek = judge_outputs(["η γάτα"], ["η γάτα"], ["x"], "rouge", resamples=5)
     assert greek.notes == (FOREIGN,)
     assert greek.scores[0].value == 100
-
-
-def test_labels_go_by_name_in_any_case_or_by_number():
-    texts = ("a", "b", "c")
-    labelled = Labelled(texts, ("Positive", "neutral", "0"), ("f",) * 3, (1, 2, 3))
-    assert numbered(labelled, NAMES).tolist() == [2, 1, 0]
-    wrong = Labelled(("a",), ("positiv",), ("f.tsv",), (7,))
-    with pytest.raises(DataError, match=r"f.tsv:7: the label 'positiv': needs one of .* Try writing positive there"):
-        numbered(wrong, NAMES)
 
 
 def test_summaries_stand_beside_the_first_sentences():

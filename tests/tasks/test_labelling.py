@@ -1,7 +1,11 @@
+import json
+from unicodedata import normalize
+
 import pytest
 import torch
 from torch import nn
 
+from seqwise.data.text import TextSettings
 from seqwise.data.tokens import TokenSettings
 from seqwise.errors import DataError
 from seqwise.tasks.labelling import HiddenWords, ordered_labels, prepare_labels
@@ -39,6 +43,14 @@ def test_texts_become_framed_ids_and_their_labels_numbers(made):
     assert found.examples.targets.flat.tolist() == [0, 1]
     assert found.valid_examples.targets.flat.tolist() == [1]
     assert found.where(1).endswith("train.tsv:2")
+
+
+def test_the_same_label_in_two_spellings_of_its_accent_is_one_class(made):
+    nfc, nfd = normalize("NFC", "été"), normalize("NFD", "été")
+    found = made({"train": [("one two", nfc), ("two", "x"), ("three", nfd)], "valid": [("two two", nfd)]})
+    assert found.labels == ("x", nfc)
+    assert found.examples.targets.flat.tolist() == [1, 0, 1]
+    assert found.valid_examples.targets.flat.tolist() == [1]
 
 
 def test_training_learns_nothing_that_it_is_judged_on(made):
@@ -88,3 +100,21 @@ def test_hidden_words_become_unknown_while_learning_and_special_ones_stay(made):
     assert not hidden[:, [0, 48, 49]].any()
     objective.eval()(inputs, *others)
     assert torch.equal(seen.inputs, inputs)
+
+
+def test_a_tab_parts_two_texts_on_a_line_and_is_a_letter_in_a_table(tmp_path):
+    """Log lines and code have tabs of their own; in a row of a table there are columns for what is apart."""
+    lines, labels, table = tmp_path / "a.text", tmp_path / "a.label", tmp_path / "a.jsonl"
+    rows = [("one\ttwo", "x"), ("two", "y")]
+    lines.write_text("".join(f"{text}\n" for text, _ in rows))
+    labels.write_text("".join(f"{label}\n" for _, label in rows))
+    table.write_text("".join(json.dumps({"text": text, "label": label}) + "\n" for text, label in rows))
+    tokens = TokenSettings(kind="words", size=100, min_frequency=1)
+    found, kept = {}, TextSettings(drop_leaks=False)
+    for name, paths in (("lines", (str(lines), str(labels))), ("table", (str(table),))):
+        made = prepare_labels(Train(task="classify", tokens=tokens, train=paths, valid=paths, data=kept))
+        words, rows_ = made.vocabularies.source, made.valid_examples.inputs
+        found[name] = words.pieces(rows_.flat[: rows_.starts[1]].tolist())
+    assert found["lines"] == ["<s>", "▁one", "</s>", "▁two", "</s>"]
+    assert found["table"][:2] == ["<s>", "▁one"]
+    assert found["table"].count("</s>") == 1

@@ -93,3 +93,12 @@ def test_bad_input_is_one_clear_line():
         TfIdf().fit(["a", "b"], ["x"])
     with pytest.raises(DataError, match="0 texts and 0 targets"):
         Majority().fit([], [])
+
+
+def test_words_of_scripts_with_vowel_signs_are_whole():
+    """By the vowel signs alone a boy is told from a girl; scikit-learn's own words have none of them."""
+    texts = ["लड़का खाता है", "लड़की खाती है", "लड़का पीता है", "लड़की पीती है"]
+    fitted = TfIdf().fit(texts, ["boy", "girl", "boy", "girl"])
+    assert fitted.predict(["लड़का सोता है", "लड़की सोती है"]).outputs == ("boy", "girl")
+    told = fitted.predict(["लड़का", "लड़की"]).chances
+    assert abs(told[0, 0] - told[1, 0]) > 0.3

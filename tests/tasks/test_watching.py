@@ -3,6 +3,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import sacrebleu
 import torch
 from sklearn.metrics import accuracy_score, f1_score, log_loss
 from torch import nn
@@ -13,6 +14,8 @@ from seqwise.data.examples import Examples, ordered
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build, build_classifier, build_decoder
 from seqwise.models.heads import LabelsSettings
+from seqwise.tasks.tuning.answers import scored_texts
+from seqwise.tasks.tuning.items import Items
 from seqwise.tasks.watching import LabelWatcher, OutputWatcher, TextWatcher, alike, looking, part, part_of
 from seqwise.training.objectives import Objective
 
@@ -123,6 +126,16 @@ def test_outputs_come_from_whoever_translates():
 
 def test_a_script_that_rouge_does_not_know_is_scored_all_the_same():
     assert alike(["кошка спит"], ["кошка спит"], "rouge")["rougeL"] == pytest.approx(100.0)
+
+
+def test_weights_are_chosen_by_words_of_the_script():
+    """By 13a each of these sentences is one word, and no output that differs in a letter is worth anything."""
+    right = ["我今天非常高兴，因为天气很好。", "他昨天去了北京的学校。"]
+    said = ["我今天非常高兴，因为天气好。", "他昨天去北京的学校。"]
+    expected = sacrebleu.corpus_bleu(said, [right], tokenize="zh").score
+    assert alike(said, right, "bleu")["bleu"] == pytest.approx(expected)
+    items = Items(("a", "b"), tuple(right), ("f:1", "f:2"))
+    assert scored_texts("translate", said, items)["bleu"] == pytest.approx(expected)
 
 
 def test_weights_that_are_not_named_stay():

@@ -16,7 +16,7 @@ from seqwise import device
 from seqwise.cli import main
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
 from seqwise.tasks.pretrained import open_pretrained
-from seqwise.tasks.reading import Embedder
+from seqwise.tasks.reading import Classifier, Embedder
 from seqwise.tasks.writing import Writer, as_text
 from seqwise.verbs.evaluate import evaluate
 from seqwise.verbs.inspect import inspect
@@ -238,6 +238,88 @@ def test_a_real_encoder_gives_the_vectors_of_transformers(tmp_path):
     expected = torch.nn.functional.normalize((hidden * real).sum(1) / real.sum(1), dim=1)
     found = Embedder(open_pretrained(folder, None, "cpu", "fp32")).vectors(texts)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=1e-4)
+
+
+LONG = "The cat sat on the mat. " * 9
+
+
+def test_a_text_that_is_too_long_is_told_by_its_line(made, tmp_path):
+    folder, _ = made["labels"]
+    lines, table, test = tmp_path / "in.txt", tmp_path / "in.csv", tmp_path / "test.tsv"
+    lines.write_text(f"The cat\n\nParis\n{LONG}\n{LONG}\n")
+    with pytest.raises(ConfigError, match=r"in\.txt:4: a text of \d+ tokens: needs at most 24"):
+        predict(folder, input=lines)
+    table.write_text(f'said\n"two\nlines"\n{LONG}\n')
+    with pytest.raises(ConfigError, match=r"in\.csv:4: a text of"):
+        predict(folder, input=table, column="said")
+    lines.write_text(f"The cat\n{LONG}\t{LONG}\n")
+    with pytest.raises(ConfigError, match=r"in\.txt:2: a pair of texts of"):
+        predict(folder, input=lines)
+    test.write_text(f"text\tlabel\nThe cat\t{LABELS[0]}\n{LONG}\t{LABELS[1]}\n")
+    with pytest.raises(ConfigError, match=r"test\.tsv:3: a text of"):
+        evaluate(folder, test=(str(test),))
+    test.write_text(f"source\ttarget\nHello\tBonjour\n{LONG * 3}\tLe chat\n")
+    with pytest.raises(ConfigError, match=r"test\.tsv:3: a prompt of"):
+        evaluate(made["plain"][0], test=(str(test),), rouge=True)
+    with pytest.raises(ConfigError, match=r"^a text of \d+ tokens"):
+        predict(folder, LONG)
+
+
+def test_a_conversation_that_is_none_is_told_by_its_line(made, tmp_path):
+    folder, _ = made["chat"]
+    lines, long = tmp_path / "in.jsonl", json.dumps([{"role": "user", "content": LONG * 3}])
+    for bad, told in (("[{", "'\\[{', which is no JSON"), ('"x"', """'"x"': needs a list"""), (long, "a prompt of")):
+        lines.write_text(f"{json.dumps(HELLO)}\n\n{bad}\n")
+        for stream in (False, True):
+            with pytest.raises(SeqwiseError, match=rf"in\.jsonl:3: {told}"):
+                predict(folder, input=lines, messages=True, stream=stream, max_length=2)
+
+
+@pytest.mark.parametrize(("first", "second"), [("Paris", LONG), (LONG, "Paris is"), (LONG, LONG), (LONG, LONG[:40])])
+def test_of_a_pair_that_is_too_long_the_longer_text_is_cut(made, first, second):
+    """Oracle: transformers' longest_first."""
+    folder, _ = made["labels"]
+    opened = open_pretrained(folder, None, "cpu", "fp32")
+    (row,) = Classifier(opened, cut=True).rows([(first, second)])
+    theirs = tokenizer(folder)(first, second, truncation="longest_first", max_length=24, return_token_type_ids=True)
+    assert row.ids == theirs["input_ids"]
+    assert row.segments == theirs["token_type_ids"]
+    assert opened.counts["cut"] == 1
+    (after,) = Classifier(opened, cut=True).rows([("one", "two")])  # nothing stays of the cut
+    assert after.ids == tokenizer(folder)("one", "two")["input_ids"]
+
+
+def test_a_tab_in_a_row_of_a_table_is_a_letter(made, tmp_path):
+    folder, _ = made["labels"]
+    (tmp_path / "in.jsonl").write_text(json.dumps({"said": "The cat sat\tParis is"}) + "\n")
+    (tmp_path / "test.jsonl").write_text(json.dumps({"text": "The cat sat\tParis is", "label": LABELS[0]}) + "\n")
+    table, place = tmp_path / "out.txt", tmp_path / "scores.tsv"
+    predict(folder, input=tmp_path / "in.jsonl", column="said", output=table, precision="fp32", json=True)
+    whole = predict(folder, "The cat sat Paris is", precision="fp32", json=True)
+    asked = json.loads(table.read_text())
+    assert asked["labels"] == json.loads(whole)["labels"]  # any space is one to this tokenizer
+    chance = next(one["probability"] for one in asked["labels"] if one["name"] == LABELS[0])
+    evaluate(folder, test=(str(tmp_path / "test.jsonl"),), scores=place, precision="fp32", resamples=5)
+    assert place.read_text().splitlines()[1].split("\t")[1] == f"{chance:.4f}"
+
+
+def test_bytes_are_those_that_were_foreseen_also_of_parts_of_characters(made, tmp_path):
+    """Oracle: transformers' loss. Without a start token the first byte of a character is given, and the rest not."""
+    folder, model = made["plain"]
+    bare = tmp_path / "bare"
+    shutil.copytree(folder, bare)
+    held = json.loads((bare / "tokenizer.json").read_text())
+    (bare / "tokenizer.json").write_text(json.dumps({**held, "post_processor": None}))
+    for lines in (["日"], ["日本", "one two", "é"]):
+        (tmp_path / "text.txt").write_text("\n".join(lines))
+        nats, size = 0.0, 0
+        for line in lines:
+            ids = torch.tensor([tokenizer(bare)(line)["input_ids"]])
+            nats += float(model(ids, labels=ids).loss) * (ids.shape[1] - 1)
+            first = 1 if not line.isascii() else len(tokenizer(bare).decode(ids[0, :1]))
+            size += len(line.encode()) - first
+        found = evaluate(bare, test=(str(tmp_path / "text.txt"),), resamples=5, precision="fp32")
+        assert found.scores[1].value == pytest.approx(nats / math.log(2) / size, rel=1e-4)
 
 
 def test_files_keep_order_and_empty_lines(made, tmp_path):

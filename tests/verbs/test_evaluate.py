@@ -9,6 +9,7 @@ import sacrebleu
 from rich.console import Console
 from rouge_score.rouge_scorer import RougeScorer
 
+from seqwise.data.text import TextSettings, read_pairs
 from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.judging import judge_predictions
 from seqwise.verbs.evaluate import Evaluation, evaluate
@@ -35,6 +36,49 @@ def test_scores_are_sacrebleus_and_each_sentence_has_its_own(trained, tmp_path):
 def test_the_default_file_lies_in_the_run_folder(trained):
     result = evaluate(trained / "run", test=(str(trained / "test.en"), str(trained / "test.fr")))
     assert result.notes == (f"each item: {trained / 'run' / 'test-scores.tsv'}",)
+
+
+def test_references_that_the_model_cannot_write_are_told(trained, tmp_path):
+    """Full-width letters are normalized away in training: the output is right, and equals no such reference."""
+    table = tmp_path / "test.tsv"
+    table.write_text("source\ttarget\none two three four\tun deux trois quatre\none two\tｕｎ ｄｅｕｘ\n")
+    result = evaluate(trained / "run", test=(str(table),), scores=tmp_path / "scores.tsv")
+    assert "1 of 2 references cannot be written as they stand, the first 'ｕｎ ｄｅｕｘ'" in "".join(result.notes)
+    table.write_text("source\ttarget\none two three four\tun deux trois quatre\n")
+    assert len(evaluate(trained / "run", test=(str(table),), scores=tmp_path / "scores.tsv").notes) == 1
+
+
+def test_the_file_of_scores_is_read_back_as_it_was_written(trained, tmp_path):
+    """The reader of the user's TSV files is the oracle: a quote is a letter there, and a line feed ends the row."""
+    table, place = tmp_path / "test.jsonl", tmp_path / "scores.tsv"
+    rows = [("one", '"un" deux'), ("two", "un\tdeux\ntrois\r"), ("three", '"')]
+    table.write_text("".join(json.dumps({"source": a, "target": b}) + "\n" for a, b in rows))
+    evaluate(trained / "run", test=(str(table),), scores=place)
+    found = read_pairs([place], TextSettings(source="source", target="reference"))
+    assert found.sources == ("one", "two", "three")
+    assert found.targets == ('"un" deux', r"un\tdeux\ntrois", '"')
+
+
+@pytest.mark.parametrize("link", [False, True])
+def test_no_file_that_is_read_is_written_over(trained, tmp_path, link):
+    table = tmp_path / "test.tsv"
+    table.write_text("source\ttarget\none\tun\n")
+    place = tmp_path / "other.tsv" if link else table
+    if link:
+        place.hardlink_to(table)
+    with pytest.raises(ConfigError, match=r"--scores .*\.tsv, which is read: needs another file. Try --scores"):
+        evaluate(trained / "run", test=(str(table),), scores=place)
+    assert table.read_text() == "source\ttarget\none\tun\n"
+    usual = trained / "run" / "test-scores.tsv"
+    evaluate(trained / "run", test=(str(table),))
+    with pytest.raises(ConfigError, match=r"test-scores\.tsv, which is read"):
+        evaluate(trained / "run", test=(str(usual),), target="reference")
+
+
+def test_scores_are_not_written_under_the_name_of_a_packed_file(trained, tmp_path):
+    (tmp_path / "test.tsv").write_text("source\ttarget\none\tun\n")
+    with pytest.raises(ConfigError, match=r"--scores .*s.tsv.gz: needs a name of plain text.* Try --scores .*s.tsv\.$"):
+        evaluate(trained / "run", test=(str(tmp_path / "test.tsv"),), scores=tmp_path / "s.tsv.gz")
 
 
 def test_no_test_files_is_a_fault_with_a_mend(trained):

@@ -156,3 +156,23 @@ def test_the_command_line_says_the_same(trained, capsys):
         raise SystemExit(main(["predict", str(trained / "run"), "two two"]))
     assert ended.value.code in (0, None)
     assert shown(capsys) == ["deux deux"]
+
+
+def test_a_closed_standard_input_is_no_hindrance_where_nothing_is_read_from_it(trained, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)  # as `seqwise predict <&-`, and as a service without a terminal
+    assert predict(trained / "run", "one two") == "un deux"
+    with pytest.raises(ConfigError, match="no text, and no standard input: needs something to answer"):
+        predict(trained / "run")
+
+
+def test_output_is_not_written_under_the_name_of_a_packed_file(trained, tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"--output .*out.txt.gz: needs a name of plain text.* Try --output .*out.txt"
+    ):
+        predict(trained / "run", "one", output=tmp_path / "out.txt.gz")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_seed_that_no_generator_takes_is_refused(trained, capsys):
+    assert main(["predict", str(trained / "run"), "one", "--seed", "99999999999999999999", "--temperature", "1"]) == 2
+    assert "seed" in capsys.readouterr().err

@@ -160,10 +160,15 @@ def test_shares_beside_percents_are_told_of(tmp_path):
 
 
 def test_bleu_of_a_script_without_spaces_is_told_of(tmp_path):
-    right = [f"私は犬が{'とても' * (i % 3)}好きですから行きます" for i in range(30)]
-    rows = labels(["私は猫が好きですから行きません"] * 30, right), labels(right, right)
+    right = [
+        f"나는개를{'아주' * (i % 3)}좋아하기때문에거기에갑니다" for i in range(30)
+    ]  # Korean has spaces, if they are written
+    rows = labels(["나는고양이를좋아하기때문에가지않습니다"] * 30, right), labels(right, right)
     assert "--metric chrf counts letters" in noted(tmp_path, *rows, metric="bleu")
     assert not noted(tmp_path, *rows, metric="chrf")
+    japanese = [f"私は犬が{'とても' * (i % 3)}好きですから行きます" for i in range(30)]  # cut by letters
+    rows = labels(["私は猫が好きですから行きません"] * 30, japanese), labels(japanese, japanese)
+    assert not noted(tmp_path, *rows, metric="bleu")
 
 
 def refused(tmp_path, base, tuned, **flags):

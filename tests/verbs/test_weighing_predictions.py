@@ -68,6 +68,16 @@ def test_texts_are_scored_by_the_libraries_that_papers_use(tmp_path):
     assert exact.value == 0
 
 
+def test_texts_without_spaces_are_scored_by_their_letters(tmp_path):
+    """Oracle: sacrebleu. The first reference alone, which is English, says nothing of the others."""
+    right = ["Hello", "我今天非常高兴，因为天气很好。", "他昨天去了北京的学校。"]
+    said = ["Hello", "我今天非常高兴，因为天气好。", "他昨天去北京的学校。"]
+    rows = [{"id": i, "prediction": a, "reference": b} for i, (a, b) in enumerate(zip(said, right, strict=True))]
+    (found,) = read_predictions(written(tmp_path / "a.jsonl", rows), "bleu")
+    assert found.value == pytest.approx(sacrebleu.corpus_bleu(said, [right], tokenize="zh").score, abs=1e-9)
+    assert "tok:zh" in found.measure.signature
+
+
 def test_several_references_may_be_right(tmp_path):
     rows = [{"id": i, "prediction": "yes", "references": ["no", "yes"]} for i in range(3)]
     (found,) = read_predictions(written(tmp_path / "a.jsonl", rows), "exact-match")

@@ -133,7 +133,8 @@ class Labelled:
     texts: tuple[str, ...]
     """What is judged."""
     labels: tuple[str, ...]
-    """The judgements, as written in the file; the number 1 is "1", and true is "true"."""
+    """The judgements, as written in the file, but for accents, which are composed (NFC); the number 1 is "1", and true
+    is "true"."""
     files: tuple[str, ...]
     """The file of each text, as the user named it."""
     lines: tuple[int, ...]
@@ -142,6 +143,8 @@ class Labelled:
     """The bad rows that were left out."""
     groups: tuple[str, ...] = ()
     """What each belongs to, where a column was named for that; else empty."""
+    plain: bool = False
+    """Whether they are lines of a plain file, in which a tab parts two texts; in a row of a table it is a letter."""
 
     @classmethod
     def of(cls, texts: Iterable[str], labels: Iterable[str], name: str = "memory") -> "Labelled":
@@ -164,6 +167,7 @@ class Labelled:
             tuple([self.files[item] for item in items]),
             tuple([self.lines[item] for item in items]),
             groups=tuple([self.groups[item] for item in items]) if self.groups else (),
+            plain=self.plain,
         )
 
 

@@ -3,22 +3,23 @@
     near(texts) -> pairs (first, later) of those whose shingles agree by 80 % or more
 
 A shingle is two words that stand side by side, case and punctuation aside; a letter of a script without spaces counts
-as a word. The likeness of two texts is the share of their shingles that both have (Jaccard). MinHash (Broder 1997)
-keeps 64 numbers of each text, in which two agree as often as their shingles do; texts that agree in one of 16 bands of
-4 numbers are compared in full, so that none is reported that is not near. A pair at 80 % is missed once in 5,000, one
-at 90 % practically never.
+as a word, and in a text without words, such as emoji, each character. The likeness of two texts is the share of their
+shingles that both have (Jaccard). MinHash (Broder 1997) keeps 64 numbers of each text, in which two agree as often as
+their shingles do; texts that agree in one of 16 bands of 4 numbers are compared in full, so that none is reported that
+is not near. A pair at 80 % is missed once in 5,000, one at 90 % practically never.
 
 Memory is 256 bytes a text beside the shingles of those that are compared, and a text is compared with the first few of
 a band, not with all, so that a thousand copies do not cost a million comparisons. Left out: texts said in other words.
 """
 
-import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Int, UInt
+
+from seqwise import letters
 
 LIKE = 0.8
 """Share of shingles in common from which two texts are near."""
@@ -28,8 +29,6 @@ _WORDS = 2_000  # of a text, at most
 _COMPARED = 4  # texts of a band that each later one is compared with
 _CHUNK = 5_000
 _HELD = 50_000  # texts whose shingles are kept, as most are compared more than once
-_SPACELESS = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\u0e00-\u0e7f"  # kana, Chinese, Thai
-_WORD = re.compile(f"[{_SPACELESS}]|[^\\W{_SPACELESS}]+")
 
 
 def near(texts: Sequence[str]) -> list[tuple[int, int]]:
@@ -59,7 +58,8 @@ def near(texts: Sequence[str]) -> list[tuple[int, int]]:
 
 def shingles(text: str) -> frozenset[str]:
     """Neighbouring words; the first and the last one have the edge as a neighbour."""
-    words = _WORD.findall(unicodedata.normalize("NFKC", text).casefold())[:_WORDS]
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    words = (letters.words(folded) or "".join(folded.split()))[:_WORDS]
     return frozenset(f"{one} {other}" for one, other in zip(["", *words], [*words, ""], strict=True))
 
 

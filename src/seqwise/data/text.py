@@ -27,6 +27,7 @@ from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
 from seqwise.data.tmx import tmx
 from seqwise.errors import ConfigError, DataError, Fault
+from seqwise.letters import composed
 
 __all__ = [
     "FilterReport",
@@ -72,16 +73,18 @@ def read_labelled(
     """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
     columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
     found = _read(paths, settings, columns, on_note)
-    return Labelled(*found.columns(), groups=tuple(found.groups))
+    plain = not isinstance(paths, str | Path) and "lines" in _formats(paths, settings)  # of which there are two
+    return Labelled(*found.columns(), groups=tuple(found.groups), plain=plain)
 
 
-def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> list[str]:
-    """The texts of a column of a table, one for each row; a number counts the columns of one without a header."""
+def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> Pairs:
+    """The texts of a column of a table, one for each row, as sources and as targets, each with its place; a number
+    counts the columns of a table without a header."""
     if not is_table(path):
         raise ConfigError(f"--column {column} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
     columns = Columns((column, column), ("column", "column"))
     try:
-        return _read([path], TextSettings(encoding=encoding), columns, None).firsts
+        return Pairs(*_read([path], TextSettings(encoding=encoding), columns, None).columns())
     except DataError as error:
         fault = error.faults[0]  # the two columns are one
         mend = fault.mend.partition(", or --data.")[0].replace("--data.", "--").removesuffix(OR_SKIP)
@@ -144,6 +147,7 @@ class _Found:
         if columns.labelled and not (first and second):
             name = columns.usual[bool(first)]
             return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+        second = composed(second) if columns.labelled else second  # two spellings of an accent are one class
         if several:
             self.several[len(self.firsts)] = several
         if len(row) == 4:
@@ -170,6 +174,10 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
     return found
 
 
+def _formats(paths: Sequence[str | Path], settings: TextSettings) -> list[Format]:
+    return [settings.format if settings.format != "auto" else _ending(str(path)) for path in paths]
+
+
 def _opened(
     paths: Sequence[str | Path], settings: TextSettings, columns: Columns, note: Note
 ) -> Iterator[tuple[str, Rows]]:
@@ -178,7 +186,7 @@ def _opened(
     check_paths(names)
     if columns.group is not None and not columns.group.strip():
         raise DataError('--data.group-by ""', "the name of a column", "leaving it out")
-    formats = [settings.format if settings.format != "auto" else _ending(name) for name in names]
+    formats = _formats(names, settings)
     if "lines" in formats or not names:
         if formats != ["lines", "lines"]:
             raise _not_two(names, formats, settings)

@@ -31,12 +31,11 @@ from tokenizers import Encoding, processors
 from tokenizers import Tokenizer as Backend
 
 from seqwise.data import specials
-from seqwise.data.pieces import ABSENT, Framed, Piece, ends, form, shown
+from seqwise.data.pieces import ABSENT, Framed, Piece, ends, form, no_text, shown, size
 from seqwise.data.sealing import Sealed
 from seqwise.data.settings import TokenSettings
 from seqwise.data.specials import Specials
 from seqwise.data.subwords import learn
-from seqwise.errors import DataError
 
 __all__ = ["Framed", "Piece", "TokenSettings", "Tokenizer", "Vocabularies", "train_tokenizers"]
 
@@ -90,7 +89,7 @@ class Tokenizer:
             try:
                 found = self._backend.encode_batch_fast(bodies, add_special_tokens=False)
             except TypeError:
-                raise _no_text(chunk, start) from None
+                raise no_text(chunk, start) from None
             ids = [encoding.ids for encoding in found]
             rows.extend(map(self._looked_up, ids, bodies) if self._sided else ids)
         rows = [self._own(row) for row in rows]
@@ -108,10 +107,19 @@ class Tokenizer:
             try:
                 found = self._backend.encode_batch(bodies, add_special_tokens=True)
             except TypeError:
-                raise _no_text(chunk, start) from None
+                raise no_text(chunk, start) from None
             for text, body, encoding in zip(chunk, bodies, found, strict=True):
                 framed.append(self._framed(text, body, encoding))
         return framed
+
+    def cut(self, pair: tuple[str, str], most: int) -> Framed:
+        """A pair as `framed` has it, with at most so many ids: tokens go from the end of the longer text, until both
+        are as long; then from both (longest_first, as transformers calls it)."""
+        self._backend.enable_truncation(most, strategy="longest_first")
+        try:
+            return self.framed([pair])[0]
+        finally:
+            self._backend.no_truncation()
 
     def frame(self, front: bool, behind: bool) -> None:
         """From now on, and in the file: `framed` puts the start token in front of a text, the end token behind it."""
@@ -130,7 +138,7 @@ class Tokenizer:
                 return list(self._open.encode(text, add_special_tokens=False).ids)
             ids, meant = self._sealed.encode(text, marks)
         except TypeError:
-            raise _no_text([text], 0) from None
+            raise no_text([text], 0) from None
         runs = groupby(zip(ids, meant, strict=True), key=itemgetter(1))
         rows = ((special, [token for token, _ in run]) for special, run in runs)
         return [token for special, row in rows for token in (row if special else self._own(row))]
@@ -144,6 +152,13 @@ class Tokenizer:
         """Each token as one reads it in a table: "▁" for a space, which mostly means that a word begins."""
         return [self._piece(token) for token in ids]
 
+    def size_of(self, token: int) -> int:
+        """Bytes that it stands for in a text, part of a character included."""
+        if token in self._silent:
+            return 0
+        named = size(self._backend.id_to_token(token) or "", self._bytewise)
+        return len(self.decode([[token]])[0].encode()) if named is None else named
+
     def words(self, text: str) -> list[Piece]:
         """The tokens of a text, one for each id of `encode`, with the place where each stands in it."""
         body = self._body(text)
@@ -151,7 +166,7 @@ class Tokenizer:
         try:
             encoding = self._backend.encode(body, add_special_tokens=False)
         except TypeError:
-            raise _no_text([text], 0) from None
+            raise no_text([text], 0) from None
         found = [Piece(piece, 0, ahead) for piece in self.pieces(self._code(text))]
         ids = self._looked_up(encoding.ids, body)
         for token, (start, end) in zip(ids, encoding.offsets, strict=True):
@@ -327,14 +342,3 @@ def _learnt(texts: Sequence[str], settings: TokenSettings, who: str) -> tuple[To
 
 def _files(folder: str | Path) -> tuple[Path, Path]:
     return Path(folder) / "tokenizer.json", Path(folder) / "tokenizer.target.json"
-
-
-def _no_text(texts: Sequence[str | tuple[str, str]], start: int) -> DataError:
-    """Which text the library could not read: half of a surrogate pair, from bytes that were never UTF-8."""
-    for place, given in enumerate(texts, start):
-        text = given if isinstance(given, str) else "\n".join(given)
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return DataError(f"text {place + 1}, {text[:40]!r}", "text in UTF-8", "converting the file to UTF-8")
-    raise TypeError(f"encode() takes a sequence of texts, not of {type(texts[0]).__name__}")

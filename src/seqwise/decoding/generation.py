@@ -77,7 +77,7 @@ class Generation:
     """How single tokens are held back that are there already."""
     drafting: Drafting = field(default_factory=Drafting)
     """How tokens are drafted before the model writes them."""
-    seed: int = 0
+    seed: Annotated[int, Range(0, 2**31 - 1)] = 0
     """Of the sampling."""
     batch: Annotated[int, Range(1)] = 64
     """Sentences decoded at once."""

@@ -25,7 +25,7 @@ from scipy.special import stdtr
 from seqwise.errors import ConfigError, DataError
 from seqwise.metrics.rouge import KINDS, NAMES, References, Words, looks_foreign, rouge_of_each, several
 from seqwise.metrics.scores import DRAWS, Counts, Scores, interval, resampled
-from seqwise.metrics.text import counted
+from seqwise.metrics.text import AUTO, counted
 from seqwise.stats import proportions
 from seqwise.stats.means import mean_interval
 from seqwise.stats.permutation import flipped, halves
@@ -193,7 +193,7 @@ def compare_texts(
     references: References,
     metric: Literal["bleu", "chrf", "rouge1", "rouge2", "rougeL"] = "bleu",
     systems: tuple[str, str] = ("base", "tuned"),
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
     lowercase: bool = False,
     resamples: int = 1000,
     seed: int = 12345,

@@ -7,7 +7,8 @@ F1 of each, from 0 to 100. With several references the best one counts, for each
 a corpus is the mean over its texts, which is what the bootstrap draws.
 
 rouge-score knows the letters a to z and digits alone: an accent parts a word, and a text in Greek or Chinese has none.
-`words="unicode"` cuts at whatever is neither letter nor digit in any script; no published score is of that kind.
+`words="unicode"` cuts at whatever is no letter, mark or digit in any script (`letters.py`); no published score is of
+that kind. Accents by themselves are joined to their letters first (NFC), on both sides.
 """
 
 import re
@@ -18,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float
 
+from seqwise import letters
 from seqwise.errors import DataError
 from seqwise.metrics.scores import Score, interval, resampled
 
@@ -28,9 +30,6 @@ References = Sequence[str] | Sequence[Sequence[str]]
 
 KINDS = ("rouge1", "rouge2", "rougeL")
 NAMES = ("ROUGE-1", "ROUGE-2", "ROUGE-L")
-UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-"""Thai, Lao, Burmese, Khmer, Chinese and Japanese: scripts without spaces, where each character counts as a word."""
-_WORD = re.compile(rf"[{UNSPACED}]|[^\W{UNSPACED}]+")
 _ENGLISH = re.compile(r"[a-z0-9]")
 
 
@@ -89,7 +88,7 @@ def rouge_of_each(
     scorer: Any = RougeScorer(list(KINDS), tokenizer=_Cutter(stem, words))
     found = np.empty((len(outputs), 3))
     for i, (output, row) in enumerate(zip(outputs, rows, strict=True)):
-        best = scorer.score_multi(list(row), output)
+        best = scorer.score_multi([letters.composed(text) for text in row], letters.composed(output))
         found[i] = [100 * best[kind].fmeasure for kind in KINDS]
     return found
 
@@ -101,8 +100,8 @@ def several(references: References) -> list[Sequence[str]]:
 
 def looks_foreign(texts: Sequence[str]) -> bool:
     """Whether most letters are none of a to z, so that ROUGE needs `words="unicode"`."""
-    letters = [letter for text in texts for letter in text.lower() if letter.isalnum()]
-    return 2 * sum(not _ENGLISH.match(letter) for letter in letters) > len(letters)
+    found = [letter for text in texts for letter in text.lower() if letter.isalnum()]
+    return 2 * sum(not _ENGLISH.match(letter) for letter in found) > len(found)
 
 
 class _Cutter:
@@ -126,7 +125,7 @@ class _Cutter:
         from rouge_score.tokenize import tokenize
 
         if self.unicode:
-            return _WORD.findall(text.lower())
+            return letters.words(text.lower())
         found: list[str] = tokenize(text, self if self.stemmer else None)
         return found
 

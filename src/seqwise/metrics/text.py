@@ -7,6 +7,7 @@ scores them. The draws are those of sacrebleu for the same seed, so that the sig
 intervals agree.
 
 A sentence may have several references: an n-gram of any of them is a hit for BLEU, the best one counts for chrF.
+Accents that stand by themselves are joined to their letters first (NFC), on both sides: what looks alike is equal.
 Left out: comparing two systems, which needs paired draws (`comparison.py`).
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 from sacrebleu.metrics.bleu import BLEU
 from sacrebleu.metrics.chrf import CHRF
 
+from seqwise import letters
 from seqwise.errors import ConfigError, DataError, MissingExtraError, nearest
 from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
 
@@ -25,6 +27,8 @@ from seqwise.metrics.scores import Counts, Score, Scores, interval, resampled
 
 References = Sequence[str] | Sequence[Sequence[str]]
 
+AUTO = "auto"
+"""How BLEU cuts words unless told otherwise: by the script of the references, see `words_for`."""
 EXTRAS = {"ja-mecab": "pip install 'sacrebleu[ja]'", "ko-mecab": "pip install 'sacrebleu[ko]'"}
 
 
@@ -52,7 +56,7 @@ class SentenceScore:
 def bleu(
     outputs: Sequence[str],
     references: References,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
     lowercase: bool = False,
     resamples: int = 1000,
     seed: int = 12345,
@@ -60,9 +64,9 @@ def bleu(
     """BLEU of a corpus with up to 4 words in a row, smoothed as mteval-v13a does.
 
     `tokenize` is one of sacrebleu's: 13a for raw text, none for text that has been tokenized, zh, ja-mecab,
-    char, ...
+    char, ...; or auto, which the signature tells as what it became.
     """
-    metric = _bleu(tokenize, lowercase)
+    metric = _bleu(tokenize, lowercase, references)
     return _score("BLEU", metric, outputs, references, _bleu_of, resamples, seed)
 
 
@@ -80,10 +84,10 @@ def chrf(
 
 
 def sentence_scores(
-    outputs: Sequence[str], references: References, tokenize: str = "13a", lowercase: bool = False
+    outputs: Sequence[str], references: References, tokenize: str = AUTO, lowercase: bool = False
 ) -> list[SentenceScore]:
     """Both scores for each sentence, in order."""
-    words = _counts(_bleu(tokenize, lowercase), outputs, references)
+    words = _counts(_bleu(tokenize, lowercase, references), outputs, references)
     characters = _counts(CHRF(lowercase=lowercase), outputs, references)
     both = zip(_bleu_of(words, effective=True).tolist(), _chrf_of(characters).tolist(), strict=True)
     return [SentenceScore(item, b, c) for item, (b, c) in enumerate(both)]
@@ -93,12 +97,12 @@ def counted(
     metric: Literal["bleu", "chrf"],
     outputs: Sequence[str],
     references: References,
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
     lowercase: bool = False,
 ) -> Counted:
     """The counts of BLEU or chrF, for those who draw them in another way."""
     if metric == "bleu":
-        return Counted("BLEU", _counts(_bleu(tokenize, lowercase), outputs, references), _bleu_of)
+        return Counted("BLEU", _counts(_bleu(tokenize, lowercase, references), outputs, references), _bleu_of)
     return Counted("chrF2", _counts(CHRF(lowercase=lowercase), outputs, references), _chrf_of)
 
 
@@ -113,6 +117,21 @@ def looks_tokenized(texts: Sequence[str]) -> bool:
     For such text `tokenize="none"` is meant; with another tokenizer BLEU compares with nothing published.
     """
     return 2 * sum(text.rstrip().endswith(" .") for text in texts) >= max(1, len(texts))
+
+
+def words_for(references: References) -> str:
+    """How sacrebleu best cuts words of this script: 13a, where most letters are of a script with spaces between words;
+    zh in Chinese; char in Japanese, Thai and others, whose words need a dictionary."""
+    firsts = [row if isinstance(row, str) else "".join(row[:1]) for row in references]
+    if not letters.unspaced(firsts):
+        return "13a"
+    return "zh" if letters.chinese(firsts) else "char"
+
+
+def cutter(references: References) -> Callable[[str], Sequence[str]]:
+    """What cuts a text into the words that BLEU counts against these references."""
+    cut: Any = _bleu(AUTO, False, references).tokenizer
+    return lambda text: cut(letters.composed(text).rstrip()).split()
 
 
 def _score(
@@ -146,13 +165,14 @@ def _counts(metric: BLEU | CHRF, outputs: Sequence[str], references: References)
         )
     if not len(outputs):
         raise DataError(given="no sentences", allowed="at least one", mend="another test file")
+    said = [letters.composed(text) for text in outputs]
     streams: Any = _streams(references)  # sacrebleu takes None for a reference that is not there, its types do not
-    return np.array(metric._extract_corpus_statistics(outputs, streams), dtype=np.float64)  # (N, C)
+    return np.array(metric._extract_corpus_statistics(said, streams), dtype=np.float64)  # (N, C)
 
 
 def _streams(references: References) -> list[list[str | None]]:
     """First references, second ones, and so on, as sacrebleu wants them; None where a sentence has fewer."""
-    rows = [[row] if isinstance(row, str) else list(row) for row in references]
+    rows = [list(map(letters.composed, [row] if isinstance(row, str) else row)) for row in references]
     empty = next((i for i, row in enumerate(rows) if not row), None)
     if empty is not None:
         raise DataError(f"sentence {empty} without a reference", "at least one for each", "leaving that sentence out")
@@ -188,7 +208,9 @@ def _chrf_of(counts: Counts, beta: int = CHRF.BETA) -> Scores:
     return scores
 
 
-def _bleu(tokenize: str, lowercase: bool) -> BLEU:
+def _bleu(tokenize: str, lowercase: bool, references: References) -> BLEU:
+    if tokenize == AUTO:
+        tokenize = words_for(references)
     known = sorted(BLEU.TOKENIZERS)
     if tokenize not in known:
         raise ConfigError(

@@ -15,6 +15,7 @@ from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels, NextToken
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.choosing import Translation
+from seqwise.tasks.places import told_of
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored, pair
 from seqwise.tasks.writing import Manner, Rewriter, Writer
@@ -43,6 +44,8 @@ class Wanted:
     """Whether each text is a conversation, in JSON."""
     vectors: bool = False
     """Vectors, whatever the head."""
+    pairs: bool = True
+    """Whether a tab parts two texts, as on a line; not in the rows of a table."""
 
 
 def written(model: Writes, settings: Generation, wanted: Wanted) -> Answer:
@@ -52,7 +55,9 @@ def written(model: Writes, settings: Generation, wanted: Wanted) -> Answer:
     def answer(texts: Sequence[str]) -> Iterator[str]:
         nonlocal number
         asked = [conversation(text) if text.strip() else "" for text in texts] if wanted.messages else texts
-        for outputs in model.translate(asked, settings):
+        with told_of(texts, asked):
+            found = model.translate(asked, settings)
+        for outputs in found:
             number += 1
             for one in outputs:
                 yield _written(number, one, settings.best > 1, wanted.json)
@@ -76,14 +81,14 @@ def conversation(line: str) -> list[dict[str, Any]]:
             f"{line[:40]!r}, which is no JSON ({error})",
             'a conversation such as [{"role": "user", "content": "Hello"}]',
             "leaving --messages out, for plain prompts",
-        ) from None
+        ).about(line) from None
     found = found.get("messages") if isinstance(found, dict) else found
     if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
         raise DataError(
             f"{line[:40]!r}",
             'a list of messages such as [{"role": "user", "content": "Hello"}]',
             "leaving --messages out, for plain prompts",
-        )
+        ).about(line)
     return found
 
 
@@ -96,7 +101,7 @@ def labelled(model: Classifier, wanted: Wanted) -> Answer:
 
     def answer(texts: Sequence[str]) -> Iterator[str]:
         full = [text for text in texts if text.strip()]
-        found = iter(model.classify([pair(text) for text in full]))
+        found = iter(model.classify([pair(text) for text in full] if wanted.pairs else full))
         for text in texts:
             ranked = next(found)[: wanted.top] if text.strip() else []
             if wanted.json:

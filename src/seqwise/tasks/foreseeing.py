@@ -40,9 +40,8 @@ def surprise(opened: Opened, texts: Sequence[str]) -> Surprise:
             rows.append(framed.ids[first : first + opened.longest])
             owners.append(i)
     nats, tokens, given = [0.0] * len(texts), [0] * len(texts), [0] * len(texts)
-    firsts = opened.words.source.decode([row[:1] for row in rows])
-    for owner, text in zip(owners, firsts, strict=True):
-        given[owner] += len(text.encode())
+    for owner, row in zip(owners, rows, strict=True):
+        given[owner] += sum(map(opened.words.source.size_of, row[:1]))
     for chosen in batches([len(row) for row in rows]):
         longest = max(len(rows[i]) for i in chosen)
         inputs = torch.zeros(len(chosen), longest, dtype=torch.int64)

@@ -13,10 +13,13 @@ from typing import Literal
 import numpy as np
 from jaxtyping import Float, Int
 
-from seqwise.data.corpus import Labelled, TextSettings
+from seqwise.data.corpus import TextSettings
+from seqwise.data.files import shown
 from seqwise.data.instructions import read_texts
 from seqwise.data.text import read_labelled
-from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.data.tokens import Tokenizer
+from seqwise.errors import ConfigError, DataError
+from seqwise.letters import composed
 from seqwise.metrics.calibration import Calibration, Coverage, calibrate, chances, cover
 from seqwise.metrics.comparison import Difference, compare_means
 from seqwise.metrics.confusion import Confusion, confuse
@@ -24,10 +27,13 @@ from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.metrics.likelihood import perplexity
 from seqwise.metrics.rouge import NAMES, References, averaged, looks_foreign, rouge_of_each, several
 from seqwise.metrics.scores import Score
-from seqwise.metrics.text import bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.metrics.text import AUTO, bleu, chrf, looks_tokenized, sentence_scores
+from seqwise.stats.phrases import counted
 from seqwise.tasks.foreseeing import surprise
+from seqwise.tasks.numbering import numbered
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.reading import Classifier, Text, pair
+from seqwise.tasks.reading import Classifier, Text, paired
 from seqwise.tasks.sentences import lead
 
 # N texts, L labels
@@ -92,7 +98,7 @@ def judge_outputs(
     references: References,
     sources: Sequence[str],
     metric: Literal["bleu", "rouge"] = "bleu",
-    tokenize: str = "13a",
+    tokenize: str = AUTO,
     lowercase: bool = False,
     resamples: int = 1000,
 ) -> Judged:
@@ -127,6 +133,25 @@ def judge_outputs(
     return Judged(scores, items, told, tuple(notes), differences=differences)
 
 
+def unwritable(references: References, tokenizer: Tokenizer) -> list[str]:
+    """A note on references that the model cannot write as they stand, since its tokenizer makes other characters of
+    them: full-width signs and ligatures by NFKC, capitals where it knows none."""
+    rows = [text for row in several(references) for text in row]
+    pairs = ((text, _spaced(text), _spaced(tokenizer.normalize(text))) for text in rows)
+    changed = [text for text, given, made in pairs if given != made]
+    if not changed:
+        return []
+    return [
+        f"{len(changed):,} of {counted(len(rows), 'reference')} cannot be written as they stand, the first "
+        f"{shown(changed[0])}: the model's tokenizer makes other characters of them, so that no output equals them and "
+        "scores are lower than in training, where both were normalized"
+    ]
+
+
+def _spaced(text: str) -> str:
+    return " ".join(composed(text).split())
+
+
 def _beside_lead(each: Float[np.ndarray, "N 3"], first: Float[np.ndarray, "N 3"]) -> tuple[Difference, ...]:
     """Summaries against first sentences, which cost nothing, by each kind of ROUGE."""
     systems = ("the first sentence", "the model")
@@ -140,9 +165,10 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
     notes: list[str] = []
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
-    logits = label_logits(Classifier(opened, cut), [pair(text) for text in labelled.texts])
-    notes += [told] if (told := opened.told()) else []
-    return judge_predictions(logits, true, known, labelled.texts, resamples, notes=notes)
+    with placed(labelled.texts, labelled.where):
+        logits = label_logits(Classifier(opened, cut), paired(labelled))
+    notes += [*true.notes, *filter(None, [opened.told()])]
+    return judge_predictions(logits, true.numbers, known, labelled.texts, resamples, notes=notes)
 
 
 def must_choose(opened: Opened) -> None:
@@ -161,30 +187,6 @@ def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray,
     for i, scores in reader.read(reader.rows(texts)):
         found[i] = scores.float().cpu().numpy()
     return found
-
-
-def numbered(labelled: Labelled, known: Sequence[str]) -> Int[np.ndarray, "N"]:
-    """The model's number of each label."""
-    places = {name: i for i, name in enumerate(known)}
-    return np.array([places[_label(label, known, labelled.where(i))] for i, label in enumerate(labelled.labels)])
-
-
-def _label(given: str, known: Sequence[str], where: str) -> str:
-    """The checkpoint's own name of a label: itself, in another case, or by its number."""
-    if given in known:
-        return given
-    lower = {name.lower(): name for name in known}
-    if given.lower() in lower:
-        return lower[given.lower()]
-    if given.isdecimal() and int(given) < len(known):
-        return known[int(given)]
-    close = nearest(given, known)
-    raise DataError(
-        f"the label {given!r}",
-        "one of " + ", ".join(known[:12]) + (", ..." if len(known) > 12 else "") + ", or its number",
-        f"writing {close} there" if close else "a checkpoint with these labels, or --data.label with their column",
-        where,
-    )
 
 
 def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8") -> Judged:

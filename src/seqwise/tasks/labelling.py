@@ -14,9 +14,10 @@ from seqwise.data.filters import key
 from seqwise.data.text import Labelled, TextSettings, read_labelled
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.errors import DataError, nearest
+from seqwise.letters import composed
 from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
-from seqwise.tasks.reading import pair
+from seqwise.tasks.reading import paired
 from seqwise.tasks.settings import Train
 from seqwise.tasks.watching import LabelWatcher, part_of
 from seqwise.training.agreement import agreeing
@@ -134,18 +135,18 @@ def ordered_labels(found: Sequence[str]) -> tuple[str, ...]:
     return tuple(sorted(names, key=int) if all(name.isdecimal() for name in names) else sorted(names))
 
 
-def framed(texts: Sequence[str], tokenizer: Tokenizer) -> list[list[int]]:
-    """Ids of each text as `predict` gives them to the model; a tab parts two texts."""
-    return [one.ids for one in tokenizer.framed([pair(text) for text in texts])]
+def framed(labelled: Labelled, tokenizer: Tokenizer) -> list[list[int]]:
+    """Ids of each text as `predict` gives them to the model."""
+    return [one.ids for one in tokenizer.framed(paired(labelled))]
 
 
 def _examples(labelled: Labelled, labels: tuple[str, ...], tokenizer: Tokenizer) -> Examples:
-    numbers = {name: i for i, name in enumerate(labels)}
+    numbers = {composed(name): i for i, name in enumerate(labels)}
     for item, label in enumerate(labelled.labels):
-        if label not in numbers:
+        if composed(label) not in numbers:
             raise _unknown(label, labels, labelled.where(item))
-    targets = Rows.of([[numbers[label]] for label in labelled.labels])
-    return Examples(Rows.of(framed(labelled.texts, tokenizer)), targets, None, tokenizer.pad)
+    targets = Rows.of([[numbers[composed(label)]] for label in labelled.labels])
+    return Examples(Rows.of(framed(labelled, tokenizer)), targets, None, tokenizer.pad)
 
 
 def _unknown(label: str, labels: tuple[str, ...], where: str) -> DataError:

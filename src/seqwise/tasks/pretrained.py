@@ -216,13 +216,15 @@ def fitting(
     what: str,
     mend: str = "--cut, or a shorter text",
     ending: int = 1,
+    text: object = None,
 ) -> list[int]:
-    """The ids, cut where they are too many and may be, but for the last ones, which end a text."""
+    """The ids, cut where they are too many and may be, but for the last ones, which end a text. text: what they are of,
+    which a refusal is about."""
     most = opened.readable
     if len(ids) <= most:
         return ids
     if not cut:
         where = f"the positions of {opened.checkpoint.folder.name}"
-        raise ConfigError(f"{what} of {len(ids):,} tokens", f"at most {most:,}, {where}", mend)
+        raise ConfigError(f"{what} of {len(ids):,} tokens", f"at most {most:,}, {where}", mend).about(text)
     opened.cut_off()
     return [*ids[: most - ending], *ids[-ending:]]

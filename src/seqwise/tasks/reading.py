@@ -9,6 +9,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqwise.checkpoints import sentence_pooling
+from seqwise.data.corpus import Labelled
+from seqwise.data.pieces import Framed
 from seqwise.data.tokens import Tokenizer
 from seqwise.decoding.reading import batches, read_all
 from seqwise.errors import ConfigError, DataError
@@ -56,11 +58,18 @@ class Reader:
         """Ids with the special tokens of the checkpoint around them."""
         found = []
         for text, framed in zip(texts, self.tokenizer.framed(texts), strict=True):
-            what = "a text" if isinstance(text, str) else "a pair of texts"
-            ids = fitting(framed.ids, self.opened, self.may_cut, what)
-            segments = [*framed.segments[: len(ids) - 1], framed.segments[-1]] if ids else []
-            found.append(Row(ids, segments))
+            found.append(self._row(text, framed))
         return found
+
+    def _row(self, text: Text, framed: Framed) -> Row:
+        """What is too long is cut, or refused; of a pair the longer text is."""
+        if isinstance(text, str):
+            ids = fitting(framed.ids, self.opened, self.may_cut, "a text", text=text)
+            return Row(ids, [*framed.segments[: len(ids) - 1], framed.segments[-1]] if ids else [])
+        if self.may_cut and len(framed.ids) > self.opened.readable:
+            self.opened.cut_off()
+            framed = self.tokenizer.cut(text, self.opened.readable)
+        return Row(fitting(framed.ids, self.opened, False, "a pair of texts", text="\t".join(text)), framed.segments)
 
     @torch.inference_mode()
     def read(self, rows: Sequence[Row]) -> Iterator[tuple[int, Float[Tensor, "*T V"]]]:
@@ -123,10 +132,15 @@ class Classifier(Reader):
         return results
 
 
-def pair(text: str) -> str | tuple[str, str]:
-    """Two texts with a tab between them, as in a TSV of premises and hypotheses."""
+def pair(text: str) -> Text:
+    """Two texts with a tab between them, as on a line of premise and hypothesis."""
     first, tab, second = text.partition("\t")
     return (first, second) if tab else text
+
+
+def paired(labelled: Labelled) -> list[Text]:
+    """The texts as a model reads them: lines of a plain file are parted at a tab, rows of a table keep theirs."""
+    return [pair(text) for text in labelled.texts] if labelled.plain else list(labelled.texts)
 
 
 def frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:
@@ -160,9 +174,10 @@ class Filler(Reader):
         rows = []
         for text in texts:
             if text.strip() and mask not in text:
-                raise DataError(f"{text[:40]!r} without {mask}", "a text with at least one", f"writing {mask} in it")
+                mend = f"writing {mask} in it"
+                raise DataError(f"{text[:40]!r} without {mask}", "a text with at least one", mend).about(text)
             ids = [*first, *self.tokenizer.from_template(text), *last]
-            ids = fitting(ids, self.opened, False, "a text", "a shorter text; its masks must stay")
+            ids = fitting(ids, self.opened, False, "a text", "a shorter text; its masks must stay", text=text)
             rows.append(Row(ids, [0] * len(ids)) if text.strip() else Row([], []))
         results: list[list[list[Scored]]] = [[] for _ in texts]
         for i, scores in self.read(rows):

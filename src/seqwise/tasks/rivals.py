@@ -8,7 +8,6 @@
 They know no checkpoint. Left out: the untouched base, and the base prompted, which whoever tunes has at hand.
 """
 
-import re
 import time
 import warnings
 from collections import Counter
@@ -19,8 +18,8 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from jaxtyping import Float
 
+from seqwise import letters
 from seqwise.errors import ConfigError, DataError
-from seqwise.metrics.rouge import UNSPACED
 from seqwise.tasks.sentences import lead
 
 # N texts, L labels
@@ -116,8 +115,8 @@ class Majority:
 class TfIdf:
     """Logistic regression on words and pairs of words (sublinear tf-idf): for short texts often hard to beat.
 
-    By scikit-learn, with its usual words of two letters or more; scripts without spaces are cut into rows of one to
-    three letters instead. Deterministic.
+    By scikit-learn, with its usual words of two letters or more, marks among them; scripts without spaces are cut into
+    rows of one to three letters instead. Deterministic.
     """
 
     name: str = "tf-idf"
@@ -150,10 +149,12 @@ class TfIdf:
         from sklearn.feature_extraction.text import TfidfVectorizer
         from sklearn.linear_model import LogisticRegression
 
-        letters = _unspaced(texts)
+        unspaced = letters.unspaced(texts)
         words = TfidfVectorizer(
-            analyzer="char" if letters else "word",
-            ngram_range=(1, 3) if letters else (1, 2),
+            preprocessor=lambda text: letters.composed(text.lower()),
+            analyzer="char" if unspaced else "word",
+            token_pattern=None if unspaced else letters.long_word(),
+            ngram_range=(1, 3) if unspaced else (1, 2),
             sublinear_tf=True,
             max_features=self.features,
             dtype=np.float64,
@@ -171,13 +172,6 @@ class TfIdf:
 
 def _chances(words: Any, model: Any, texts: Sequence[str], labels: int) -> Float[np.ndarray, "N L"]:
     return np.asarray(model.predict_proba(words.transform(texts))) if len(texts) else np.zeros((0, labels))
-
-
-def _unspaced(texts: Sequence[str]) -> bool:
-    """Whether the texts are in a script without spaces: words, cut at spaces, would be whole sentences."""
-    sample = texts[:: max(1, len(texts) // 1000)]
-    foreign = sum(len(re.findall(f"[{UNSPACED}]", text)) for text in sample)
-    return 2 * foreign > sum(sum(map(str.isalpha, text)) for text in sample)
 
 
 @dataclass(frozen=True)

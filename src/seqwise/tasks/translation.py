@@ -1,5 +1,6 @@
 """Translation: sentence pairs in, sentences out. Text meets tokens meets the model here, and nowhere below."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypedDict
@@ -9,10 +10,13 @@ import torch
 from seqwise.data.text import Pairs
 from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Ensemble, Generation, Hypothesis, Model, Specials, decode
+from seqwise.letters import UNSPACED
 from seqwise.models import assemble
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.linear import pack
 from seqwise.tasks.choosing import Translation, chosen
+
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 @dataclass(frozen=True)
@@ -96,14 +100,16 @@ class Translator:
         return results
 
     def words(self, text: str) -> tuple[tuple[str, ...], list[int]]:
-        """The source as words between spaces, the end token last; and for each source token which word it is of."""
+        """The source as words, the end token last; and for each source token which word it is of. A word stands between
+        spaces; in scripts without spaces each token is one, but that several bytes may spell one character."""
         source = self.vocabularies.source
         pieces = source.words(text)
         words: list[str] = []
         groups: list[int] = []
         last = 0
         for piece in pieces:
-            if not words or any(letter.isspace() for letter in text[last : piece.start]):
+            edge = piece.start >= last and _UNSPACED.search(text[max(0, piece.start - 1) : piece.start + 1])
+            if not words or edge or any(letter.isspace() for letter in text[last : piece.start]):
                 words.append("")
             words[-1] += text[max(last, piece.start) : piece.end]
             last = max(last, piece.end)

@@ -87,7 +87,7 @@ class Writer:
                 ids = self.ids(beginning(self.tokenizer, asked, len(ids) - (most - most // ANSWER)))
         elif self.manner.cut and len(ids) > most:  # the end is what is answered
             self.opened.cut_off()
-        return ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt")
+        return ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt", text=asked)
 
     def ids(self, asked: str | Messages) -> list[int]:
         """However many."""
@@ -233,13 +233,14 @@ class Rewriter:
         """Ids with the special tokens and the language of the checkpoint around them."""
         codes = set(self.opened.words.languages.values())
         found = []
-        for framed in self.opened.words.source.framed([self.front + text for text in texts]):
+        rows = self.opened.words.source.framed([self.front + text for text in texts])
+        for text, framed in zip(texts, rows, strict=True):
             ids = framed.ids
             if self.language is not None:
                 there = any(token in codes for token in ids)
                 ids = [self.language if token in codes else token for token in ids]
                 ids = ids if there else [self.language, *ids]
-            found.append(fitting(ids, self.opened, self.cut, "a text", ending=self.ending))
+            found.append(fitting(ids, self.opened, self.cut, "a text", ending=self.ending, text=text))
         return found
 
     def translate(self, texts: Sequence[str], settings: Generation) -> list[list[Translation]]:

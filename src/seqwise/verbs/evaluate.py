@@ -1,7 +1,5 @@
 """evaluate: how good a run is on pairs it has not seen, how sure that is, and where it is worst."""
 
-import csv
-import io
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -15,18 +13,21 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
 from seqwise.data.corpus import Format
 from seqwise.data.text import TextSettings, read_pairs
+from seqwise.data.tokens import Tokenizer
 from seqwise.decoding import Generation
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
+from seqwise.metrics.text import AUTO
 from seqwise.models.decoder import Decoder
 from seqwise.models.heads import NextToken
 from seqwise.models.transformer import Transformer
 from seqwise.reports.evaluation import Evaluation
 from seqwise.reports.forecasts import Backtested, backtest_page
 from seqwise.tasks.answering import Writes
+from seqwise.tasks.destinations import must_be_free, save_rows
 from seqwise.tasks.forecasting.judging import judge_forecasts
-from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs
-from seqwise.tasks.lines import must_have_place
+from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs, unwritable
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.judging import judge
@@ -34,7 +35,6 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 SCORES = "test-scores.tsv"
-WORDS = "13a"  # how BLEU cuts words unless told otherwise
 WORST, RESAMPLES = 5, 1000  # items shown, draws of the bootstrap
 JUDGED = ("rouge", "beams", "length_penalty", "mbr", "tokenize", "lowercase")
 IDLE: Mapping[str, tuple[str, ...]] = {
@@ -51,6 +51,7 @@ TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "labe
            "details")  # fmt: skip
 """What means nothing for a forecaster, beside how texts are written."""
 Made = TypeVar("Made")
+Rewriting = tuple[Writes, Generation, TextSettings, Tokenizer]
 
 
 def evaluate(
@@ -58,7 +59,7 @@ def evaluate(
     *,
     test: tuple[str, ...] = (),
     ensemble: tuple[Path, ...] = (),
-    tokenize: str = WORDS,
+    tokenize: str = AUTO,
     lowercase: bool = False,
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
@@ -99,7 +100,8 @@ def evaluate(
         test: The sentence pairs: two aligned files, or one or more TSV, CSV, JSONL, Parquet or TMX files. For labels,
             the same but TMX; for perplexity, plain text. Of a forecaster a table, by default that of training.
         ensemble: Further runs with the same vocabulary, whose probabilities are averaged.
-        tokenize: How sacrebleu cuts words: 13a for raw text, none for tokenized text, zh, ja-mecab, char, intl.
+        tokenize: How sacrebleu cuts words: 13a for raw text, none for tokenized text, zh, ja-mecab, char, intl; auto
+            takes 13a, or in scripts without spaces zh or char.
         lowercase: Compare without regard to case.
         rouge: ROUGE-1, ROUGE-2 and ROUGE-L, as for summaries, in place of BLEU and chrF.
         beams: Hypotheses kept at each step; as the run was set unless given.
@@ -136,14 +138,14 @@ def evaluate(
 
 def _backtested(flags: Mapping[str, Any]) -> Backtested:
     """A run that forecasts."""
-    usual = {"tokenize": WORDS, "worst": WORST, "resamples": RESAMPLES}
+    usual = {"tokenize": AUTO, "worst": WORST, "resamples": RESAMPLES}
     for name in (*WRITING, *usual, *TEXTUAL):
         if flags[name] not in (None, (), False, usual.get(name)):
             flag = "--" + name.replace("_", "-")
             allowed = "--test, --stride, --report, --json, --device"
             raise ConfigError(f"{flag} for the forecaster {flags['model']}", allowed, "leaving it out")
     if flags["report"] is not None:
-        must_have_place("--report", flags["report"])
+        must_be_free("--report", flags["report"], flags["test"])
     found = judge_forecasts(flags["model"], flags["test"], flags["stride"], flags["device"])
     if flags["report"] is not None:
         content = backtest_page(found).encode()
@@ -156,13 +158,15 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     """Whatever reads text."""
     model, test, device, precision = (flags[name] for name in ("model", "test", "device", "precision"))
     rouge, tokenize, lowercase, resamples = (flags[name] for name in ("rouge", "tokenize", "lowercase", "resamples"))
-    scores, worst, details = flags["scores"], flags["worst"], flags["details"]
+    worst, details = flags["worst"], flags["details"]
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
-    if scores is not None:
-        must_have_place("--scores", scores)
-    if rouge and (lowercase or tokenize != WORDS):
+    place = flags["scores"] or (Path(model) / SCORES if is_run(model) else None)
+    if place is not None and (flags["scores"] or place.is_file()):
+        must_be_free("--scores", place, test)
+    flags = {**flags, "scores": place}
+    if rouge and (lowercase or tokenize != AUTO):
         given = "--lowercase" if lowercase else f"--tokenize {tokenize}"
         raise ConfigError(f"{given} with --rouge", "BLEU, since ROUGE cuts words its own way", "leaving it out")
     devices.keep_memory()
@@ -174,19 +178,18 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     opened = None if is_run(model) else open_pretrained(model, flags["revision"], device, precision)
     if opened is not None and not _rewrites(opened, rouge):
         return _judged(opened, flags)
-    translator, usual, kept = _run(flags) if opened is None else _rewriter(opened, flags)
+    translator, usual, kept, words = _run(flags) if opened is None else _rewriter(opened, flags)
     notes: list[str] = []
     pairs = _ours_named(lambda: read_pairs(test, _reading(kept, flags), notes.append))
     made = _searching(usual, flags)
-    outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
+    with placed(pairs.sources, pairs.where):
+        outputs = [best[0].text for best in translator.translate(pairs.sources, made)]
     references = pairs.references or pairs.targets
     rouge = rouge or (opened is None and summarizes(model))
     metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
     found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
-    found = replace(found, notes=(*notes, *found.notes))
-    in_order = sorted(found.items, key=lambda row: int(row[0]))
-    place = scores or (Path(model) / SCORES if opened is None else None)
-    return _evaluation(found, _save([found.columns, *in_order], place), worst, details)
+    found = replace(found, notes=(*notes, *found.notes, *unwritable(references, words)))
+    return _evaluation(found, _save(_ordered(found), place), worst, details)
 
 
 def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
@@ -199,7 +202,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     """A run of seqwise tune, on files that are read as its training files were."""
     task = read_tune(RunFolder.open(flags["model"])).task
     for name in (*FIXED, *IDLE[task]):
-        if flags[name] is not False and flags[name] not in (None, (), WORDS):
+        if flags[name] is not False and flags[name] not in (None, (), AUTO):
             flag = "--" + name.replace("_", "-")
             allowed = "it as it was tuned" if name in FIXED else f"flags that mean something for --task {task}"
             raise ConfigError(f"{flag} for the tuned run {flags['model']}", allowed, "leaving it out")
@@ -217,9 +220,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
             metric,
         )
     )
-    in_order = sorted(found.items, key=lambda row: int(row[0]))
-    told = _save([found.columns, *in_order], flags["scores"] or Path(flags["model"]) / SCORES)
-    return _evaluation(found, told, flags["worst"], flags["details"])
+    return _evaluation(found, _save(_ordered(found), flags["scores"]), flags["worst"], flags["details"])
 
 
 def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
@@ -229,6 +230,11 @@ def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     made = replace(usual, best=1, temperature=0.0, ranking=ranking, **given)
     check(made)
     return made
+
+
+def _ordered(found: Judged) -> Judged:
+    """The items as they stand in the files."""
+    return replace(found, items=tuple(sorted(found.items, key=lambda row: int(row[0]))))
 
 
 def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:
@@ -242,18 +248,18 @@ def _rewrites(opened: Opened, rouge: bool) -> bool:
     return isinstance(opened.model, Transformer) or (rouge and writes)
 
 
-def _run(flags: Mapping[str, Any]) -> tuple[Writes, Generation, TextSettings]:
-    """A run of ours, or several: how it decodes, and how its files were read."""
+def _run(flags: Mapping[str, Any]) -> Rewriting:
+    """A run of ours, or several: how it decodes, how its files were read, and its tokens."""
     for name in ("revision", "source_language", "target_language", "cut", "text", "label"):
         if flags[name]:
             flag = "--" + name.replace("_", "-")
             raise ConfigError(f"{flag} for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
     runs = [flags["model"], *flags["ensemble"]]
     translator, settings = open_translator(runs, flags["device"], flags["precision"])
-    return translator, settings.generation, settings.data
+    return translator, settings.generation, settings.data, translator.vocabularies.target
 
 
-def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> tuple[Writes, Generation, TextSettings]:
+def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> Rewriting:
     """A checkpoint that translates or summarizes, by itself or asked to in a prompt."""
     if flags["ensemble"]:
         raise ConfigError("--ensemble for a checkpoint of the hub", "it for runs only", "leaving it out")
@@ -261,9 +267,10 @@ def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> tuple[Writes, Generat
         print(note, file=sys.stderr)
     if isinstance(opened.model, Decoder):
         _refuse(opened, flags, ("source_language", "target_language"), "an encoder-decoder")
-        return Writer(opened, Manner(cut=flags["cut"])), generation(opened.checkpoint), TextSettings()
+        usual = generation(opened.checkpoint)
+        return Writer(opened, Manner(cut=flags["cut"])), usual, TextSettings(), opened.words.target
     model = Rewriter(opened, flags["source_language"], flags["target_language"], flags["cut"])
-    return model, model.settings, TextSettings()
+    return model, model.settings, TextSettings(), opened.words.target
 
 
 def _reading(kept: TextSettings, flags: Mapping[str, Any]) -> TextSettings:
@@ -284,7 +291,7 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
         return judge(own, test, resamples, reading.encoding)
 
     found = _ours_named(judged)
-    told = _save([found.columns, *found.items], flags["scores"] or Path(flags["model"]) / SCORES)
+    told = _save(found, flags["scores"])
     return _evaluation(found, told, flags["worst"], flags["details"])
 
 
@@ -301,7 +308,7 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
         found = judge_text(opened, test, resamples, flags["encoding"] or "utf-8")
     else:
         raise only_pairs(opened)
-    told = _save([found.columns, *found.items], flags["scores"])
+    told = _save(found, flags["scores"])
     return _evaluation(found, told, flags["worst"], flags["details"])
 
 
@@ -329,16 +336,12 @@ def _ours(text: str) -> str:
     return text.replace("--data.", "--")
 
 
-def _save(rows: Sequence[Sequence[str]], place: Path | None) -> str:
+def _save(found: Judged, place: Path | None) -> str:
     """A line an item, under the names of the columns. Where it cannot be written, the scores are still told."""
     if place is None:
         return "each item: --scores FILE writes them"
-    text = io.StringIO()
-    csv.writer(text, "excel-tab", lineterminator="\n").writerows(rows)
-    content = text.getvalue().encode()
     try:
-        with replacing(place, len(content)) as file:
-            file.write(content)
+        save_rows([found.columns, *found.items], place)
     except CheckpointError as error:
         return f"each item: not written: {error}"
     return f"each item: {place}"

@@ -1,8 +1,7 @@
 """predict: a trained model at work, on one text, on a file, or on standard input line by line as it comes."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,16 +10,18 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
-from seqwise.data.text import is_table, read_column, read_lines
 from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.printable import on_terminal
 from seqwise.reports.forecasts import drawn, fans
 from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
+from seqwise.tasks.destinations import must_be_free, save_lines
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
-from seqwise.tasks.lines import as_they_come, in_chunks, must_have_ends
+from seqwise.tasks.forecasting.stored import read_forecast
+from seqwise.tasks.lines import must_have_ends
 from seqwise.tasks.opening import open_own
+from seqwise.tasks.places import Asked, asked, told_of
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.adapting import alone, notes, on_its_base, open_adapted
@@ -58,7 +59,7 @@ def predict(
     no_repeat: Annotated[int, Range(0)] | None = None,
     repetition_penalty: Annotated[float, Range(0.1, 10.0)] | None = None,
     draft: Literal["none", "int8", "lookup"] | None = None,
-    seed: int | None = None,
+    seed: Annotated[int, Range(0, 2**31 - 1)] | None = None,
     batch: Annotated[int, Range(1)] | None = None,
     revision: str | None = None,
     source_language: str | None = None,
@@ -142,39 +143,33 @@ def predict(
         return _foreseen(flags)
     if plot is not None:
         raise ConfigError(f"--plot with {model}", "a run of seqwise train forecast", "leaving it out")
+    if output is not None:
+        must_be_free("--output", output, () if input is None else (input,))
     return _answered(flags)
 
 
 def _answered(flags: Mapping[str, Any]) -> str | None:
     """Whatever reads text."""
-    text, input, output = flags["text"], flags["input"], flags["output"]  # noqa: A001  # the names of the flags
+    text, output = flags["text"], flags["output"]
     answer, writer, made, told = _answering(flags)
     if made.temperature == 0 and made.best > made.beams:
         raise ConfigError(f"--best {made.best} with {made.beams} beams", "as many beams", f"--beams {made.best}")
-    chunks: Iterable[list[str]] = as_they_come(sys.stdin.buffer)
-    if text is not None:
-        chunks = [[text]]
-    elif input is not None:
-        chunks = in_chunks(_texts(input, flags["column"], flags["messages"]))
+    found = asked(text, flags["input"], flags["column"], flags["messages"])
+    if found.note:
+        print(found.note, file=sys.stderr)
     if writer is not None and flags["stream"]:
-        _show(writer, chunks, made, flags["messages"])
+        _show(writer, found, made, flags["messages"])
         return None
-    answers = (line for chunk in chunks for line in answer(chunk))
+    answers = found.answers(answer)
     line = "\n".join(answers) if text is not None and output is None else None
-    if line is None:
-        _write(answers, output)
+    if output is not None:
+        save_lines(answers, output)
+    elif line is None:
+        for one in answers:
+            print(on_terminal(one), flush=True)
     if (note := told()) is not None:
         print(note, file=sys.stderr)
     return line
-
-
-def _texts(path: Path, column: str | None, messages: bool) -> list[str]:
-    """The lines of a file, or of a table the texts of a column."""
-    if column is None and path.suffix.lower() == ".parquet":
-        raise ConfigError(f"--input {path} without --column", "the column whose texts are answered", "--column NAME")
-    if column is None and is_table(path) and not messages:
-        print(f"{path} is read line by line: --column NAME reads the texts of a column", file=sys.stderr)
-    return read_lines(path) if column is None else read_column(path, column)
 
 
 def _foreseen(flags: Mapping[str, Any]) -> str | None:
@@ -187,6 +182,9 @@ def _foreseen(flags: Mapping[str, Any]) -> str | None:
         if flags[name] is not None:
             must_be_writable(f"--{name}", flags[name], endings)
     paths = () if flags["input"] is None else (str(flags["input"]),)
+    for name in ("plot", "output"):
+        if flags[name] is not None:
+            must_be_free(f"--{name}", flags[name], paths or read_forecast(RunFolder.open(flags["model"])).train)
     found = foresee(flags["model"], paths, flags["device"], flags["seed"])
     if flags["plot"] is not None:
         content = drawn(fans(found), str(flags["plot"])).encode()
@@ -303,7 +301,8 @@ def _checkpoint(
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     made = _made(usual or generation(opened.checkpoint), flags)
-    wanted = Wanted(**{name: flags[name] for name in ("json", "top", "pool", "normalize", "messages", "vectors")})
+    named = ("json", "top", "pool", "normalize", "messages", "vectors")
+    wanted = Wanted(**{name: flags[name] for name in named}, pairs=flags["column"] is None)
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
     answer, writer = of_checkpoint(opened, made, wanted, manner, (flags["source_language"], flags["target_language"]))
     if flags["stream"] and (writer is None or made.beams > 1 or flags["output"] is not None):
@@ -326,25 +325,15 @@ def _made(settings: Generation, flags: Mapping[str, Any]) -> Generation:
     return made
 
 
-def _show(writer: Writer, chunks: Iterable[list[str]], made: Generation, messages: bool) -> None:
+def _show(writer: Writer, found: Asked, made: Generation, messages: bool) -> None:
     """Pieces of text as they are written."""
-    for text in (text for chunk in chunks for text in chunk):
-        for piece in writer.stream(conversation(text) if messages else text, made) if text.strip() else ():
-            print(on_terminal(piece), end="", flush=True)
-        print(flush=True)
 
+    def pieces(texts: Sequence[str]) -> Iterator[str]:
+        for text in texts:
+            said = conversation(text) if messages and text.strip() else text
+            with told_of([text], [said]):
+                yield from writer.stream(said, made) if text.strip() else ()
+            yield "\n"
 
-def _write(lines: Iterable[str], output: Path | None) -> None:
-    """To standard output as they come, or to a file that is there only when it is complete."""
-    if output is None:
-        for line in lines:
-            print(on_terminal(line), flush=True)
-        return
-    with ExitStack() as stack:
-        file = None
-        for line in lines:
-            # opened with the first result, so that a fault in the input leaves no trace
-            file = file or stack.enter_context(replacing(output, 0))
-            file.write((line + "\n").encode())
-        if file is None:
-            stack.enter_context(replacing(output, 0))
+    for piece in found.answers(pieces):
+        print(on_terminal(piece), end="", flush=True)

@@ -46,6 +46,8 @@ class Items:
     """What belongs together."""
     labelled: bool = False
     """Whether what is wanted are labels."""
+    plain: bool = False
+    """Whether the texts are lines of a plain file, in which a tab parts two."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -64,6 +66,7 @@ class Items:
             self.conversations.select(chosen) if self.conversations else None,
             taken(self.groups),
             self.labelled,
+            self.plain,
         )
 
     @property
@@ -123,7 +126,7 @@ def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
         return _conversations(read_instructions(paths, _instructions(settings), notes.append))
     if settings.task == "classify":
         found = read_labelled(paths, data, notes.append, group_by=group)
-        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True)
+        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True, plain=found.plain)
     pairs = read_pairs(paths, data, notes.append, group_by=group)
     return Items(pairs.sources, pairs.targets, _places(pairs), pairs.references, groups=pairs.groups)
 

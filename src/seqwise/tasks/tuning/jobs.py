@@ -30,7 +30,7 @@ from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels
 from seqwise.tasks.pretrained import Opened, fitting, generation
-from seqwise.tasks.reading import Reader, Row, pair
+from seqwise.tasks.reading import Reader, Row, Text, pair
 from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, steady, texts_answered
 from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Items
@@ -120,7 +120,7 @@ class Labelling:
     task: Task = "classify"
 
     def __init__(self, opened: Opened, settings: Tune, labels: tuple[str, ...], pairs: bool = False) -> None:
-        """pairs: whether a tab parts two texts, as in runs of ours."""
+        """pairs: whether a tab in a line of a plain file parts two texts, as in runs of ours."""
         self.opened = opened
         self.numbers = {label: i for i, label in enumerate(labels)}
         self.labels = labels
@@ -140,13 +140,14 @@ class Labelling:
 
     def examples(self, items: Items) -> Examples:
         """Framed texts, and a number for each."""
-        rows = self._rows(items.texts)
+        rows = self._rows(items)
         return Examples(
             Rows.of(rows), Rows.of([[self.numbers[one]] for one in items.wanted]), None, self.opened.words.source.pad
         )
 
-    def _rows(self, texts: Sequence[str]) -> list[list[int]]:
-        asked = [pair(text) if self.pairs else text for text in texts]
+    def _rows(self, items: Items) -> list[list[int]]:
+        parted = self.pairs and items.plain
+        asked: list[Text] = [pair(text) if parted else text for text in items.texts]
         return shortened([row.ids for row in self.reader.rows(asked)], self.longest, self.opened)
 
     def _logits(self, rows: list[list[int]]) -> Float[Tensor, "N L"]:
@@ -169,7 +170,7 @@ class Labelling:
         model = self.opened.model
         if not isinstance(model.head, Labels):
             raise TypeError("labels need a head for them")
-        logits = self._logits(self._rows(items.texts))
+        logits = self._logits(self._rows(items))
         true = torch.tensor([self.numbers[one] for one in items.wanted])
         losses = label_loss(logits, true)
         outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())
@@ -296,12 +297,13 @@ class Rewriting:
         """As the checkpoint was trained to write them: its language first, where it has languages, or last."""
         codes, written = set(self.opened.words.languages.values()), self.rewriter.written
         rows = []
-        for framed in self.opened.words.target.framed(texts):
+        for text, framed in zip(texts, self.opened.words.target.framed(texts), strict=True):
             ids = framed.ids
             if written is not None:
                 ids = [written if token in codes else token for token in ids]
                 ids = ids if written in ids else [written, *ids]
-            rows.append(fitting(ids, self.opened, self.settings.examples.cut, "a target", ending=self.rewriter.ending))
+            cut, ending = self.settings.examples.cut, self.rewriter.ending
+            rows.append(fitting(ids, self.opened, cut, "a target", ending=ending, text=text))
         return rows
 
     def objective(self, smoothing: float) -> Learning:

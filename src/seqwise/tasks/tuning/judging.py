@@ -13,8 +13,10 @@ from seqwise.data.corpus import TextSettings
 from seqwise.data.tokens import Vocabularies
 from seqwise.decoding import Generation
 from seqwise.metrics.likelihood import perplexity
+from seqwise.metrics.text import AUTO
 from seqwise.models.assemble import Model
-from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions
+from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions, unwritable
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened, generation
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings
@@ -49,7 +51,7 @@ def judge(
     where: str = "auto",
     precision: devices.Precision = "auto",
     resamples: int = 1000,
-    metric: tuple[str, str, bool] = ("", "13a", False),
+    metric: tuple[str, str, bool] = ("", AUTO, False),
 ) -> Judged:
     """Scores, and the worst items first.
 
@@ -66,16 +68,19 @@ def judge(
     told = generation(found.checkpoint) if isinstance(found, Opened) else found[1].generation
     usual = usual_generation(folder) or told
     settings = replace(settings, generation=decoding(usual))
-    answers = job_on(found, folder, settings).answers(items)
+    with placed(items.texts, items.places.__getitem__):
+        answers = job_on(found, folder, settings).answers(items)
     if settings.task == "classify":
         return _labels(answers, items, read_facts(folder).labels, resamples)
     if settings.task == "generate":
         return _surprise(answers, items, resamples)
     measure, tokenize, lowercase = metric
     rouge = measure == "rouge" or (not measure and settings.task == "summarize")
-    return judge_outputs(
+    judged = judge_outputs(
         answers.outputs, items.right, items.texts, "rouge" if rouge else "bleu", tokenize, lowercase, resamples
     )
+    words = found.words if isinstance(found, Opened) else found[0].vocabularies
+    return replace(judged, notes=(*judged.notes, *unwritable(items.right, words.target)))
 
 
 def _labels(answers: Answers, items: Items, labels: Sequence[str], resamples: int) -> Judged:

@@ -16,6 +16,7 @@ from seqwise.data.examples import ExampleLoader, Examples, Mixed
 from seqwise.data.loader import Batches
 from seqwise.models import assemble
 from seqwise.models.lora import selected
+from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import quick
 from seqwise.tasks.tuning.answers import mean_and_items
 from seqwise.tasks.tuning.bases import Base, OwnBase
@@ -50,10 +51,17 @@ class Material:
 
 def encode(job: Job, read: Read, settings: Tune) -> Material:
     """All parts that are trained and looked at."""
-    replay = None if read.replay is None else job.examples(read.replay)
+    train, valid = _encoded(job, read.train), _encoded(job, read.valid)
+    replay = None if read.replay is None else _encoded(job, read.replay)
     packed = settings.examples.packed and job.packs
     places = (*_places(job, read.train), *(_places(job, read.replay) if read.replay else ()))
-    return Material(read, job.examples(read.train), job.examples(read.valid), replay, packed, places)
+    return Material(read, train, valid, replay, packed, places)
+
+
+def _encoded(job: Job, items: Items) -> Examples:
+    """Of one part; what is too long is told by its place."""
+    with placed((*items.texts, *items.wanted), lambda text: items.places[text % len(items)]):
+        return job.examples(items)
 
 
 def _places(job: Job, items: Items) -> tuple[str, ...]:

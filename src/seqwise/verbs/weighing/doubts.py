@@ -61,8 +61,8 @@ def doubts(sets: Pairs) -> Iterator[str]:
 
 
 def _unspaced(one: Scored) -> str:
-    """BLEU takes a sentence of a script without spaces for one word."""
-    if one.measure.name != "BLEU" or not unspaced(one.references):
+    """BLEU by 13a, for scripts with spaces, takes a sentence without them for one word."""
+    if one.measure.name != "BLEU" or "tok:13a" not in one.measure.signature or not unspaced(one.references):
         return ""
     return f"BLEU counts words, and texts of {one.part} have no spaces between them: --metric chrf counts letters"
 

@@ -12,6 +12,7 @@ import re
 from collections.abc import Sequence
 
 from seqwise.data.files import shown
+from seqwise.letters import composed
 from seqwise.stats.phrases import counted
 from seqwise.verbs.weighing.measures import BETWEEN
 from seqwise.verdict.scored import Scored
@@ -27,14 +28,19 @@ Rows = Sequence[Sequence[str]]
 
 
 def alike(outputs: Sequence[str], references: Rows) -> tuple[list[str], list[tuple[str, ...]]]:
-    """Both without spaces around them; where all references are whole numbers, or true and false, in one spelling."""
-    said, right = [one.strip() for one in outputs], [tuple(one.strip() for one in row) for row in references]
+    """Both without spaces around them and with accents composed; where all references are whole numbers, or true and
+    false, in one spelling."""
+    said, right = [_plain(one) for one in outputs], [tuple(map(_plain, row)) for row in references]
     known = {one for row in right for one in row}
     if all(map(_NUMBER.fullmatch, known)):
         return [_whole(one) for one in said], [tuple(map(_whole, row)) for row in right]
     if {one.casefold() for one in known} <= TRUTHS:
         return [_truth(one) for one in said], [tuple(map(_truth, row)) for row in right]
     return said, right
+
+
+def _plain(text: str) -> str:
+    return composed(text.strip())
 
 
 def told_by_case(scored: Scored) -> str:

@@ -19,8 +19,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from seqwise.errors import ConfigError, DataError, nearest
+from seqwise.letters import composed
 from seqwise.metrics.rouge import KINDS, NAMES, Words, averaged, looks_foreign, rouge_of_each
-from seqwise.metrics.text import bleu, chrf, counted
+from seqwise.metrics.text import bleu, chrf, counted, words_for
 from seqwise.verdict.scored import Counts, Measure, Scores
 
 # N items, R resamples, C counts of an item
@@ -117,11 +118,13 @@ def texts(metric: str, outputs: Sequence[str], references: Sequence[Sequence[str
     rows = [list(row) for row in references]
     if metric == "exact-match":
         pairs = zip(outputs, rows, strict=True)
-        right = np.array([text.strip() in {one.strip() for one in row} for text, row in pairs], dtype=bool)
+        right = np.array([_plain(text) in set(map(_plain, row)) for text, row in pairs], dtype=bool)
         return Measured(right_or_wrong("exact match", "exact-match|spaces:stripped"), right)
     if metric in ("bleu", "chrf"):
-        found = counted(metric, outputs, rows)  # type: ignore[arg-type]
-        first = (bleu if metric == "bleu" else chrf)(outputs[:1], rows[:1], resamples=1)  # the signature alone
+        cut = words_for(rows)
+        found = counted(metric, outputs, rows, cut)  # type: ignore[arg-type]
+        one = outputs[:1], rows[:1]  # the signature alone
+        first = bleu(*one, cut, resamples=1) if metric == "bleu" else chrf(*one, resamples=1)
         told = _undrawn(first.signature, rows)
         return Measured(Measure(found.name, "counts", found.name, signature=told, score=found.score), found.counts)
     if metric not in KINDS:
@@ -131,6 +134,10 @@ def texts(metric: str, outputs: Sequence[str], references: Sequence[Sequence[str
     each = rouge_of_each(outputs, rows, words=words)  # (N, 3)
     told = _undrawn(averaged(each[:1], rows[:1], words=words, resamples=1)[place].signature, rows)
     return Measured(Measure(NAMES[place], "score", NAMES[place], signature=told), each[:, place])
+
+
+def _plain(text: str) -> str:
+    return composed(text.strip())
 
 
 def _undrawn(signature: str, references: Sequence[Sequence[str]]) -> str:
