@@ -6,7 +6,7 @@
     set, seed                where one file holds several
     cluster | group          what items belong together by
     text                     what was asked, to be shown and to be parted by length
-    label, source, ...       any other column that has some values only becomes slices
+    source, ...              any other column that has some values only becomes slices, if it is the same in all files
 
 JSONL, CSV, TSV or Parquet. Without `--metric` a number of each item is taken as it is, and a prediction is a label
 where there are few different references; whoever has texts says how they are scored.
