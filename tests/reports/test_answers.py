@@ -79,7 +79,7 @@ def test_an_effect_has_its_sign(verdict):
     assert answers.size(gain) == "+5.50 points (95 % 2.10 to 8.90)"
     assert answers.size(kept) == "-0.40 points (95 % -1.10 to 0.30)"
     assert [answers.kind(one) for one in verdict.findings[:5]] == ["hoped", "hoped", "feared", "feared", "open"]
-    assert answers.scores(gain, "base") == (71.2, 76.7)
+    assert answers.scores(gain) == (71.2, 76.7)
 
 
 def test_a_margin_has_the_unit_of_its_effect_and_that_of_more_data_of_the_curve(verdict):

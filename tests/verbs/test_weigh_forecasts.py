@@ -109,7 +109,7 @@ def test_scores_and_differences_are_those_of_the_backtest_from_the_origins_that_
     for name in ("base", "tuned"):
         stored = open_run(place / name)
         found = judge_forecasts(place / name, [later])
-        assert gain.values[name] == pytest.approx(found.model.measures["CRPS"])
+        assert gain.scores[name] == pytest.approx(found.model.measures["CRPS"])
         assert len(answered(stored, [later], since([stored]), "test")) == found.origins
         span = Span(since([stored]) + np.timedelta64(1, "us"), None)
         whole = backtest(stored, read_table(stored, [later]), span, 1)

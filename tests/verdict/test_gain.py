@@ -43,8 +43,8 @@ def test_a_gain_is_told_with_size_interval_test_and_n():
         "tuned is better than base on test: accuracy 63.00 of base, 69.00 of tuned, difference +6.0 points, "
         "95 % interval 1.3 to 11.2 (McNemar's mid-p test, p = 0.0146, 200 items)."
     )
-    assert found.values["base"] == pytest.approx(63)
-    assert found.values["tuned"] == pytest.approx(69)
+    assert found.scores["base"] == pytest.approx(63)
+    assert found.scores["tuned"] == pytest.approx(69)
 
 
 def test_less_loss_is_better_and_more_is_worse():

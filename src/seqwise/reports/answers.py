@@ -57,7 +57,7 @@ def spent(verdict: Verdict) -> tuple[Grid, ...]:
 
 def is_slice(finding: Finding) -> bool:
     """Whether it is about a part of a set that was looked at beside the set."""
-    return "slice" in finding.values
+    return finding.question == "changed" and "slice" in finding.values
 
 
 def asked(verdict: Verdict) -> tuple[Finding, ...]:
@@ -217,14 +217,10 @@ def margin(finding: Finding, verdict: Verdict) -> str:
     return limit(finding.margin, finding.test.effect.unit if finding.test else curve.unit if curve else "")
 
 
-def scores(finding: Finding, base: str) -> tuple[float, float] | None:
-    """Of both systems, where the finding has them."""
-    first = finding.subject if finding.question in ("rival", "systems") else base
-    for names in ((first, finding.system), ("base", "tuned"), ("before", "after")):
-        pair = [value for name in names if isinstance(value := finding.values.get(name), int | float)]
-        if len(pair) == 2:
-            return float(pair[0]), float(pair[1])
-    return None
+def scores(finding: Finding) -> tuple[float, float] | None:
+    """Of both systems, where the finding has them: first of the one that is held against."""
+    pair = tuple(finding.scores.values())
+    return (pair[0], pair[1]) if len(pair) == 2 else None
 
 
 def costs(trainings: Sequence[Cost], price: float | None = None, currency: str = "") -> Grid | None:

@@ -149,9 +149,10 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
     facts = {"command": shlex.join(["seqwise", *sys.argv[1:]]) if sys.argv[1:2] == ["weigh"] else "seqwise.weigh(...)"}
     facts |= {"seqwise": __version__} | ({"task": found.task} if found.task else {})
     facts |= {"base": request.base, "tuned": ", ".join(run for one in found.tuned for run in one.runs)}
+    told = request.margins.told(several[0] for several in found.base.parts.values())
+    facts |= {"margins": f"what would matter is {told}"}
     for part, several in found.base.parts.items():
         one = several[0]
         what = "forecasts" if one.ahead else "items"
-        facts[part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
-    told = request.margins.told(several[0] for several in found.base.parts.values())
-    return facts | {"margins": f"what would matter is {told}"}
+        facts[f"set {part}" if part in facts else part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
+    return facts
