@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -109,17 +110,33 @@ def try_all(
         return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(notes))
 
 
-def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None]:
-    """What each trial of a method came to on the test set, as an error."""
+def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None, str]:
+    """What each trial of a method came to on the test set, as an error by training examples; and a note about these."""
+    rows = [row for row in tried.rows if row.measured and row.trial.method == method and row.result is not None]
+    sizes, note = _sizes(rows)
     points, measure = [], None
-    for row in tried.rows:
-        if not row.measured or row.trial.method != method or row.result is None:
-            continue
+    for row in rows:
         scored = scores_of(row, tried.folders[row.trial.name], method)[TEST]
         measure = scored.measure
         error = scored.value if measure.lower else 100 - scored.value
-        points.append(Point(int(row.result["rows"]), row.trial.seed, error))
-    return tuple(points), measure
+        points.append(Point(sizes[row.trial.fraction], row.trial.seed, error))
+    return tuple(points), measure, note
+
+
+def _sizes(rows: Sequence[Row]) -> tuple[Mapping[float, int], str]:
+    """Examples that were trained on, by fraction; and what else they are where a run did not write them down.
+
+    Seeds of a fraction leave out some examples more or fewer, by their duplicates: the mean stands for all, since the
+    curve compares seeds of one size.
+    """
+    told = [(row.trial.fraction, (row.result or {}).get("cost") or {}, row.result or {}) for row in rows]
+    known = all("examples" in cost for _, cost, _ in told)
+    counts: dict[float, list[int]] = {}
+    for fraction, cost, result in told:
+        counts.setdefault(fraction, []).append(int(cost["examples"] if known else result["rows"]))
+    note = "Sizes are rows of the training files, of which some were left out or held out: not all runs wrote down how "
+    note += "many examples they were trained on."
+    return {fraction: round(mean(some)) for fraction, some in counts.items()}, "" if known else note
 
 
 class _Watched:
