@@ -94,6 +94,13 @@ class Aligned:
         return len(self.base) == len(self.tuned) == 1
 
     @property
+    def matched(self) -> bool:
+        """Whether a training of each shares its seed, and with it what the seed draws. Others are no pairs, whatever
+        order they stand in."""
+        seeds = [[one.seed for one in side] for side in (self.base, self.tuned)]
+        return None not in seeds[0] and seeds[0] == seeds[1]
+
+    @property
     def n(self) -> dict[str, int]:
         """What was counted."""
         counts = {self.noun: self.many}
@@ -132,7 +139,7 @@ class Aligned:
     def tables(self) -> list[Float[np.ndarray, "S U"]]:
         """Differences by seed and unit: one table where seeds are pairs, else one for each system."""
         first = self.base[0].values
-        if len(self.base) == len(self.tuned):
+        if self.single or self.matched:
             return [np.stack([self._units(a.values, b.values) for a, b in zip(self.base, self.tuned, strict=True)])]
         tables = [np.stack([self._units(first, one.values) for one in self.tuned])]
         if len(self.base) > 1:
