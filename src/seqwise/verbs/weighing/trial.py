@@ -137,7 +137,8 @@ def _train(settings: Tune, folder: Path) -> None:
     with replacing(folder / SETTINGS, len(content)) as file:
         file.write(content)
     run = Path(settings.out)
-    if (run / CONFIG).is_file() and (run / STATE).is_dir():
+    ended = (run / OUTCOME).is_file()  # and is not what is wanted: nothing of it is gone on with
+    if (run / CONFIG).is_file() and (run / STATE).is_dir() and not ended:
         done = _called(folder, "--resume")
         if done.returncode == 0 and (run / OUTCOME).is_file():
             return
