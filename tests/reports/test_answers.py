@@ -60,6 +60,12 @@ def test_costs_are_told_as_people_say_them():
     assert answers.costs(()) is None
 
 
+def test_costs_of_trainings_side_by_side_are_their_shares():
+    table = answers.costs([Cost("full", seed, 3000.0, whole=3600.0, beside=4.0) for seed in range(4)], 2.0, "EUR")
+    assert [row[-1] for row in table.rows] == ["0.50 EUR"] * 4
+    assert "full run side by side with 3 others" in table.note
+
+
 def test_the_sentence_leads_and_everything_can_be_shown_on_a_terminal(verdict, hostile):
     assert answers.sentences(verdict)[0] == verdict.sentence
     assert "On short ones 6.1 points." not in answers.sentences(verdict)

@@ -165,7 +165,7 @@ def test_a_run_whose_signature_is_lost_costs_what_its_steps_tell(content, place,
     (run / "signature.json").unlink()
     if content is not None:
         (run / "signature.json").write_text(content)
-    (cost,) = costs_of(Contender("tuned", {}, (str(run),)))
+    (cost,) = costs_of(Contender("tuned", {}, (str(run),)), {})
     assert cost.trained is None
     assert cost.seconds > 0
 
@@ -175,7 +175,7 @@ def test_overfitting_of_densities_is_told_though_their_loss_may_be_below_0(place
     path = table(tmp_path / "table.csv", noise=0.0)
     more = ("--loss", "likelihood", "--steps", "200", "--rate", "0.02", "--every", "25")
     run = trained(path, tmp_path / "run", *more)
-    finding, (trend,) = overfits(Contender("tuned", {}, (run,)), None, "USD")
+    finding, (trend,) = overfits(Contender("tuned", {}, (run,)), None, "USD", {})
     assert (trend.kind, trend.unit, trend.lowest < 0) == ("densities", "nats", True)
     assert (finding.state, finding.margin) == ("MEASURED", 0.05)
     assert "item" not in finding.needed + " ".join(finding.notes)

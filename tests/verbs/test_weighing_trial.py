@@ -14,6 +14,8 @@ from safetensors.torch import load_file, save_file
 
 from seqwise.errors import ConfigError, TrainingError
 from seqwise.verbs.weighing import keeping, trial
+from seqwise.verbs.weighing.contenders import Contender
+from seqwise.verbs.weighing.journals import costs_of
 from seqwise.verbs.weighing.models import score_model
 from seqwise.verbs.weighing.trial import Recipe, run_trial, settings_of
 from seqwise.verdict.trials import Trial
@@ -49,6 +51,9 @@ def test_a_trial_trains_scores_and_is_not_trained_again(recipe, tmp_path, monkey
     ]  # fmt: skip
     assert found["looks"][-1]["scores"]["loss"] > 0
     assert found["cost"] is None or found["cost"]["seed"] == 3
+    one = Contender("full", {}, (str(tmp_path / "run"),))
+    (alone,), (shared,) = costs_of(one, {}), costs_of(one, {one.runs[0]: 4.0})
+    assert (shared.seconds, shared.paid) == (alone.seconds, pytest.approx(alone.whole / 4))
     kept = keeping.load(tmp_path / found["scores"][0]["file"])
     assert (kept.system, kept.seed, kept.value) == ("full", 3, found["scores"][0]["value"])
     assert kept.value == score_model(str(tmp_path / "run"), list(recipe.test)).value

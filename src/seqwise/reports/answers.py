@@ -16,7 +16,7 @@ from typing import Literal
 
 from seqwise.stats.phrases import alike, amount, ends, joined, number
 from seqwise.stats.results import Cell, Grid, Test, ends_of
-from seqwise.verdict.cost import Cost
+from seqwise.verdict.cost import Cost, company
 from seqwise.verdict.findings import ASKED, Answer, Finding, Question, not_run
 from seqwise.verdict.sentence import HOLM
 from seqwise.verdict.systems import SAME_HOLM
@@ -256,15 +256,16 @@ def costs(trainings: Sequence[Cost], price: float | None = None, currency: str =
             NOT_RUN if one.energy is None else f"{number(one.energy / 3600, 3)} Wh",
         ]
         if price is not None:
-            paid = one.seconds if one.whole is None else one.whole  # the machine is paid for all of it
-            money = None if paid is None else price * paid / 3600
+            money = None if one.paid is None else price * one.paid / 3600
             row.append(NOT_RUN if money is None else f"{_money(money)} {currency}".strip())
         if "examples" in columns:
             row.append(NOT_RUN if one.examples is None else f"{one.examples:,}")
         rows.append(tuple(row))
     why = sorted({told for one in trainings for told in one.why.values()})
     note = f"NOT RUN: not measured{f' ({joined(why)})' if why else ''}." if any(NOT_RUN in row for row in rows) else ""
-    return Grid("Costs of training", tuple(columns), tuple(rows), note)
+    shared = [f"{one.system} {told}" for one in trainings if (told := company([one]))]
+    told = f"Times at once: {joined(list(dict.fromkeys(shared)))}; money is the share of each." if shared else ""
+    return Grid("Costs of training", tuple(columns), tuple(rows), " ".join(filter(None, (note, told))))
 
 
 def lasting(seconds: float | None) -> str:

@@ -8,7 +8,7 @@ points_of    error against examples, of one method
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
@@ -30,13 +30,14 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import overlap
 from seqwise.verbs.weighing.contenders import TEST, scores_of
 from seqwise.verbs.weighing.signature import older, signature
-from seqwise.verbs.weighing.trial import Recipe, run_trial
+from seqwise.verbs.weighing.trial import RUN, Recipe, run_trial
 from seqwise.verdict.cluster import run_on_cluster
 from seqwise.verdict.curve import Point
 from seqwise.verdict.ledger import FOLDERS, opened
 from seqwise.verdict.pool import run_trials
 from seqwise.verdict.progress import Progress, told
 from seqwise.verdict.scored import Measure
+from seqwise.verdict.sharing import sharing
 from seqwise.verdict.trials import Row, Trial
 
 FRACTIONS = (1.0, 0.5, 0.25, 0.125, 0.0625)
@@ -51,6 +52,8 @@ class Tried:
     folders: Mapping[str, Path]
     """By the name of the trial."""
     notes: tuple[str, ...]
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """Trials among which the machine of each was shared (`verdict.sharing`), by the folder of its run."""
 
 
 def recipe_of(base: str, tuned: Sequence[str], file: Path | None) -> Tune:
@@ -107,7 +110,10 @@ def try_all(
         else:
             rows = run_trials(trials, run, ledger, workers=workers, progress=show.tell)
         notes = [*ledger.notes, *(f"{row.trial.name}: {row.state}, {row.error}" for row in rows if not row.measured)]
-        return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(notes))
+        folders = {trial.name: ledger.folder_of(trial) for trial in trials}
+        shared = sharing(ledger.rows)
+        beside = {str(place / RUN): shared[name] for name, place in folders.items() if name in shared}
+        return Tried(rows, folders, tuple(notes), beside)
 
 
 def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None, str]:

@@ -69,10 +69,11 @@ def _judged(
     """Each question of each system, and the verdict."""
     asked = ask(found, rivals, terms, why)
     findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
+    beside = table.beside if table else {}
     for one in found.tuned:
-        overfits, told = journals.overfits(one, request.price_per_hour, request.currency)
+        overfits, told = journals.overfits(one, request.price_per_hour, request.currency, beside)
         trends += told
-        spent += journals.costs_of(one)
+        spent += journals.costs_of(one, beside)
         findings += [overfits, journals.by_heart(one, found.held)]
     findings += _lost(found, table)
     measure = _measure(found)
