@@ -243,6 +243,18 @@ def test_numbers_whose_squares_have_no_end_are_refused_where_they_stand(tmp_path
         read_predictions(path)
 
 
+@pytest.mark.parametrize("name", ["score", "loss", "error"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_that_no_float_is_as_large_as_is_refused_where_it_stands(tmp_path, name, sign):
+    rows = [{"id": i, name: i if i != 4 else sign * 10**400} for i in range(8)]
+    with pytest.raises(DataError) as caught:
+        read_predictions(written(tmp_path / "a.jsonl", rows))
+    told = str(caught.value)
+    assert told.startswith(f"{tmp_path / 'a.jsonl'}:5: the {name} '")
+    assert told.endswith("': needs a number up to 1e+100. Try another unit.")
+    assert len(told) < 200
+
+
 def test_an_encoding_is_mended_in_words_since_there_is_no_flag(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("id,prediction,reference\n1,caf\xe9,a\n2,a,b\n".encode("latin-1"))

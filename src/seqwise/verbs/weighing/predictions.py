@@ -248,6 +248,9 @@ def _number(row: Row, name: str) -> float:
         number = float(value) if not isinstance(value, list | dict) else None
     except ValueError:
         number = None
+    except OverflowError:  # a whole number that no float is as large as
+        given = f"the {name} {shown(told(value))}"
+        raise DataError(given, f"a number up to {LARGEST:g}", "another unit", row.where) from None
     if number is None:
         raise DataError(f"the {name} {shown(told(value))}", "a number", "mending it", row.where)
     if not math.isfinite(number):
