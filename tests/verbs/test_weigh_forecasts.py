@@ -82,9 +82,8 @@ def test_a_forecaster_that_has_learnt_is_worth_it_and_all_that_is_written_agrees
     of = {(one["question"], one["subject"]): one for one in told["findings"]}
     assert of["gain", "test"]["test"]["name"].startswith("Diebold-Mariano")
     assert of["gain", "test"]["test"]["effect"]["unit"] == "MW"
-    assert of["generalization", "other"]["margin"] == pytest.approx(
-        0.05 * of["generalization", "other"]["values"]["base"]
-    )
+    lost = of["generalization", "other"]
+    assert lost["margin"] == pytest.approx(0.05 * lost["scores"]["base"])
     assert of["cost", "training"]["state"] == "MEASURED"
     assert told["trends"][0]["unit"] == "CRPS"
     for question in (("data", "test"), ("trade", "test"), ("overfitting", "by heart")):
@@ -138,7 +137,7 @@ def test_the_rival_is_the_best_of_those_that_cost_nothing_and_the_sentence_says_
     judged = judge_forecasts(place / "base", [str(place / "later.csv")])
     assert rival.subject == f"the {judged.best['MAE']} forecast"
     least = min(one.measures["MAE"] for one in judged.forecasters[1:])
-    assert rival.values[rival.subject] == pytest.approx(least)
+    assert rival.scores[rival.subject] == pytest.approx(least)
     assert (rival.answer == "no") == (f"{rival.subject}, which costs next to nothing, is better" in found.sentence)
     (nothing,) = [one for one in weighed(place, rivals=False).findings if one.question == "rival"]
     assert nothing.state == "NOT RUN"

@@ -37,7 +37,9 @@ def test_sizes_are_the_examples_that_were_trained_on(tmp_path):
     lines = [f"text {i % 70} of it\t{'good' if i % 2 else 'bad'}\n" for i in range(100)]
     train.write_text("text\tlabel\n" + "".join(lines))
     (tmp_path / "test.tsv").write_text("text\tlabel\n" + "".join(lines[:10]))
-    made = tunable.settings(tmp_path, tmp_path, task="classify", train=(str(train),), test=(str(tmp_path / "test.tsv"),))
+    made = tunable.settings(
+        tmp_path, tmp_path, task="classify", train=(str(train),), test=(str(tmp_path / "test.tsv"),)
+    )
     told = {}
     for fraction in (1.0, 0.5):
         settings, rows = nested(made, fraction, tmp_path / f"part{fraction}")

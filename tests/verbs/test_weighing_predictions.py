@@ -297,7 +297,9 @@ def rows_of(word):
 def two_files(tmp_path, **columns):
     """Two systems alike in how often they are right, not in which items; columns: of row and prediction."""
     random, words = np.random.default_rng(0), []
-    rows = [{"id": i, "reference": "good" if i % 2 else "bad", "source": "web" if i % 3 else "print"} for i in range(200)]
+    rows = [
+        {"id": i, "reference": "good" if i % 2 else "bad", "source": "web" if i % 3 else "print"} for i in range(200)
+    ]
     for name in ("base", "tuned"):
         told = [row | {"prediction": "good" if random.random() < (0.8 if i % 2 else 0.2) else "bad"}
                 for i, row in enumerate(rows)]  # fmt: skip

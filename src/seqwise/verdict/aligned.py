@@ -21,7 +21,7 @@ from seqwise.verdict.scored import Measure, Scored, paired
 
 FEWEST = 5
 """Clusters, or items with a number each: fewer than these are a handful of accidents, whatever their arithmetic says.
-Of four the spread is known to within a factor of six (95 % of its interval), and two that happen to differ alike, by 0.50
+Of four the spread is known to within a factor of six (its 95 % interval), and two that happen to differ alike, by 0.50
 and 0.51, would have an error of next to none. Items that are right or wrong are counted exactly, however few."""
 
 

@@ -55,7 +55,7 @@ class Finding:
     grids: tuple[Grid, ...] = ()
     notes: tuple[str, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
-    """Of both systems on the set, by their names, which may be any: first the one that is held against, then `system`."""
+    """Of both systems on the set, by their names, which may be any: first the one held against, then `system`."""
 
     @property
     def interval(self) -> Interval | None:

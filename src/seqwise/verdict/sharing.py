@@ -12,6 +12,7 @@ are dealt out evenly.
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from seqwise.verdict.trials import Row
 
@@ -25,7 +26,7 @@ def sharing(rows: Sequence[Row]) -> Mapping[str, float]:
         here = {name: span for name, span in spans.items() if hosts[name] == host}
         edges = sorted({edge for span in here.values() for edge in span})
         paid = dict.fromkeys(here, 0.0)
-        for begin, end in zip(edges, edges[1:], strict=False):
+        for begin, end in pairwise(edges):
             at_work = [name for name, (first, last) in here.items() if first <= begin and end <= last]
             for name in at_work:
                 paid[name] += (end - begin) / len(at_work)

@@ -155,5 +155,6 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
     for part, several in found.base.parts.items():
         one = several[0]
         what = "forecasts" if one.ahead else "items"
-        facts[f"set {part}" if part in facts else part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
+        name = f"set {part}" if part in facts else part
+        facts[name] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
     return facts
