@@ -60,6 +60,12 @@ def test_costs_are_told_as_people_say_them():
     assert answers.costs(()) is None
 
 
+def test_costs_of_trainings_side_by_side_are_their_shares():
+    table = answers.costs([Cost("full", seed, 3000.0, whole=3600.0, beside=4.0) for seed in range(4)], 2.0, "EUR")
+    assert [row[-1] for row in table.rows] == ["0.50 EUR"] * 4
+    assert "full run side by side with 3 others" in table.note
+
+
 def test_the_sentence_leads_and_everything_can_be_shown_on_a_terminal(verdict, hostile):
     assert answers.sentences(verdict)[0] == verdict.sentence
     assert "On short ones 6.1 points." not in answers.sentences(verdict)
@@ -79,7 +85,7 @@ def test_an_effect_has_its_sign(verdict):
     assert answers.size(gain) == "+5.50 points (95 % 2.10 to 8.90)"
     assert answers.size(kept) == "-0.40 points (95 % -1.10 to 0.30)"
     assert [answers.kind(one) for one in verdict.findings[:5]] == ["hoped", "hoped", "feared", "feared", "open"]
-    assert answers.scores(gain, "base") == (71.2, 76.7)
+    assert answers.scores(gain) == (71.2, 76.7)
 
 
 def test_a_margin_has_the_unit_of_its_effect_and_that_of_more_data_of_the_curve(verdict):

@@ -12,6 +12,7 @@ import tunable
 
 import seqwise
 from seqwise.cli import main
+from seqwise.reports import answers
 from seqwise.verbs.tune import tune
 from seqwise.verbs.weighing import held as held_
 from seqwise.verbs.weighing.contenders import common_name
@@ -58,6 +59,31 @@ def test_a_large_gain_is_worth_it_and_all_that_is_written_agrees(two, tmp_path, 
     states = {one["state"] for one in told["findings"]}
     assert states <= {"MEASURED", "NOT RUN", "ERROR", "TOO FEW"}
     assert {one["question"] for one in told["findings"]} >= {"gain", "generalization", "rival", "data", "cost", "luck"}
+
+
+@pytest.mark.parametrize("name", ["slice", "one recipe", "optimism", "gain", "measure", "loss at most", "set"])
+def test_what_a_system_is_called_changes_nothing(tmp_path, name):
+    parts = (("test", 300), ("news", 200))
+    words = [labelled(tmp_path / f"{word}.jsonl", right, 1 + i, parts)
+             for i, (word, right) in enumerate({"base": 0.6, "tuned": 0.9}.items())]  # fmt: skip
+    other = shutil.copyfile(words[1], tmp_path / f"{name}.jsonl")
+    plain, found = seqwise.weigh(*words).verdict, seqwise.weigh(words[0], str(other)).verdict
+    assert found.worth == plain.worth == "worth it"
+    assert found.sentence == plain.sentence.replace("tuned", name)
+    assert answers.answers(found).rows == answers.answers(plain).rows
+    assert answers.slices(found) == answers.slices(plain)
+    ours, theirs = ([answers.scores(one) for one in each.findings] for each in (found, plain))
+    assert ours == theirs
+    assert ours[0] is not None
+    assert ours[0][1] > 85
+
+
+def test_a_set_that_is_called_as_a_fact_leaves_the_fact(tmp_path):
+    parts = (("test", 300), ("tuned", 200))
+    words = [labelled(tmp_path / f"{word}.jsonl", 0.7, seed, parts) for seed, word in enumerate(("base", "after"))]
+    facts = seqwise.weigh(*words).verdict.facts
+    assert facts["tuned"] == words[1]
+    assert facts["set tuned"].startswith("200 items")
 
 
 def test_luck_alone_fails_a_pipeline_with_its_own_exit_code(tmp_path, capsys):

@@ -82,9 +82,8 @@ def test_a_forecaster_that_has_learnt_is_worth_it_and_all_that_is_written_agrees
     of = {(one["question"], one["subject"]): one for one in told["findings"]}
     assert of["gain", "test"]["test"]["name"].startswith("Diebold-Mariano")
     assert of["gain", "test"]["test"]["effect"]["unit"] == "MW"
-    assert of["generalization", "other"]["margin"] == pytest.approx(
-        0.05 * of["generalization", "other"]["values"]["base"]
-    )
+    lost = of["generalization", "other"]
+    assert lost["margin"] == pytest.approx(0.05 * lost["scores"]["base"])
     assert of["cost", "training"]["state"] == "MEASURED"
     assert told["trends"][0]["unit"] == "CRPS"
     for question in (("data", "test"), ("trade", "test"), ("overfitting", "by heart")):
@@ -109,7 +108,7 @@ def test_scores_and_differences_are_those_of_the_backtest_from_the_origins_that_
     for name in ("base", "tuned"):
         stored = open_run(place / name)
         found = judge_forecasts(place / name, [later])
-        assert gain.values[name] == pytest.approx(found.model.measures["CRPS"])
+        assert gain.scores[name] == pytest.approx(found.model.measures["CRPS"])
         assert len(answered(stored, [later], since([stored]), "test")) == found.origins
         span = Span(since([stored]) + np.timedelta64(1, "us"), None)
         whole = backtest(stored, read_table(stored, [later]), span, 1)
@@ -138,7 +137,7 @@ def test_the_rival_is_the_best_of_those_that_cost_nothing_and_the_sentence_says_
     judged = judge_forecasts(place / "base", [str(place / "later.csv")])
     assert rival.subject == f"the {judged.best['MAE']} forecast"
     least = min(one.measures["MAE"] for one in judged.forecasters[1:])
-    assert rival.values[rival.subject] == pytest.approx(least)
+    assert rival.scores[rival.subject] == pytest.approx(least)
     assert (rival.answer == "no") == (f"{rival.subject}, which costs next to nothing, is better" in found.sentence)
     (nothing,) = [one for one in weighed(place, rivals=False).findings if one.question == "rival"]
     assert nothing.state == "NOT RUN"
@@ -165,7 +164,7 @@ def test_a_run_whose_signature_is_lost_costs_what_its_steps_tell(content, place,
     (run / "signature.json").unlink()
     if content is not None:
         (run / "signature.json").write_text(content)
-    (cost,) = costs_of(Contender("tuned", {}, (str(run),)))
+    (cost,) = costs_of(Contender("tuned", {}, (str(run),)), {})
     assert cost.trained is None
     assert cost.seconds > 0
 
@@ -175,7 +174,7 @@ def test_overfitting_of_densities_is_told_though_their_loss_may_be_below_0(place
     path = table(tmp_path / "table.csv", noise=0.0)
     more = ("--loss", "likelihood", "--steps", "200", "--rate", "0.02", "--every", "25")
     run = trained(path, tmp_path / "run", *more)
-    finding, (trend,) = overfits(Contender("tuned", {}, (run,)), None, "USD")
+    finding, (trend,) = overfits(Contender("tuned", {}, (run,)), None, "USD", {})
     assert (trend.kind, trend.unit, trend.lowest < 0) == ("densities", "nats", True)
     assert (finding.state, finding.margin) == ("MEASURED", 0.05)
     assert "item" not in finding.needed + " ".join(finding.notes)

@@ -54,7 +54,7 @@ def runs(tmp_path_factory):
 
 
 def asked(run, price=None):
-    finding, trends = overfits(Contender("tuned", {}, (str(run),)), price, "EUR")
+    finding, trends = overfits(Contender("tuned", {}, (str(run),)), price, "EUR", {})
     return finding, trends
 
 
@@ -71,6 +71,13 @@ def test_a_run_that_learns_noise_is_told_to_overfit_with_an_interval(runs):
     assert trend.gap.low < losses[90] - looks[-1].scores["train_loss"] < trend.gap.high
     assert finding.values["money spared"] == pytest.approx(finding.values["seconds spared"])
     assert "from before it turned" in finding.told
+
+
+def test_a_run_that_shared_its_machine_would_have_spared_its_share(runs):
+    run = str(runs / "noise")
+    one = Contender("tuned", {}, (run,))
+    money = [overfits(one, 100.0, "EUR", beside)[0].values["money spared"] for beside in ({}, {run: 4.0})]
+    assert money[1] == pytest.approx(money[0] / 4)
 
 
 def test_a_run_that_learns_what_there_is_does_not(runs):

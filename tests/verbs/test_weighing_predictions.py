@@ -1,6 +1,7 @@
 """Files of predictions made elsewhere: what they are read as, and ten kinds of bad input, a line each."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import polars
@@ -10,6 +11,8 @@ from sklearn.metrics import f1_score
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.metrics.rouge import rouge
+from seqwise.verbs.weigh import weigh
+from seqwise.verbs.weighing.contenders import of_files
 from seqwise.verbs.weighing.doubts import must_count_alike, must_differ
 from seqwise.verbs.weighing.labels import told_by_case
 from seqwise.verbs.weighing.predictions import read_predictions
@@ -250,6 +253,18 @@ def test_numbers_whose_squares_have_no_end_are_refused_where_they_stand(tmp_path
         read_predictions(path)
 
 
+@pytest.mark.parametrize("name", ["score", "loss", "error"])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_a_whole_number_that_no_float_is_as_large_as_is_refused_where_it_stands(tmp_path, name, sign):
+    rows = [{"id": i, name: i if i != 4 else sign * 10**400} for i in range(8)]
+    with pytest.raises(DataError) as caught:
+        read_predictions(written(tmp_path / "a.jsonl", rows))
+    told = str(caught.value)
+    assert told.startswith(f"{tmp_path / 'a.jsonl'}:5: the {name} '")
+    assert told.endswith("': needs a number up to 1e+100. Try another unit.")
+    assert len(told) < 200
+
+
 def test_an_encoding_is_mended_in_words_since_there_is_no_flag(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes("id,prediction,reference\n1,caf\xe9,a\n2,a,b\n".encode("latin-1"))
@@ -283,3 +298,63 @@ def test_numbers_to_be_foretold_are_told_from_texts(tmp_path):
 def test_a_list_is_no_prediction(tmp_path):
     with pytest.raises(DataError, match="one text or label"):
         read_predictions(written(tmp_path / "a.jsonl", changed(labels(), 2, prediction=["good"])), "accuracy")
+
+
+def rows_of(word):
+    return [json.loads(line) for line in Path(word).read_text("utf-8").splitlines()]
+
+
+def two_files(tmp_path, **columns):
+    """Two systems alike in how often they are right, not in which items; columns: of row and prediction."""
+    random, words = np.random.default_rng(0), []
+    rows = [
+        {"id": i, "reference": "good" if i % 2 else "bad", "source": "web" if i % 3 else "print"} for i in range(200)
+    ]
+    for name in ("base", "tuned"):
+        told = [row | {"prediction": "good" if random.random() < (0.8 if i % 2 else 0.2) else "bad"}
+                for i, row in enumerate(rows)]  # fmt: skip
+        told = [row | {column: of(row) for column, of in columns.items()} for row in told]
+        words.append(written(tmp_path / f"{name}.jsonl", told))
+    return words
+
+
+def test_a_column_that_tells_of_the_answer_makes_no_slices_and_is_named(tmp_path):
+    words = two_files(tmp_path, correct=lambda row: row["prediction"] == row["reference"])
+    found = of_files(words[0], words[1:], "auto", {})
+    assert {name for one in (found.base, *found.tuned) for name in one.parts["test"][0].slices} == {"label", "source"}
+    (note,) = found.notes
+    assert note.startswith("'correct' makes no slices, as it is not the same for each item in all files")
+    changed = [one for one in weigh(*words).verdict.findings if one.question == "changed" and one.test]
+    assert [one.subject for one in changed if one.test and one.test.rejected] == []
+
+
+def test_a_column_that_one_file_has_alone_makes_no_slices(tmp_path):
+    words = two_files(tmp_path, sure=lambda row: "yes" if row["prediction"] == "good" else "no")
+    rows = [{name: row[name] for name in row if name != "sure"} for row in rows_of(words[0])]
+    found = of_files(written(tmp_path / "base.jsonl", rows), words[1:], "auto", {})
+    assert "sure" not in found.tuned[0].parts["test"][0].slices
+    assert "'sure' makes no slices" in found.notes[0]
+
+
+@pytest.mark.parametrize("what", ["prediction", "outcome"])
+def test_what_one_system_answered_makes_no_slices_of_either(tmp_path, what):
+    """As where both files were made of one table, which had the answers of the base."""
+    words = two_files(tmp_path)
+    base = {row["id"]: row for row in rows_of(words[0])}
+    told = {
+        i: row["prediction"] if what == "prediction" else "hit" if row["prediction"] == row["reference"] else "miss"
+        for i, row in base.items()
+    }
+    for word in words:
+        written(Path(word), [row | {"before": told[row["id"]]} for row in rows_of(word)])
+    found = of_files(words[0], words[1:], "auto", {})
+    assert [sorted(one.parts["test"][0].slices) for one in (found.base, *found.tuned)] == [["label", "source"]] * 2
+    assert found.notes[0].startswith("'before' makes no slices, as it tells what base answered")
+
+
+def test_a_column_of_the_references_makes_slices_even_of_a_system_that_is_always_right(tmp_path):
+    words = two_files(tmp_path, mood=lambda row: row["reference"].upper())
+    written(Path(words[1]), [row | {"prediction": row["reference"]} for row in rows_of(words[1])])
+    found = of_files(words[0], words[1:], "auto", {})
+    assert set(found.base.parts["test"][0].slices) == {"label", "source", "mood"}
+    assert not found.notes

@@ -120,6 +120,39 @@ def test_a_learning_rate_minds_with_the_method_that_it_is_of(recipe, tmp_path):
     assert "setting method is" in refused(changed(fast, method="qlora"), place)
 
 
+def weights(place, content):
+    place.mkdir(exist_ok=True, parents=True)
+    (place / "model.safetensors").write_bytes(content)
+    return sha256(content).hexdigest()
+
+
+def tuned_on(place, trial, mark):
+    """What a run tells of the weights that it began with."""
+    run = place / "trials" / trial.name / "run"
+    run.mkdir(parents=True)
+    told = {"kind": "pretrained", "place": "bert", "revision": None, "labels": [], "complete": True}
+    (run / "base.json").write_text(json.dumps({**told, "hashes": {"model.safetensors": mark}}))
+
+
+def test_a_table_is_refused_with_other_weights_under_the_same_name(recipe, tmp_path):
+    mark = weights(tmp_path / "bert", b"weights")
+    assert signature(recipe)["base model.safetensors"] == mark[:16]
+    place = table(tmp_path / "out", signature(recipe), TRIAL)
+    assert due(recipe, place) == ["lora-1-seed1"]
+    other = weights(tmp_path / "bert", b"other weights")
+    assert f"base model.safetensors is {mark[:16]} there and {other[:16]} here" in refused(recipe, place)
+
+
+def test_a_table_that_says_nothing_of_the_weights_goes_by_what_its_runs_began_with(recipe, tmp_path):
+    place = table(tmp_path / "out", signature(recipe), TRIAL)
+    mark = weights(tmp_path / "bert", b"weights")
+    assert due(recipe, place) == ["lora-1-seed1"]
+    tuned_on(place, TRIAL, mark)
+    assert due(recipe, place) == ["lora-1-seed1"]
+    weights(tmp_path / "bert", b"other weights")
+    assert f"base model.safetensors is {mark[:16]} there" in refused(recipe, place)
+
+
 def hashed(settings):
     """What older versions wrote of all settings together."""
     plain = replace(settings, method="full", out="", optimizer=replace(settings.optimizer, rate=None))

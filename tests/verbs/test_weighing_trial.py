@@ -3,13 +3,19 @@
 import functools
 import json
 import pickle
+import shutil
 import subprocess
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import tunable
+from safetensors.torch import load_file, save_file
 
 from seqwise.errors import ConfigError, TrainingError
 from seqwise.verbs.weighing import keeping, trial
+from seqwise.verbs.weighing.contenders import Contender
+from seqwise.verbs.weighing.journals import costs_of
 from seqwise.verbs.weighing.models import score_model
 from seqwise.verbs.weighing.trial import Recipe, run_trial, settings_of
 from seqwise.verdict.trials import Trial
@@ -27,6 +33,15 @@ def recipe(tmp_path_factory):
     return Recipe(settings, (test,), (("other", (other,)),), probe=True)
 
 
+def base_of_other_weights(base, place):
+    """The same model but for one weight."""
+    shutil.copytree(base, place)
+    tensors = load_file(place / "model.safetensors")
+    next(iter(tensors.values())).view(-1)[0] += 1
+    save_file(tensors, place / "model.safetensors", {"format": "pt"})
+    return place
+
+
 def test_a_trial_trains_scores_and_is_not_trained_again(recipe, tmp_path, monkeypatch):
     work = pickle.loads(pickle.dumps(functools.partial(run_trial, recipe)))
     found = json.loads(json.dumps(work(Trial(seed=3, fraction=0.5, method="full"), tmp_path)))
@@ -36,11 +51,43 @@ def test_a_trial_trains_scores_and_is_not_trained_again(recipe, tmp_path, monkey
     ]  # fmt: skip
     assert found["looks"][-1]["scores"]["loss"] > 0
     assert found["cost"] is None or found["cost"]["seed"] == 3
+    one = Contender("full", {}, (str(tmp_path / "run"),))
+    (alone,), (shared,) = costs_of(one, {}), costs_of(one, {one.runs[0]: 4.0})
+    assert (shared.seconds, shared.paid) == (alone.seconds, pytest.approx(alone.whole / 4))
     kept = keeping.load(tmp_path / found["scores"][0]["file"])
     assert (kept.system, kept.seed, kept.value) == ("full", 3, found["scores"][0]["value"])
     assert kept.value == score_model(str(tmp_path / "run"), list(recipe.test)).value
-    monkeypatch.setattr(trial, "_train", None)
-    assert work.func(recipe, Trial(seed=3, fraction=0.5, method="full"), tmp_path)["scores"] == found["scores"]
+
+    def trained(*_):
+        raise TrainingError("a training", "none", "none")
+
+    monkeypatch.setattr(trial, "_train", trained)
+    again = functools.partial(run_trial, trial=Trial(seed=3, fraction=0.5, method="full"), folder=tmp_path)
+    assert again(recipe)["scores"] == found["scores"]
+    moved = shutil.copytree(tmp_path, tmp_path.parent / "moved")
+    assert again(recipe, folder=moved)["scores"] == found["scores"]
+    # what had ended and was made otherwise is no result of what is wanted now
+    made = recipe.settings
+    for settings in (
+        replace(made, training=replace(made.training, steps=5)),
+        replace(made, train=(tunable.labelled(tmp_path / "other.tsv", 80, 7),)),
+        replace(made, base=str(base_of_other_weights(made.base, tmp_path / "bert"))),
+    ):
+        with pytest.raises(TrainingError):
+            again(replace(recipe, settings=settings))
+    train = Path(made.train[0])
+    content = train.read_text()
+    train.write_text(content.replace("good", "bad", 1))
+    with pytest.raises(TrainingError):
+        again(recipe)
+    train.write_text(content)
+    weights = Path(made.base) / "model.safetensors"
+    before = weights.read_bytes()
+    shutil.copyfile(tmp_path / "bert" / "model.safetensors", weights)
+    with pytest.raises(TrainingError):
+        again(recipe)
+    weights.write_bytes(before)
+    assert again(recipe)["scores"] == found["scores"]
 
 
 def test_what_was_chosen_for_one_method_is_not_taken_for_another(recipe, tmp_path):

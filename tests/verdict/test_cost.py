@@ -84,3 +84,18 @@ def test_impossible_numbers_are_refused(seconds):
         costs([FULL], seconds)
     with pytest.raises(ConfigError, match="against"):
         costs([FULL], against="qlora")
+
+
+def test_four_trainings_of_an_hour_side_by_side_cost_one_hour_of_the_machine():
+    spent = [Cost("full", seed, 3000.0, whole=3600.0, beside=4.0) for seed in range(4)]
+    found = costs(spent, 2.0, "EUR")
+    assert 4 * found.values["full: EUR"] == pytest.approx(2.0)
+    assert "3,000 s (run side by side with 3 others)" in found.told
+    assert any(note.startswith("full: run side by side with 3 others") for note in found.notes)
+
+
+def test_a_training_by_itself_has_no_company():
+    found = costs([Cost("full", 1, 3600.0, beside=1.2)], 2.0, "EUR")
+    assert "side by side" not in found.told
+    with pytest.raises(DataError, match=r"among 0\.5 trainings at once"):
+        costs([Cost("full", 1, 3600.0, beside=0.5)])

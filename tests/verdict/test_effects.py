@@ -250,3 +250,31 @@ def test_items_of_clusters_are_not_said_to_stand_alone():
     base, *tuned = [scored(generator.random(60), LOSS, name, np.arange(60) // 5, seed)
                     for name, seed in (("base", None), ("tuned", 1), ("tuned", 2))]  # fmt: skip
     assert [one.name for one in effect(base, tuned).assumptions] == ["seeds like others"]
+
+
+def two_of_three(seeds, others):
+    """Trainings of a base and of a tuned model, whose luck differs by seed."""
+    chance = np.random.default_rng(3)
+    items = chance.normal(size=50)
+    base = [scored(items + i / 3 + chance.normal(0, 0.2, 50), LOSS, "base", seed=seed) for i, seed in enumerate(seeds)]
+    tuned = [scored(items - 1 + i / 3 + chance.normal(0, 0.2, 50), LOSS, seed=seed) for i, seed in enumerate(others)]
+    return base, tuned
+
+
+@pytest.mark.parametrize("others", [(11, 12, 13), (2, 3, 4), (None, None, None)])
+def test_trainings_of_other_seeds_are_no_pairs_in_whatever_order_they_stand(others):
+    base, tuned = two_of_three((1, 2, 3), others)
+    one, other = effect(base, tuned), effect(base[::-1], [tuned[place] for place in (1, 2, 0)])
+    assert one.p == pytest.approx(other.p, rel=1e-9)
+    assert one.effect.value == pytest.approx(other.effect.value)
+    assert one.n == {"items": 50, "seeds": 3, "seeds of the base": 3}
+    spread = [np.var([each.value for each in side], ddof=1) / 3 for side in (base, tuned)]
+    assert (one.effect.value / one.statistic) ** 2 > 0.95 * sum(spread)
+
+
+def test_trainings_of_the_same_seeds_are_pairs():
+    """The luck that both share is none of their difference."""
+    base, tuned = two_of_three((1, 2, 3), (1, 2, 3))
+    alone = effect(*two_of_three((1, 2, 3), (4, 5, 6)))
+    paired = effect(base, tuned[::-1])
+    assert abs(paired.statistic) > 3 * abs(alone.statistic)

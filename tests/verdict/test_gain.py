@@ -43,8 +43,8 @@ def test_a_gain_is_told_with_size_interval_test_and_n():
         "tuned is better than base on test: accuracy 63.00 of base, 69.00 of tuned, difference +6.0 points, "
         "95 % interval 1.3 to 11.2 (McNemar's mid-p test, p = 0.0146, 200 items)."
     )
-    assert found.values["base"] == pytest.approx(63)
-    assert found.values["tuned"] == pytest.approx(69)
+    assert found.scores["base"] == pytest.approx(63)
+    assert found.scores["tuned"] == pytest.approx(69)
 
 
 def test_less_loss_is_better_and_more_is_worse():
@@ -177,3 +177,19 @@ def test_fewer_than_five_clusters_tell_nothing(count):
     assert luck(*both).state == "TOO FEW"
     (general,) = generalization({"news": both[0]}, {"news": both[1]})
     assert general.state == "TOO FEW"
+
+
+@pytest.mark.parametrize(("count", "state"), [(2, "TOO FEW"), (4, "TOO FEW"), (5, "MEASURED")])
+def test_a_handful_of_items_is_too_few_however_alike_their_differences(count, state):
+    base = scored(np.linspace(1.0, 2.0, count), LOSS, "base")
+    tuned = scored(base.values - 0.50 - 0.01 * np.arange(count), LOSS)
+    assert gain(base, tuned).state == luck(base, tuned).state == state
+    (lost,) = generalization({"test": base}, {"test": tuned}, 0.1)
+    assert lost.state == state
+    if state == "TOO FEW":
+        assert gain(base, tuned).told == f"{count} items, and 5 at least tell something."
+
+
+def test_few_items_that_are_right_or_wrong_are_counted_exactly():
+    base, tuned = flips(1, 0, 2, 0)
+    assert (gain(base, tuned).state, gain(base, tuned).answer) == ("MEASURED", "cannot tell")

@@ -80,3 +80,16 @@ def test_a_slice_with_a_label_for_each_item_is_not_looked_at():
 
 def test_a_set_without_slices_has_none():
     assert slices(*both({})) == ()
+
+
+def test_a_slice_of_few_clusters_is_told_and_not_tested():
+    """40 items of the web stand in two documents, those of books in thirteen."""
+    clusters = tuple(f"d{n // 20}" for n in range(N))
+    base, tuned = both({"source": tuple("web" if n < 40 else "book" for n in range(N))})
+    book, web = sorted(
+        slices(replace(base, clusters=clusters), replace(tuned, clusters=clusters)), key=lambda one: one.values["label"]
+    )
+    assert (web.state, web.test) == ("TOO FEW", None)
+    assert "source web has 2 clusters of items that belong together, and 5 at least" in web.told
+    assert book.test is not None
+    assert book.values["p, Holm"] == book.test.p

@@ -55,8 +55,8 @@ def test_each_pair_is_tested_as_mcnemar_has_it_and_held_to_holm_over_all(three):
         assert one.test.p == pytest.approx(wanted)
         assert one.values["p by Holm"] == pytest.approx(corrected)
         assert one.answer == ("yes" if corrected < 0.05 else "cannot tell")
-        assert one.values[one.system] > one.values[one.subject]
-        assert one.test.effect.value == pytest.approx(one.values[one.system] - one.values[one.subject])
+        assert one.scores[one.system] > one.scores[one.subject]
+        assert one.test.effect.value == pytest.approx(one.scores[one.system] - one.scores[one.subject])
     assert found[0].told.startswith("lora is better than full on test: accuracy ")
     assert "by Holm over 3 pairs" in found[0].told
 

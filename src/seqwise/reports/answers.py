@@ -16,7 +16,7 @@ from typing import Literal
 
 from seqwise.stats.phrases import alike, amount, ends, joined, number
 from seqwise.stats.results import Cell, Grid, Test, ends_of
-from seqwise.verdict.cost import Cost
+from seqwise.verdict.cost import Cost, company
 from seqwise.verdict.findings import ASKED, Answer, Finding, Question, not_run
 from seqwise.verdict.sentence import HOLM
 from seqwise.verdict.systems import SAME_HOLM
@@ -57,7 +57,7 @@ def spent(verdict: Verdict) -> tuple[Grid, ...]:
 
 def is_slice(finding: Finding) -> bool:
     """Whether it is about a part of a set that was looked at beside the set."""
-    return "slice" in finding.values
+    return finding.question == "changed" and "slice" in finding.values
 
 
 def asked(verdict: Verdict) -> tuple[Finding, ...]:
@@ -217,14 +217,10 @@ def margin(finding: Finding, verdict: Verdict) -> str:
     return limit(finding.margin, finding.test.effect.unit if finding.test else curve.unit if curve else "")
 
 
-def scores(finding: Finding, base: str) -> tuple[float, float] | None:
-    """Of both systems, where the finding has them."""
-    first = finding.subject if finding.question in ("rival", "systems") else base
-    for names in ((first, finding.system), ("base", "tuned"), ("before", "after")):
-        pair = [value for name in names if isinstance(value := finding.values.get(name), int | float)]
-        if len(pair) == 2:
-            return float(pair[0]), float(pair[1])
-    return None
+def scores(finding: Finding) -> tuple[float, float] | None:
+    """Of both systems, where the finding has them: first of the one that is held against."""
+    pair = tuple(finding.scores.values())
+    return (pair[0], pair[1]) if len(pair) == 2 else None
 
 
 def costs(trainings: Sequence[Cost], price: float | None = None, currency: str = "") -> Grid | None:
@@ -260,15 +256,16 @@ def costs(trainings: Sequence[Cost], price: float | None = None, currency: str =
             NOT_RUN if one.energy is None else f"{number(one.energy / 3600, 3)} Wh",
         ]
         if price is not None:
-            paid = one.seconds if one.whole is None else one.whole  # the machine is paid for all of it
-            money = None if paid is None else price * paid / 3600
+            money = None if one.paid is None else price * one.paid / 3600
             row.append(NOT_RUN if money is None else f"{_money(money)} {currency}".strip())
         if "examples" in columns:
             row.append(NOT_RUN if one.examples is None else f"{one.examples:,}")
         rows.append(tuple(row))
     why = sorted({told for one in trainings for told in one.why.values()})
     note = f"NOT RUN: not measured{f' ({joined(why)})' if why else ''}." if any(NOT_RUN in row for row in rows) else ""
-    return Grid("Costs of training", tuple(columns), tuple(rows), note)
+    shared = [f"{one.system} {told}" for one in trainings if (told := company([one]))]
+    told = f"Times at once: {joined(list(dict.fromkeys(shared)))}; money is the share of each." if shared else ""
+    return Grid("Costs of training", tuple(columns), tuple(rows), " ".join(filter(None, (note, told))))
 
 
 def lasting(seconds: float | None) -> str:

@@ -73,7 +73,7 @@ def _results(verdict: Verdict, about: About, system: str) -> list[dict[str, Any]
     """One for each set with a score, whose metrics may be several."""
     sets: dict[str, list[dict[str, Any]]] = {}
     for one in verdict.findings:
-        pair = answers.scores(one, verdict.base)
+        pair = answers.scores(one)
         scored = one.question in ("gain", "generalization") and one.state == "MEASURED" and one.system == system
         if pair is None or not scored:
             continue

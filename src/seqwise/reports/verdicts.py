@@ -193,7 +193,7 @@ def _behind(one: Finding, verdict: Verdict) -> Behind:
             "assumptions": " ".join(f"{each.name}: {each.told}" for each in test.assumptions),
             "remarks": " ".join(test.notes),
         }
-    pair = answers.scores(one, verdict.base)
+    pair = answers.scores(one)
     facts |= {
         "scores": f"{number(pair[1])} of {one.system} against {number(pair[0])}" if pair else "",
         "margin": answers.margin(one, verdict),

@@ -17,7 +17,7 @@ import numpy as np
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.means import welch
-from seqwise.stats.phrases import alike, ends, joined, number, percent
+from seqwise.stats.phrases import alike, counted, ends, joined, number, percent
 from seqwise.stats.results import LEVEL, Cell, Estimate, Grid, Interval
 from seqwise.stats.samples import flat
 from seqwise.verdict.findings import Finding, not_run
@@ -53,7 +53,7 @@ class Cost:
     trained: int | None = None
     """Weights."""
     energy: float | None = None
-    """Joules, where the machine tells."""
+    """Joules, where the machine tells; of several trainings at once its share."""
     foreseen_seconds: float | None = None
     foreseen_memory: float | None = None
     examples: int | None = None
@@ -63,6 +63,14 @@ class Cost:
     since the machine is paid for meanwhile."""
     why: Mapping[str, str] = field(default_factory=dict)
     """Of what was not measured, by the name of the field: why not."""
+    beside: float = 1.0
+    """Trainings among which its machine was shared meanwhile, this one among them, on average. Each pays its share."""
+
+    @property
+    def paid(self) -> float | None:
+        """Seconds of the machine that are paid for."""
+        seconds = self.seconds if self.whole is None else self.whole
+        return None if seconds is None else seconds / self.beside
 
 
 @dataclass(frozen=True)
@@ -136,6 +144,9 @@ def _sound(spent: Sequence[Cost], price: float | None) -> None:
             if value is not None and not (isfinite(value) and value >= 0):
                 given = f"{name} {value:g} of {one.system}"
                 raise DataError(given, "a finite number of 0 or more", "what the run recorded")
+        if not (isfinite(one.beside) and one.beside >= 1):
+            given = f"{one.system} among {one.beside:g} trainings at once"
+            raise DataError(given, "a finite number of 1 or more", "1, a training by itself")
 
 
 def _figures(one: Cost) -> dict[str, float | None]:
@@ -152,8 +163,7 @@ def _systems(spent: Sequence[Cost]) -> dict[str, list[Cost]]:
 
 def _measures(price: float | None, currency: str) -> tuple[_Measure, ...]:
     def money(one: Cost) -> float | None:
-        seconds = one.seconds if one.whole is None else one.whole
-        return None if price is None or seconds is None else price * seconds / HOUR
+        return None if price is None or one.paid is None else price * one.paid / HOUR
 
     return (
         _Measure("seconds", "s", lambda one: one.seconds, "of the time"),
@@ -260,8 +270,16 @@ def _amounts(runs: Sequence[Cost], measures: Sequence[_Measure]) -> str:
     }
     means = {measure.name: _mean(runs, measure) for measure in measures}
     known = [said[name](mean) for name, mean in means.items() if mean is not None]
+    if means["seconds"] is not None and (others := company(runs)):
+        known[0] += f" ({others})"
     each = f" a run, over {len(runs)} runs" if len(runs) > 1 else ""
     return f"{joined(known)}{each}" if known else "no more than is known: nothing was recorded"
+
+
+def company(runs: Sequence[Cost]) -> str:
+    """How many others the machine was shared with, to the nearest whole one; empty where there was none."""
+    others = round(sum(one.beside for one in runs) / len(runs)) - 1
+    return f"run side by side with {counted(others, 'other')}" if others > 0 else ""
 
 
 def _digits(value: float) -> str:
@@ -298,6 +316,10 @@ def _notes(spent: Sequence[Cost], systems: Mapping[str, Sequence[Cost]]) -> tupl
     examples = {one.examples for one in spent if one.examples is not None}
     if len(examples) > 1:
         found.append("The runs were trained on different numbers of examples, which their costs follow.")
+    shared = {system: told for system, runs in systems.items() if (told := company(runs))}
+    for told in dict.fromkeys(shared.values()):
+        names = joined([system for system, its in shared.items() if its == told])
+        found.append(f"{names}: {told}, so that times are longer than alone; money and energy are their shares.")
     if any(one.whole is not None for one in spent):
         found.append("Time is that of training; money is for the whole command, in which base and rivals answer too.")
     return tuple(found)

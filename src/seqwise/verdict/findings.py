@@ -51,9 +51,11 @@ class Finding:
     needed: str = ""
     """Of "cannot tell": how many more items or seeds would tell."""
     values: Mapping[str, float | str | None] = field(default_factory=dict)
-    """By name, such as the scores of both systems."""
+    """Further numbers, by names that are ours alone."""
     grids: tuple[Grid, ...] = ()
     notes: tuple[str, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """Of both systems on the set, by their names, which may be any: first the one held against, then `system`."""
 
     @property
     def interval(self) -> Interval | None:

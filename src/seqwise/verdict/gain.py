@@ -89,13 +89,8 @@ def _asked(
         test=found.test,
         margin=least,
         needed=_needed(found, said, least, level),
-        values={
-            base_name: before,
-            tuned_name: after,
-            "set": data.part,
-            "measure": data.measure.name,
-            "gain": found.gain,
-        },
+        values={"set": data.part, "measure": data.measure.name, "gain": found.gain},
+        scores={base_name: before, tuned_name: after},
     )
 
 

@@ -220,8 +220,6 @@ def _finding(
     said: Answer = "no" if ruled.rejected else "yes" if loss else "cannot tell"
     same = unchanged(found, limit_)
     values: dict[str, float | str | None] = {
-        found.data.names[1]: before,
-        found.data.names[0]: after,
         "p against the margin": ruled.p,
         "p of unchanged": same,
         "p by Holm": holm,
@@ -246,6 +244,7 @@ def _finding(
         values=values,
         grids=grids,
         notes=(*notes, *more),
+        scores={found.data.names[1]: before, found.data.names[0]: after},
     )
 
 

@@ -13,6 +13,7 @@ from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import counted
 from seqwise.stats.results import LEVEL, Cell, Grid, ends_of
 from seqwise.verdict import draws
+from seqwise.verdict.aligned import FEWEST
 from seqwise.verdict.effects import Weighed, weighed
 from seqwise.verdict.slices import LABELS, SMALL
 
@@ -40,7 +41,8 @@ def by_group(
     unit, title = found.data.measure.unit, f"{found.data.part} by group"
     rows = tuple(_row(group, float(p)) for group, p in zip(groups, holm, strict=True))
     columns = ("by", "group", "items", *reversed(found.data.names), f"difference, {unit}", "low", "high", "p, Holm")
-    left = f"; {counted(small, 'group')} of fewer than {SMALL} items or without spread left out" if small else ""
+    few = f"{counted(small, 'group')} of fewer than {SMALL} items or {FEWEST} clusters, or without spread,"
+    left = f"; {few} left out" if small else ""
     lost = [
         f"{group.slice} {group.label}"
         for group, p in zip(groups, holm, strict=True)
@@ -57,12 +59,12 @@ def _groups(found: Weighed, level: float, resamples: int) -> tuple[list[Group], 
         if not 1 < len(kinds) <= LABELS:
             continue
         for label in kinds:
-            chosen = np.flatnonzero([one == label for one in labels])
-            if len(chosen) < SMALL:
+            chosen = data.select(np.flatnonzero([one == label for one in labels]))
+            if chosen.items < SMALL or chosen.lacking:
                 small += 1
                 continue
             try:
-                groups.append(Group(name, label, weighed(data.select(chosen), level=level, resamples=resamples)))
+                groups.append(Group(name, label, weighed(chosen, level=level, resamples=resamples)))
             except DataError:  # all differences the same, or a single cluster: nothing to tell them by
                 small += 1
     return groups, small

@@ -159,8 +159,7 @@ def _width(found: Weighed) -> float:
 
 
 def _values(found: Weighed) -> dict[str, float | str | None]:
-    before, after = found.data.values
-    return {found.data.names[1]: before, found.data.names[0]: after, "measure": found.data.measure.name}
+    return {"measure": found.data.measure.name}
 
 
 def _made(
@@ -178,4 +177,5 @@ def _made(
         needed=needed,
         values=values,
         notes=(f"{shown}.", *notes),
+        scores=dict(zip(found.data.names[::-1], found.data.values, strict=True)),
     )

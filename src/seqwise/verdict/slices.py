@@ -2,7 +2,7 @@
 
 Every slice is tested as the whole set is, and the p-values of all slices together are corrected by Holm (1979), so
 that one slice in twenty does not stand out by luck alone. The intervals are those of each slice by itself. A slice
-with few items is told and not tested.
+with few items, or few clusters of them, is told and not tested.
 
 Left out: whether slices differ from one another, which takes a test of its own; slices that overlap are corrected as
 if each were asked alone, which is on the safe side.
@@ -58,8 +58,12 @@ def _slice(data: Aligned, name: str, label: str, members: Sequence[int], least: 
         told = f"{_where(data.part, name, label)} has {counted(n, 'item')}, too few to tell anything: {least} or more."
         return _untested(system, data.part, name, label, n, told)
     subject, values = _where(data.part, name, label), _values(name, label, n)
+    chosen = data.select(np.array(members))
+    if chosen.lacking:
+        told = f"{_where(data.part, name, label)} has {chosen.lacking}"
+        return _untested(system, data.part, name, label, n, told)
     try:
-        test = weighed(data.select(np.array(members))).test
+        test = weighed(chosen).test
     except SeqwiseError as error:
         return Finding("changed", subject, "ERROR", str(error), system=system, values=values)
     return Finding("changed", subject, "MEASURED", "", system=system, test=test, values=values)

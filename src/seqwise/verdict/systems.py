@@ -131,8 +131,6 @@ def _finding(found: Weighed, margin: float, p: tuple[float, float, float], pairs
         margin=margin,
         needed=_needed(found, margin, strict) if said == "cannot tell" else "",
         values={
-            other: before,
-            better: after,
             "set": found.data.part,
             "measure": found.data.measure.name,
             "gain": found.gain,
@@ -142,6 +140,7 @@ def _finding(found: Weighed, margin: float, p: tuple[float, float, float], pairs
             PAIRS: pairs,
         },
         notes=_seeds(found),
+        scores={other: before, better: after},
     )
 
 

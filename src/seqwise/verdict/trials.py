@@ -127,7 +127,7 @@ def plan(
 
 def attempt(run: Run, trial: Trial, folder: Path) -> Row:
     """Run one trial in its folder; an error becomes a row that tells it, and only Ctrl-C goes through."""
-    started = datetime.now(UTC).isoformat(timespec="seconds")
+    started = datetime.now(UTC).isoformat(timespec="milliseconds")
     begun = time.perf_counter()
     result, error = None, ""
     try:

@@ -24,7 +24,7 @@ from seqwise.verdict.standing import beaten, standing
 from seqwise.verdict.trade import Trade
 from seqwise.verdict.trend import Trend
 
-VERSION = 1
+VERSION = 2
 """Of verdict.json."""
 ORDER: tuple[Worth, ...] = ("worth it", "at a price", "cannot tell", "not worth it")
 """Best first."""

@@ -102,6 +102,13 @@ def fingerprint(base: Base) -> dict[str, str]:
     return {path.name: hash_file(path) for path in base.files()}
 
 
+def fingerprint_of(settings: Tune) -> dict[str, str]:
+    """The same of the model that the settings name, which is not opened."""
+    if own(settings.base):
+        return {MODEL: hash_file(RunFolder(settings.base).path / MODEL)}
+    return {path.name: hash_file(path) for path in weights_of(locate(settings.base, settings.revision))}
+
+
 def own(model: str) -> bool:
     """Whether the model is a run of ours rather than a checkpoint."""
     return is_run(model)

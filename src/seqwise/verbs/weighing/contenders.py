@@ -20,7 +20,7 @@ from seqwise.tasks.stored import is_forecast
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import System, must_differ
-from seqwise.verbs.weighing import keeping, predictions
+from seqwise.verbs.weighing import keeping, predictions, slices
 from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
 from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
@@ -102,7 +102,23 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
         raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
+    found, *contenders = _sliced([found, *contenders], notes)
     return Field(found, tuple(contenders), tuple(notes))
+
+
+def _sliced(every: Sequence[Contender], notes: dict[str, None]) -> list[Contender]:
+    """All systems without the slices that are of their answers, of which notes are made."""
+    dropped: dict[str, str] = {}
+    for part in every[0].parts:
+        dropped |= slices.of_answers([one for system in every for one in system.parts[part]])
+    notes.update(dict.fromkeys(dropped.values()))
+    return [
+        replace(
+            one,
+            parts={part: tuple(slices.without(seed, dropped) for seed in seeds) for part, seeds in one.parts.items()},
+        )
+        for one in every
+    ]
 
 
 def of_models(

@@ -1,7 +1,8 @@
 """What the folders of trainings tell: losses along the way, what was learnt by heart, and what it cost."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import fsum
+from statistics import mean
 
 import numpy as np
 
@@ -35,8 +36,10 @@ UNTOLD = dict.fromkeys(
 )
 
 
-def overfits(one: Contender, price_per_hour: float | None, currency: str) -> tuple[Finding, tuple[Trend, ...]]:
-    """Whether validation turned; and the losses of each seed, where the runs are known."""
+def overfits(
+    one: Contender, price_per_hour: float | None, currency: str, beside: Mapping[str, float]
+) -> tuple[Finding, tuple[Trend, ...]]:
+    """Whether validation turned; and the losses of each seed, where the runs are known. beside: as of `costs_of`."""
     try:
         trends = tuple(found for run in one.runs if (found := _trend(one.name, run)) is not None)
     except SeqwiseError as error:
@@ -44,8 +47,11 @@ def overfits(one: Contender, price_per_hour: float | None, currency: str) -> tup
     if not trends:
         return not_run("overfitting", "validation", "No journal with looks at validation is known.", one.name), ()
 
+    among = mean(beside.get(run, 1.0) for run in one.runs)
+    price = None if price_per_hour is None else price_per_hour / among
+
     def told() -> Finding:
-        return overfitting(trends, price_per_hour=price_per_hour, currency=currency)
+        return overfitting(trends, price_per_hour=price, currency=currency)
 
     return tried("overfitting", "validation", one.name, told), trends
 
@@ -137,13 +143,13 @@ def by_heart(one: Contender, held: Held | None) -> Finding:
     return tried("overfitting", subject, one.name, told)
 
 
-def costs_of(one: Contender) -> tuple[Cost, ...]:
-    """Of each seed; what a run did not tell is None."""
+def costs_of(one: Contender, beside: Mapping[str, float]) -> tuple[Cost, ...]:
+    """Of each seed; what a run did not tell is None. beside: among how many the machine was shared, by the run."""
     found = []
     for run in one.runs:
         told = _spending(run)
         if told is not None and told.complete:
-            found.append(_cost(one.name, told))
+            found.append(_cost(one.name, told, beside.get(run, 1.0)))
         elif is_forecast(run):
             found.append(Cost(one.name, seed_of(run), _stepped(_events(run)), trained=_parameters(run), why=UNTOLD))
         elif is_tuned(run):  # begun by a version that wrote nothing down: no cell of its row is empty
@@ -151,7 +157,8 @@ def costs_of(one: Contender) -> tuple[Cost, ...]:
     return tuple(found)
 
 
-def _cost(name: str, told: Spending) -> Cost:
+def _cost(name: str, told: Spending, beside: float) -> Cost:
+    energy = told.training.energy  # of the whole machine
     return Cost(
         name,
         told.seed,
@@ -159,12 +166,13 @@ def _cost(name: str, told: Spending) -> Cost:
         told.training.processor,
         float(told.memory),
         told.trained,
-        told.training.energy,
+        None if energy is None else energy / beside,
         told.foreseen.seconds if told.foreseen else None,
         told.foreseen.memory if told.foreseen else None,
         told.examples,
         told.whole.seconds,
         told.why,
+        beside,
     )
 
 

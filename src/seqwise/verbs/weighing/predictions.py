@@ -6,7 +6,7 @@
     set, seed                where one file holds several
     cluster | group          what items belong together by
     text                     what was asked, to be shown and to be parted by length
-    label, source, ...       any other column that has some values only becomes slices
+    source, ...              any other column that has some values only becomes slices, if it is the same in all files
 
 JSONL, CSV, TSV or Parquet. Without `--metric` a number of each item is taken as it is, and a prediction is a label
 where there are few different references; whoever has texts says how they are scored.
@@ -248,6 +248,9 @@ def _number(row: Row, name: str) -> float:
         number = float(value) if not isinstance(value, list | dict) else None
     except ValueError:
         number = None
+    except OverflowError:  # a whole number that no float is as large as
+        given = f"the {name} {shown(told(value))}"
+        raise DataError(given, f"a number up to {LARGEST:g}", "another unit", row.where) from None
     if number is None:
         raise DataError(f"the {name} {shown(told(value))}", "a number", "mending it", row.where)
     if not math.isfinite(number):

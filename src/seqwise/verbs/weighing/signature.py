@@ -1,4 +1,5 @@
-"""What all trials of a table have in common, by name: their settings, what is asked, the content of their files.
+"""What all trials of a table have in common, by name: their settings, what is asked, the content of their files and of
+the weights that they begin with.
 
     signature    as the head of a table has it today
     older        what a table of an older version would have in its head today
@@ -9,9 +10,10 @@ The value is written out beside the mark: a default that a later version changes
 
 Older versions wrote one hash of all settings, which says nothing of a single one. There the settings of each finished
 trial decide, which lie in its folder (`trial.SETTINGS`), what they lack being at its default; where they are gone, the
-hash.
+hash. They wrote nothing of the weights of the base either, which their runs did.
 
-Left out: what a trial sets by itself, such as its seed, and what changes no result, such as where it runs.
+Left out: what a trial sets by itself, such as its seed, and what changes no result, such as where it runs; weights of a
+name on the hub, of which the revision stands for them.
 """
 
 import json
@@ -25,10 +27,13 @@ from typing import Any
 import yaml
 
 from seqwise.checkpoints.files import hash_file
+from seqwise.checkpoints.run import RunFolder
 from seqwise.config import describe, resolve, to_yaml
-from seqwise.errors import ConfigError
+from seqwise.errors import CheckpointError, ConfigError
+from seqwise.tasks.tuning.bases import fingerprint_of
 from seqwise.tasks.tuning.settings import Tune
-from seqwise.verbs.weighing.trial import SETTINGS, Recipe, planned
+from seqwise.tasks.tuning.stored import read_facts
+from seqwise.verbs.weighing.trial import FREE, RUN, SETTINGS, Recipe, planned
 from seqwise.verdict.ledger import DEFAULT, FOLDERS
 from seqwise.verdict.trials import Row
 
@@ -36,20 +41,22 @@ SETTING = "setting "
 ASKED = "asked"
 WHOLE = "settings"
 """What an older version called the hash of all."""
-FREE = ("out", "resume", "overwrite", "show_mask", "find_lr", "training.seed", "training.device",
-        "training.tensorboard", "evaluation.save_every")  # fmt: skip
-"""Settings that a trial sets, or that change no result."""
+BASE = "base "
+OWN = "training.seed"
+"""The setting that a trial sets, beside those that change no result."""
 
 
 def signature(recipe: Recipe) -> dict[str, str]:
     """What no two rows of a table may differ in."""
-    return _settings(recipe.settings) | _asked(recipe)
+    return _settings(recipe.settings) | _base(recipe.settings) | _asked(recipe)
 
 
 def older(recipe: Recipe, folder: Path, head: Mapping[str, str], rows: Sequence[Row]) -> Mapping[str, str]:
     """The head of a table in the form of today; one of today as it is. folder: where the table lies."""
     if head.get(ASKED) == _asked_then(recipe):
         head = {**head, ASKED: _asked_now(recipe)}
+    if not any(name.startswith(BASE) for name in head):
+        head = {**head, **_base_then(recipe.settings, folder, rows)}
     if WHOLE not in head:
         return head
     rest = {name: mark for name, mark in head.items() if name != WHOLE}
@@ -74,6 +81,28 @@ def older(recipe: Recipe, folder: Path, head: Mapping[str, str], rows: Sequence[
     return then | rest
 
 
+def _base(settings: Tune) -> dict[str, str]:
+    """The weights of a base that lies here, by the names of their files."""
+    return _marks(fingerprint_of(settings)) if Path(settings.base).is_dir() else {}
+
+
+def _base_then(settings: Tune, folder: Path, rows: Sequence[Row]) -> Mapping[str, str]:
+    """The same of a table that says nothing of it: as its runs tell, else as it is now."""
+    now = _base(settings)
+    for row in rows if now else ():
+        try:
+            then = _marks(read_facts(RunFolder(folder / FOLDERS / row.trial.name / RUN)).hashes)
+        except CheckpointError:
+            continue
+        if then != now:
+            return then
+    return now
+
+
+def _marks(hashes: Mapping[str, str]) -> dict[str, str]:
+    return {f"{BASE}{name}": mark[:16] for name, mark in hashes.items()}
+
+
 def _settings(settings: Tune) -> dict[str, str]:
     """Of all trials; the method only as far as a learning rate was chosen for it."""
     told = _told(settings)
@@ -88,7 +117,7 @@ def _told(settings: Tune) -> dict[str, str]:
     return {
         f"{SETTING}{name}": f"{json.dumps(value)}{DEFAULT if name in usual and usual[name] == value else ''}"
         for name, value in _flat(yaml.safe_load(to_yaml(settings)), "")
-        if name not in FREE
+        if name not in (*FREE, OWN)
     }
 
 

@@ -28,7 +28,7 @@ def enough(
         return not_run("data", TEST, why, name), None
     if table is None or not request.curve:
         return not_run("data", TEST, "Nobody asked for trials on fractions of the data, --curve.", name), None
-    points, kind = trying.points_of(table, found.tuned[0].method)
+    points, kind, note = trying.points_of(table, found.tuned[0].method)
     if kind is None:
         return too_few("data", TEST, "No trial on a fraction of the data ended well.", name), None
     least = terms.least if terms.least is not None else terms.margins.of(found.base.parts[TEST][0])
@@ -40,6 +40,7 @@ def enough(
         return finding
 
     answer = tried("data", TEST, name, told)
+    answer = replace(answer, notes=(*answer.notes, note)) if note else answer
     return (answer if answer.answer == "yes" else _explained(answer, found.tuned[0].runs)), curves[0]
 
 

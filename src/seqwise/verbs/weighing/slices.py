@@ -3,14 +3,25 @@
 A column of the file makes slices where it has few values, at most as many as `verdict.slices` looks at; one that has
 another value in each row says nothing of groups. Lengths are cut at terciles of the set itself: short, medium and long
 mean something else in another set.
+
+A slice belongs to the item, never to the answer: items that were picked by how they came out differ the more the more
+they were picked, and of two systems alike one "loses" all that the other got right. Files of predictions may have
+columns of both kinds, `of_answers` tells them apart.
+
+Left out: columns of answers that are the same in all files and are told otherwise than by right and wrong.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
+from seqwise.data.files import shown
+from seqwise.verdict.scored import Scored
 from seqwise.verdict.slices import LABELS
 
+LENGTH, LABEL = "length", "label"
+"""Slices that are made of texts and references, which are the items' own."""
 SPREAD = 2  # words at least between the terciles, or the lengths are all alike
 LONGEST = 60  # letters of a label that are shown
 LETTERS = 12  # letters a word on average, beyond which a script is taken to have no spaces
@@ -57,5 +68,53 @@ def of_items(
     texts: Sequence[str], labels: Sequence[str] = (), columns: Mapping[str, Sequence[str]] | None = None
 ) -> dict[str, tuple[str, ...]]:
     """All slices: by length, by label, and by further columns."""
-    found = {"length": cut} if texts and (cut := lengths(texts)) else {}
-    return found | useful({"label": labels} if labels else {}) | useful(columns or {})
+    found = {LENGTH: cut} if texts and (cut := lengths(texts)) else {}
+    further = {f"column {name}" if name in (LENGTH, LABEL) else name: one for name, one in (columns or {}).items()}
+    return found | useful({LABEL: labels} if labels else {}) | useful(further)
+
+
+def of_answers(several: Sequence[Scored]) -> dict[str, str]:
+    """Columns that say what came out rather than what was asked, with what tells that; of one set in all files."""
+    found = {}
+    for name in dict.fromkeys(name for one in several for name in one.slices):
+        if name not in (LENGTH, LABEL) and (why := _why(name, several)):
+            found[name] = f"{shown(name)} makes no slices, as it {why}"
+    return found
+
+
+def without(one: Scored, names: Iterable[str]) -> Scored:
+    """The same without these slices."""
+    return replace(one, slices={name: labels for name, labels in one.slices.items() if name not in set(names)})
+
+
+def _why(name: str, several: Sequence[Scored]) -> str:
+    """Why a column is of answers; empty where it is of items."""
+    first = _by_id(several[0], name)
+    if any(_by_id(one, name) != first for one in several[1:]):
+        return "is not the same for each item in all files, so that it may tell of the answers and not of the items"
+    for one in several:
+        labels = one.slices[name]
+        if one.references and _same_parts(labels, one.references):  # which a perfect system says as well
+            return ""
+        if any(_same_parts(labels, told) for told in _told(one)):
+            return f"tells what {one.system} answered, or which answers are right, and nothing else of the items"
+    return ""
+
+
+def _by_id(one: Scored, name: str) -> Mapping[str, str]:
+    return dict(zip(one.ids, one.slices[name], strict=True)) if name in one.slices else {}
+
+
+def _told(one: Scored) -> Iterator[Sequence[object]]:
+    """What came out of each item, in several ways."""
+    if one.outputs:
+        yield one.outputs
+    if one.outputs and one.references:
+        yield [said == right for said, right in zip(one.outputs, one.references, strict=True)]
+    if one.values.ndim == 1:
+        yield one.values.tolist()
+
+
+def _same_parts(one: Sequence[object], other: Sequence[object]) -> bool:
+    """Whether two labellings part the items alike, whatever the labels are called."""
+    return len(set(zip(one, other, strict=True))) == len(set(one)) == len(set(other))

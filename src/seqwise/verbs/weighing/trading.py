@@ -16,8 +16,9 @@ from seqwise.verbs.weighing.asking import Terms
 from seqwise.verbs.weighing.blends import Blends, Share, blends, named
 from seqwise.verbs.weighing.contenders import FORECAST, TEST, Contender, Field
 from seqwise.verbs.weighing.request import Request
+from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import effect
-from seqwise.verdict.findings import Finding, failed, not_run
+from seqwise.verdict.findings import Finding, failed, not_run, too_few
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.trade import Choice, Trade, choose, front, trade
 
@@ -57,13 +58,20 @@ def _blended(
         untested, shown = trade(choices, "validation", measure.name, measure.unit, margin, system=one.name)
         why = f"Of all shares {side} comes out best on validation, so that no blend was tested."
         return replace(untested, subject=TEST, told=why, notes=_of_what(found, one, general)), shown
-    kept = better(effect(tuned, made.test), made.test)
-    saved = better(effect(_half(whole.general[0], 1), _half(blended.general[0], 1)), blended.general[0])
+    before, after = _half(whole.general[0], 1), _half(blended.general[0], 1)
+    if few := aligned(tuned, made.test).lacking or _few(general, aligned(before, after).lacking):
+        return too_few("trade", TEST, few, one.name), _systems(found, general)
+    kept, saved = better(effect(tuned, made.test), made.test), better(effect(before, after), after)
     answer, shown = trade(
         choices, "validation", measure.name, measure.unit, margin, gain=kept, loss=saved, system=one.name
     )
     notes = (*answer.notes, *_of_what(found, one, general))
     return replace(answer, notes=notes), _beside(found, general, made, blended) or shown
+
+
+def _few(general: str, lacking: str) -> str:
+    """Why nothing is told of the half of a general set that chose no blend."""
+    return f"The half of {general} that has no part in the choice has {lacking}" if lacking else ""
 
 
 def _of_what(found: Field, one: Contender, general: str) -> tuple[str, ...]:
@@ -111,6 +119,8 @@ def _choices(shares: Sequence[Share]) -> tuple[Choice, ...]:
 
 def _systems(found: Field, general: str) -> Trade | None:
     """All systems on the test sets; none where differences cannot be told, which the questions about them say."""
+    if any(aligned(found.base.parts[part], one.parts[part]).lacking for one in found.tuned for part in (TEST, general)):
+        return None
     base, measure = found.base.parts, found.base.parts[TEST][0].measure
     try:
         choices = [

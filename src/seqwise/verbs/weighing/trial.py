@@ -3,8 +3,8 @@
     functools.partial(run_trial, recipe)     what `verdict.pool` runs
 
 There is one way to train, and this goes it: the settings are written to the folder and given to the command, so that
-whoever doubts a cell of the table runs it again by hand. What a killed try left is resumed where it can be. In the
-folder of a trial:
+whoever doubts a cell of the table runs it again by hand. What a killed try left is resumed where it can be, and taken
+as it is where it had ended and was made by the settings, files and base that are wanted now. In the folder of a trial:
 
     tune.yaml     the settings        run/        the run of seqwise tune
     part/         its training rows   scores/     a file for each set (`keeping`)
@@ -17,14 +17,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast, get_args
 
-from seqwise.checkpoints.files import discard, make_folder, replacing
+from seqwise.checkpoints.files import discard, hash_file, make_folder, replacing
 from seqwise.checkpoints.run import CONFIG, JOURNAL, STATE, RunFolder
 from seqwise.config import to_yaml
-from seqwise.errors import CheckpointError, ConfigError, TrainingError, nearest
+from seqwise.errors import CheckpointError, ConfigError, SeqwiseError, TrainingError, nearest
 from seqwise.models.lora import LoraSettings
+from seqwise.tasks.stored import differences, value_of
+from seqwise.tasks.tuning.bases import fingerprint_of
 from seqwise.tasks.tuning.settings import Method, Tune
 from seqwise.tasks.tuning.spending import COST
-from seqwise.tasks.tuning.stored import OUTCOME
+from seqwise.tasks.tuning.stored import OUTCOME, read_facts, read_tune
 from seqwise.tasks.weighing.nested import nested
 from seqwise.tasks.weighing.systems import open_system
 from seqwise.training.events import Evaluated
@@ -37,6 +39,11 @@ from seqwise.verdict.trials import Trial
 
 RUN, PART, SCORES, SETTINGS = "run", "part", "scores", "tune.yaml"
 METHODS: tuple[str, ...] = get_args(Method)
+FREE = ("out", "resume", "overwrite", "show_mask", "find_lr", "training.device", "training.tensorboard",
+        "evaluation.save_every")  # fmt: skip
+"""Settings that change no result."""
+FILES = ("train", "valid", "test", "guard.replay")
+"""Settings whose content counts, wherever it lies."""
 ENDED = 1  # lines of a failed command that are told
 CHARACTERS = 400
 
@@ -61,7 +68,7 @@ def run_trial(recipe: Recipe, trial: Trial, folder: Path) -> dict[str, Any]:
     """Train and score one trial; plain facts come back, and the names of the files of its scores."""
     settings, rows = settings_of(recipe, trial, folder)
     run = folder / RUN
-    if not (run / OUTCOME).is_file():
+    if not _ended(run, settings):
         _train(settings, folder)
     system = open_system(str(run), None, settings.training.device)
     make_folder(folder / SCORES)
@@ -77,6 +84,23 @@ def run_trial(recipe: Recipe, trial: Trial, folder: Path) -> dict[str, Any]:
             told = {"part": part, "file": f"{SCORES}/{place.name}", "value": found.value, "n": len(found)}
             scores.append({**told, "measure": found.measure.name})
     return {"run": RUN, "rows": rows, "scores": scores, "cost": _cost(run), "looks": looks(run)}
+
+
+def _ended(run: Path, wanted: Tune) -> bool:
+    """Whether a run has ended that was made as is wanted now: by its settings, the content of its files, its base."""
+    folder = RunFolder(run)
+    if not (run / OUTCOME).is_file():
+        return False
+    try:
+        made, told = read_tune(folder), folder.load_signature()["data"]
+        if any(name not in (*FREE, *FILES) for name in differences(wanted, made)):
+            return False
+        then, now = ([list(value_of(one, name)) for name in FILES] for one in (made, wanted))
+        if [[told.get(path) for path in paths] for paths in then] != [[*map(hash_file, paths)] for paths in now]:
+            return False
+        return dict(read_facts(folder).hashes) == fingerprint_of(wanted)
+    except (SeqwiseError, KeyError):  # of a run that tells nothing of itself nobody knows what it is of
+        return False
 
 
 def settings_of(recipe: Recipe, trial: Trial, folder: Path) -> tuple[Tune, int]:
@@ -113,7 +137,8 @@ def _train(settings: Tune, folder: Path) -> None:
     with replacing(folder / SETTINGS, len(content)) as file:
         file.write(content)
     run = Path(settings.out)
-    if (run / CONFIG).is_file() and (run / STATE).is_dir():
+    ended = (run / OUTCOME).is_file()  # and is not what is wanted: nothing of it is gone on with
+    if (run / CONFIG).is_file() and (run / STATE).is_dir() and not ended:
         done = _called(folder, "--resume")
         if done.returncode == 0 and (run / OUTCOME).is_file():
             return

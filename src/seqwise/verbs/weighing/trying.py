@@ -8,9 +8,10 @@ points_of    error against examples, of one method
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from statistics import mean
 
 from rich.console import Console
 from rich.progress import BarColumn, TextColumn
@@ -29,13 +30,14 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import overlap
 from seqwise.verbs.weighing.contenders import TEST, scores_of
 from seqwise.verbs.weighing.signature import older, signature
-from seqwise.verbs.weighing.trial import Recipe, run_trial
+from seqwise.verbs.weighing.trial import RUN, Recipe, run_trial
 from seqwise.verdict.cluster import run_on_cluster
 from seqwise.verdict.curve import Point
 from seqwise.verdict.ledger import FOLDERS, opened
 from seqwise.verdict.pool import run_trials
 from seqwise.verdict.progress import Progress, told
 from seqwise.verdict.scored import Measure
+from seqwise.verdict.sharing import sharing
 from seqwise.verdict.trials import Row, Trial
 
 FRACTIONS = (1.0, 0.5, 0.25, 0.125, 0.0625)
@@ -50,6 +52,8 @@ class Tried:
     folders: Mapping[str, Path]
     """By the name of the trial."""
     notes: tuple[str, ...]
+    beside: Mapping[str, float] = field(default_factory=dict)
+    """Trials among which the machine of each was shared (`verdict.sharing`), by the folder of its run."""
 
 
 def recipe_of(base: str, tuned: Sequence[str], file: Path | None) -> Tune:
@@ -106,20 +110,39 @@ def try_all(
         else:
             rows = run_trials(trials, run, ledger, workers=workers, progress=show.tell)
         notes = [*ledger.notes, *(f"{row.trial.name}: {row.state}, {row.error}" for row in rows if not row.measured)]
-        return Tried(rows, {trial.name: ledger.folder_of(trial) for trial in trials}, tuple(notes))
+        folders = {trial.name: ledger.folder_of(trial) for trial in trials}
+        shared = sharing(ledger.rows)
+        beside = {str(place / RUN): shared[name] for name, place in folders.items() if name in shared}
+        return Tried(rows, folders, tuple(notes), beside)
 
 
-def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None]:
-    """What each trial of a method came to on the test set, as an error."""
+def points_of(tried: Tried, method: str) -> tuple[tuple[Point, ...], Measure | None, str]:
+    """What each trial of a method came to on the test set, as an error by training examples; and a note about these."""
+    rows = [row for row in tried.rows if row.measured and row.trial.method == method and row.result is not None]
+    sizes, note = _sizes(rows)
     points, measure = [], None
-    for row in tried.rows:
-        if not row.measured or row.trial.method != method or row.result is None:
-            continue
+    for row in rows:
         scored = scores_of(row, tried.folders[row.trial.name], method)[TEST]
         measure = scored.measure
         error = scored.value if measure.lower else 100 - scored.value
-        points.append(Point(int(row.result["rows"]), row.trial.seed, error))
-    return tuple(points), measure
+        points.append(Point(sizes[row.trial.fraction], row.trial.seed, error))
+    return tuple(points), measure, note
+
+
+def _sizes(rows: Sequence[Row]) -> tuple[Mapping[float, int], str]:
+    """Examples that were trained on, by fraction; and what else they are where a run did not write them down.
+
+    Seeds of a fraction leave out some examples more or fewer, by their duplicates: the mean stands for all, since the
+    curve compares seeds of one size.
+    """
+    told = [(row.trial.fraction, (row.result or {}).get("cost") or {}, row.result or {}) for row in rows]
+    known = all("examples" in cost for _, cost, _ in told)
+    counts: dict[float, list[int]] = {}
+    for fraction, cost, result in told:
+        counts.setdefault(fraction, []).append(int(cost["examples"] if known else result["rows"]))
+    note = "Sizes are rows of the training files, of which some were left out or held out: not all runs wrote down how "
+    note += "many examples they were trained on."
+    return {fraction: round(mean(some)) for fraction, some in counts.items()}, "" if known else note
 
 
 class _Watched:

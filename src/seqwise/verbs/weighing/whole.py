@@ -69,10 +69,11 @@ def _judged(
     """Each question of each system, and the verdict."""
     asked = ask(found, rivals, terms, why)
     findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
+    beside = table.beside if table else {}
     for one in found.tuned:
-        overfits, told = journals.overfits(one, request.price_per_hour, request.currency)
+        overfits, told = journals.overfits(one, request.price_per_hour, request.currency, beside)
         trends += told
-        spent += journals.costs_of(one)
+        spent += journals.costs_of(one, beside)
         findings += [overfits, journals.by_heart(one, found.held)]
     findings += _lost(found, table)
     measure = _measure(found)
@@ -149,9 +150,11 @@ def _facts(request: Request, found: Field) -> dict[str, str]:
     facts = {"command": shlex.join(["seqwise", *sys.argv[1:]]) if sys.argv[1:2] == ["weigh"] else "seqwise.weigh(...)"}
     facts |= {"seqwise": __version__} | ({"task": found.task} if found.task else {})
     facts |= {"base": request.base, "tuned": ", ".join(run for one in found.tuned for run in one.runs)}
+    told = request.margins.told(several[0] for several in found.base.parts.values())
+    facts |= {"margins": f"what would matter is {told}"}
     for part, several in found.base.parts.items():
         one = several[0]
         what = "forecasts" if one.ahead else "items"
-        facts[part] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
-    told = request.margins.told(several[0] for several in found.base.parts.values())
-    return facts | {"margins": f"what would matter is {told}"}
+        name = f"set {part}" if part in facts else part
+        facts[name] = f"{len(one):,} {what}, {one.measure.signature or one.measure.name}, {one.data}"
+    return facts
