@@ -73,6 +73,17 @@ def test_a_table_is_the_same_in_every_format(tmp_path, form):
     assert table.sample(1)[0]["name"] == "a"
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_numbers_that_could_be_months_are_numbers(write, form):
+    texts = ["1034.5", "2058.20", "1999.12", "2001.01"]
+    rows = "ms,month\n" + "".join(f"{text},2015-0{i}\n" for i, text in enumerate(texts, 1))
+    if form == "jsonl":
+        rows = "".join(json.dumps({"ms": text, "month": f"2015-0{i}"}) + "\n" for i, text in enumerate(texts, 1))
+    table = open_table(write(rows, f"f.{form}"))
+    assert dict(table.kinds) == {"ms": "number", "month": "time"}
+    assert table.values(["ms"])[:, 0].tolist() == [float(text) for text in texts]
+
+
 def test_blocks_hold_all_rows_in_order_whatever_their_size(write, monkeypatch):
     rows = np.random.default_rng(1).normal(size=(997, 3))
     path = write("a,b,c\n" + "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))

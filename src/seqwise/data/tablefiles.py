@@ -95,9 +95,9 @@ def _kind(column: Any, settings: ColumnSettings) -> Kind:
     if kind not in (polars.String, polars.Categorical, polars.Enum):
         return "other"
     texts = column.cast(polars.String)
-    if looks_like_times(texts, ""):  # a year is a number here
-        return "time"
     share = numeric(texts, settings)
+    if share != 1 and looks_like_times(texts, ""):
+        return "time"
     filled = texts.str.strip_chars()
     filled = filled.filter(filled.is_not_null() & ~filled.is_in([*MARKS, *settings.marks]))
     if share is None or share >= _MOSTLY:
