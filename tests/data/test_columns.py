@@ -1,5 +1,6 @@
 import gzip
 import json
+import os
 
 import numpy as np
 import polars
@@ -73,6 +74,17 @@ def test_a_table_is_the_same_in_every_format(tmp_path, form):
     assert table.sample(1)[0]["name"] == "a"
 
 
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_numbers_that_could_be_months_are_numbers(write, form):
+    texts = ["1034.5", "2058.20", "1999.12", "2001.01"]
+    rows = "ms,month\n" + "".join(f"{text},2015-0{i}\n" for i, text in enumerate(texts, 1))
+    if form == "jsonl":
+        rows = "".join(json.dumps({"ms": text, "month": f"2015-0{i}"}) + "\n" for i, text in enumerate(texts, 1))
+    table = open_table(write(rows, f"f.{form}"))
+    assert dict(table.kinds) == {"ms": "number", "month": "time"}
+    assert table.values(["ms"])[:, 0].tolist() == [float(text) for text in texts]
+
+
 def test_blocks_hold_all_rows_in_order_whatever_their_size(write, monkeypatch):
     rows = np.random.default_rng(1).normal(size=(997, 3))
     path = write("a,b,c\n" + "".join(",".join(map(repr, row)) + "\n" for row in rows.tolist()))
@@ -123,6 +135,81 @@ def test_blank_lines_are_no_rows_and_short_ones_lack_cells(write):
     table = open_table(write("\na,b\n\n1,2\n\r\n3\n\n"))
     assert np.array_equal(table.values(), [[1, 2], [3, np.nan]], equal_nan=True)
     assert table.where(1).endswith(":6")
+
+
+def test_a_row_of_tabs_is_a_row_whatever_stands_elsewhere(write):
+    for gap in ("", "\n", "  \n"):
+        table = open_table(write(f"a\tb\n1\t2\n\t\n{gap}3\t4\n", "f.tsv"))
+        assert np.array_equal(table.values(), [[1, 2], [np.nan, np.nan], [3, 4]], equal_nan=True)
+        assert open_table(write(f"a,b\n1,2\n\t\n{gap}3,4\n   ")).values().tolist() == [[1, 2], [3, 4]]
+
+
+def test_blank_lines_within_quotes_stay(write):
+    table = open_table(write('a,b\n"x\n\n \ny",1\n\n"z\n\n",2\n'))
+    assert table.groups("a").tolist() == ["x\n\n \ny", "z\n\n"]
+    assert table.column("b").values.tolist() == [1, 2]
+
+
+def test_years_may_be_the_names_of_columns(write):
+    table = open_table(write("2019,2020,2021\n3.5,4.1,5\n"))
+    assert table.names == ("2019", "2020", "2021")
+    assert table.values().tolist() == [[3.5, 4.1, 5]]
+
+
+def test_a_first_line_may_tell_the_delimiter(write):
+    table = open_table(write("\ufeffsep=;\r\na;b\r\n1;2\r\n3;x,y,z\r\n"))
+    assert (table.names, table.groups("b").tolist()) == (("a", "b"), ["2", "x,y,z"])
+    assert table.where(1).endswith("f.csv:4")
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv"])
+def test_a_quote_between_tabs_is_a_character_unless_the_first_rows_quote(write, ending):
+    corpus = write('name\tn\n"Hi there\t1\nBye\t2\nok "x"\t3\nz"\t4\nq\t5\n', f"f.{ending}")
+    table = open_table(corpus)
+    assert table.values(["n"]).tolist() == [[1], [2], [3], [4], [5]]
+    assert table.groups("name").tolist() == ['"Hi there', "Bye", 'ok "x"', 'z"', "q"]
+    crlf = open_table(write('name\tn\r\n"Hi\t1\r\nBye"\t2\r\n', f"g.{ending}"))
+    assert (crlf.groups("name").tolist(), crlf.values(["n"]).tolist()) == (['"Hi', 'Bye"'], [[1], [2]])
+    quoted = open_table(write('"name"\t"n"\n"Hi\tthere"\t1\n"Bye"\t2\n', f"h.{ending}"))
+    assert (quoted.groups("name").tolist(), quoted.values(["n"]).tolist()) == (["Hi\tthere", "Bye"], [[1], [2]])
+
+
+def test_a_quoted_line_feed_between_tabs_is_within_a_cell(write, monkeypatch):
+    """Oracle: the writer of polars."""
+    frame = polars.DataFrame({"text": ["a\nb\tc", "d", 'e "f"'] * 30, "n": range(90)})
+    monkeypatch.setattr(delimited, "_SIZE", 100)
+    table = open_table(write(frame.write_csv(separator="\t"), "f.tsv"))
+    assert table.groups("text").tolist() == frame["text"].to_list()
+    assert table.column("n").values.tolist() == frame["n"].to_list()
+
+
+def test_long_cells_are_read_and_those_without_end_refused(write, monkeypatch):
+    long = "x" * 200_000
+    table = open_table(write(f'{long},b\n"{long}",1 \ny,2,\n'))
+    assert (table.names, table.groups(long).tolist()) == ((long, "b"), [long, "y"])
+    monkeypatch.setattr("seqwise.data.dialect.LONGEST", 1000)
+    assert "f.csv:2: a row with a cell of more than 1,000 characters: needs" in told(write(f"a,b\n{long},1 \n2,3,\n"))
+
+
+def test_returns_alone_are_refused_with_the_program_that_mends_them(write):
+    message = told(write("a,b\r1,2\r3,4\r"))
+    assert message.startswith(
+        "f.csv: lines that end with a carriage return alone: needs line feeds. Try tr '\\r' '\\n'"
+    )
+
+
+def test_a_pipe_is_no_table(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert told(pipe) == "pipe: a pipe: needs a file, which can be read twice. Try writing it to a file first."
+
+
+def test_a_gzipped_parquet_file_is_a_table(tmp_path):
+    path = tmp_path / "f.parquet.gz"
+    polars.DataFrame(FRAME).write_parquet(tmp_path / "f.parquet")
+    path.write_bytes(gzip.compress((tmp_path / "f.parquet").read_bytes()))
+    table = open_table(path)
+    assert (table.names, table.rows, table.column("x").values.tolist()) == (tuple(FRAME), 4, [1.5, -2e-3, 4])
 
 
 def test_spaces_around_numbers_do_not_matter(write):
@@ -180,11 +267,14 @@ def test_numbers_with_other_separators_are_none(text, settings):
         ("a;b\n1;1.234,5\n", 'Try --thousands "." --decimal ,.'),
         ("a,b\n1,2\n3,4,5\n6,7\n", "f.csv:3: 3 cells, '5' the first beyond the last: needs 2"),
         ("1,2\n3,4\n", "f.csv:1: a first line of numbers, '1,2': needs the names of the columns"),
+        ("2019,2020\n2021,2022\n", "f.csv:1: a first line of numbers, '2019,2020'"),
+        ("2019,2019\n3,4\n", "f.csv:1: a first line of numbers, '2019,2019'"),
         ("a,a\n3,4\n", 'f.csv:1: two columns "a"'),
+        ("a,b\n1,2\n3,x\ry\n", "f.csv:3: a row that is no CSV (a carriage return outside quotes)"),
         ("a,b\n", "f.csv: no row but the names of the columns"),
         ("", "f.csv: an empty file"),
         ("\n\n", "f.csv: an empty file"),
-        ('a,b\n1,"2\n3,4\n', "f.csv:2: a row that is no CSV"),
+        ('a,b\n1,"2\n3,4\n', "f.csv:2: a row with a quoted cell that does not end"),
         (b"a,b\n1,caf\xe9\n", "f.csv:2: byte 0xe9 after '1,caf': needs utf-8. Try --encoding latin-1, which fits."),
         ("a,b\nx,y\n", "f.csv: no column of numbers among a, b: needs one at least"),
         ("a,b\n1,2\n".encode("utf-16"), "f.csv: text in utf-16: needs utf-8. Try --encoding utf-16."),

@@ -172,6 +172,21 @@ def test_plain_texts_are_entries_of_json_and_else_lines():
         read_texts("a.csv")
 
 
+def test_blank_texts_are_left_out_and_counted_and_bad_rows_skipped_where_that_is_asked_for():
+    heard: list[str] = []
+    name = put({"text": "x"}, {"text": " "}, {"text": 5}, {"text": ""})
+    with pytest.raises(DataError, match=r"a.jsonl:3: .*5.*: needs text in quotes"):
+        read_texts(name)
+    assert read_texts(name, on_bad_row="skip", on_note=heard.append) == [("x", "a.jsonl:1")]
+    assert heard[0].startswith("a.jsonl: 1 bad row skipped, the first: a.jsonl:3")
+    assert heard[1:] == ["a.jsonl: 2 rows with a blank text left out"]
+    Path("b.txt").write_bytes(b"one\ncaf\xe9\n\ntwo\n")
+    with pytest.raises(DataError, match=r"b.txt:2: byte 0xe9"):
+        read_texts("b.txt")
+    assert read_texts("b.txt", on_bad_row="skip", on_note=heard.append) == [("one", "b.txt:1"), ("two", "b.txt:4")]
+    assert heard[-1].startswith("b.txt: 1 bad row skipped, the first: b.txt:2")
+
+
 def test_the_form_can_be_named_where_the_keys_fit_two():
     row = {"instruction": "Rain?", "output": "Yes.", "text": "Rain? Yes."}
     name = put(row)

@@ -220,6 +220,16 @@ def test_an_empty_list_is_a_bad_row():
     assert 'a.parquet:2: no value in "target"' in told(lambda: read_pairs(["a.parquet"], TextSettings()))
 
 
+def test_a_list_of_sentences_is_whole_or_a_bad_row_in_parquet_as_in_jsonl():
+    polars.DataFrame(
+        {"source": [["One.", "Two."], ["One.", None], [], None, [""]], "target": ["a", "b", "c", "d", "e"]}
+    ).write_parquet("a.parquet")
+    found = read_pairs(["a.parquet"], TextSettings(on_bad_row="skip"))
+    assert both(found) == [("One. Two.", "a"), ("", "e")]
+    assert [fault.where for fault in found.skipped] == ["a.parquet:2", "a.parquet:3", "a.parquet:4"]
+    assert {fault.given for fault in found.skipped} == {'no value in "source"'}
+
+
 def test_where_nothing_has_several_targets_there_are_no_lists():
     assert read_pairs(put(a__jsonl='{"source": "one", "target": ["un"]}\n'), TextSettings()).references == ()
 

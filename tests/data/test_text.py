@@ -61,14 +61,15 @@ def test_the_format_can_be_named():
     assert both(read_pairs(names, TextSettings(format="tsv"))) == [("one", "un"), ("two", "deux")]
 
 
-def test_text_is_read_from_a_pipe(tmp_path):
-    """What a shell makes of `<(zcat a.tsv.gz)`: nothing can be read twice."""
+def test_lines_are_read_from_a_pipe_and_tables_are_not():
+    """What a shell makes of `<(zcat a.tsv.gz)`: nothing can be read twice, or hashed."""
     code = (
-        "import sys; from seqwise.data.text import read_pairs, TextSettings as S;"
-        "print(read_pairs(['/dev/stdin'], S(format='tsv')).targets)"
+        "from seqwise.data.text import read_lines, read_pairs, TextSettings;"
+        "print(read_lines('/dev/stdin')); read_pairs(['/dev/stdin'], TextSettings(format='tsv'))"
     )
     done = subprocess.run([sys.executable, "-c", code], input=gzip.compress(b"a\tb\n" * 2), capture_output=True)
-    assert done.stdout.decode().strip() == "('b', 'b')", done.stderr
+    assert done.stdout.decode().strip() == str(["a\tb"] * 2), done.stderr
+    assert b"/dev/stdin: a pipe: needs a file, which can be read twice. Try writing it to a file first." in done.stderr
 
 
 # --- labels ----------------------------------------------------------------------------------------------------
@@ -179,10 +180,50 @@ FAULTS: dict[str, tuple[dict[str, bytes | str], dict[str, object], str]] = {
         {"source": "1", "target": "3"},
         f"a.csv:1: 2 columns: needs 3 columns with a comma between them. Try mending it, {SKIP}.",
     ),
-    "semicolons": (
-        {"a__csv": "one;un\n"},
+    "more columns than the first row": (
+        {"a__csv": "source,target\none,un\nwell, yes,oui\n"},
         {},
-        f"a.csv:1: 1 column: needs 2 columns with a comma between them. Try commas in place of semicolons, {SKIP}.",
+        "a.csv:3: 3 columns, 'oui' the first beyond the last: needs 2, as many as in the first row. "
+        f"Try quotes around a cell that holds a comma, {SKIP}.",
+    ),
+    "more columns in a TSV without header": (
+        {"a__tsv": "one\tun\ntwo\ttoo\tdeux\n"},
+        {},
+        "a.tsv:2: 3 columns, 'deux' the first beyond the last: needs 2, as many as in the first row. "
+        f"Try no tab within a cell, {SKIP}.",
+    ),
+    "more columns, as a space stands before a quote": (
+        {"a__csv": 'source,target\n"one", "un, deux"\n'},
+        {},
+        "a.csv:2: 3 columns, ' deux\"' the first beyond the last: needs 2, as many as in the first row. "
+        f"Try no space between a comma and a quote, {SKIP}.",
+    ),
+    "a space before a quote": (
+        {"a__csv": 'source,target\n"one", "un"\n'},
+        {},
+        "a.csv:2: a space before the quote of '\"un\"': needs a quote right behind the comma. "
+        f"Try removing the space, {SKIP}.",
+    ),
+    "a space before a quote in the first row": (
+        {"a__csv": '"source", "target"\n"one", "un"\n'},
+        {"on_bad_row": "skip"},
+        "a.csv:1: a space before the quote of '\"target\"': needs a quote right behind the comma. "
+        "Try removing the space.",
+    ),
+    "a column that stands twice": (
+        {"a__csv": "source,target,target\none,un,deux\n"},
+        {},
+        'a.csv:1: two columns "target": needs a name of its own for each column. Try another name.',
+    ),
+    "returns alone": (
+        {"a__en": "one\rtwo\r", "a__fr": "un\rdeux\r"},
+        {},
+        "a.en: lines that end with a carriage return alone: needs line feeds. Try tr '\\r' '\\n' < a.en > a.en.lf.",
+    ),
+    "UTF-16 in Cyrillic without a mark": (
+        {"a__tsv": "один\tдва\nтри слова\tчетыре\n".encode("utf-16-le") * 9},
+        {},
+        "a.tsv: what looks like UTF-16: needs utf-8. Try --data.encoding utf-16-le.",
     ),
     "text after a quote": (
         {"a__csv": 'one,un\n"two" 2,deux\n'},
@@ -259,7 +300,7 @@ FAULTS: dict[str, tuple[dict[str, bytes | str], dict[str, object], str]] = {
     "a NUL in JSON": (
         {"a__jsonl": '{"source": "\\u0000", "target": "un"}\n'},
         {},
-        f"a.jsonl:1: a NUL byte: needs text. Try tr -d '\\000' < a.jsonl, {SKIP}.",
+        f"a.jsonl:1: a NUL: needs text. Try writing it without \\u0000, {SKIP}.",
     ),
     "no good row at all": (
         {"a__tsv": "one\ntwo\n"},

@@ -21,6 +21,7 @@ def read(*texts, dates="auto", name="date"):
         ("2015-02-17 23:30-0100", "x", "2015-02-18T00:30"),
         ("1949-01", "x", "1949-01-01"),
         ("1949M11", "x", "1949-11-01"),
+        ("1949.11", "month", "1949-11-01"),
         ("17/02/2015", "x", "2015-02-17"),
         ("02/17/2015", "x", "2015-02-17"),
         ("17.2.2015 08:00", "x", "2015-02-17T08:00"),
@@ -93,6 +94,13 @@ def test_numbers_are_times_only_where_the_column_says_so():
     assert looks_like_times(years, "year")
     assert not looks_like_times(years, "passengers")
     assert read("1949", name="passengers").unread == 0
+    measured = polars.Series(["1034.5", "2058.2", "1999.9"])  # milliseconds
+    assert not looks_like_times(measured, "ms")
+    assert not looks_like_times(measured, "time")
+    months = polars.Series(["1949.01", "1949.12"])
+    assert looks_like_times(months, "month")
+    assert not looks_like_times(months, "ms")
+    assert not looks_like_times(polars.Series(["2015-13", "2015-14"]), "date")
     assert looks_like_times(polars.Series(["2020-01-01", None, ""]), "x")
     assert not looks_like_times(polars.Series([None, ""], dtype=polars.String), "date")
     assert not looks_like_times(polars.Series(["2020-01-01", "a", "b"]), "date")

@@ -44,6 +44,11 @@ def test_the_first_two_languages_are_the_default_and_the_user_hears_of_it():
     assert heard == ["a.tmx: fr to en, the languages of its first unit"]
 
 
+def test_the_lay_out_of_a_segment_is_not_said():
+    names = written(unit(en="\n      One,\n      two  or\tthree.\n    ", fr="Un,\r\n\r\n  deux."))
+    assert both(read_pairs(names, TextSettings())) == [("One, two  or\tthree.", "Un, deux.")]
+
+
 def test_languages_can_be_chosen():
     names = written(unit(fr="un", en="one", de="eins"))
     assert both(read_pairs(names, TextSettings(languages=("de", "en")))) == [("eins", "one")]

@@ -4,6 +4,7 @@ from itertools import pairwise
 import pytest
 import torch
 
+from seqwise.data.text import TextSettings
 from seqwise.data.tokens import TokenSettings
 from seqwise.errors import DataError
 from seqwise.models.positions import PositionSettings
@@ -75,6 +76,22 @@ def test_files_come_whole_with_their_line_feeds(tmp_path):
     rows = tmp_path / "a.jsonl"
     rows.write_text('{"text": "one"}\n{"text": "two"}\n')
     assert whole([str(path), str(rows)], "utf-8") == ["a  \n\n b\n", "one\ntwo\n"]
+
+
+@pytest.mark.parametrize("unit", ["line", "file"])
+def test_rows_of_json_that_are_bad_are_skipped_and_blank_ones_left_out(tmp_path, unit):
+    path = tmp_path / "a.jsonl"
+    path.write_text("".join(f'{{"text": "{text}"}}\n' for text in ("one", "", "two", "three")) + '{"text": 5}\n')
+    settings = Train(
+        task="generate",
+        tokens=TOKENS,
+        train=(str(path),),
+        data=TextSettings(on_bad_row="skip"),
+        generate=GenerateSettings(unit=unit, context=4),
+    )
+    told = " ".join(prepare_text(settings).notes)
+    assert f"{path}: 1 bad row skipped, the first: {path}:5" in told
+    assert f"{path}: 1 row with a blank text left out" in told
 
 
 def test_text_that_is_too_short_is_refused(made):

@@ -5,7 +5,8 @@
     instructions   what a model that writes is tuned on; the door of this room for those
     corpus         what is asked of the files, and what comes back
     files          bytes as lines: gzip, encodings, and what is no text at all
-    readers        one format each: aligned lines, TSV, CSV, JSONL, Parquet; tmx: translation memories; objects: JSON
+    readers        one format each: aligned lines, JSONL, Parquet; sheets: TSV, CSV; tmx: translation memories; objects:
+                   JSON; dialect: what stands between cells, whether quotes quote
     filters        what is left out of training, counted
     splits         a part of the rows set aside, to validate on or to test
     phrasebook     a corpus that needs no file

@@ -22,14 +22,20 @@ from typing import Any
 import numpy as np
 
 from seqwise.data.cells import MARKS, ColumnSettings, Flag, Part
+from seqwise.data.dialect import (
+    HEAD,
+    LONGEST,
+    Dialect,
+    broken,
+    even_delimiter,
+    frequent_delimiter,
+    told_delimiter,
+)
 from seqwise.data.files import Undecoded, empty, lines, opened, shown
 from seqwise.errors import DataError, Fault
 
 _SIZE = 1 << 23  # bytes of a part: large enough that polars is fast, small enough to be forgotten
-_LONGEST = 1 << 26  # bytes of one row, beyond which a quote was opened by mistake
-_LOOKED_AT = 50  # rows that tell the delimiter
-_DELIMITERS = ",;\t|"
-_BLANK = re.compile(rb"(?:^|(?<=\n))[ \t\r]*\n")
+_YEAR = re.compile(r" *(?:1[6-9]|2\d)\d\d *")
 
 
 class Delimited:
@@ -40,12 +46,15 @@ class Delimited:
         self._must_be_text()
         with opened(path) as stream:
             head = self._decoded(stream.read(_SIZE if self._narrow else -1), whole=False)
-        rows = head.split("\n")
-        del rows[_LOOKED_AT:]
         if not head.strip():
             raise empty(path)
         self._marked = bool(settings.marks)
-        self.delimiter = settings.delimiter or ("\t" if tabbed else _delimiter(rows))
+        told = told_delimiter(head)
+        if told is not None:
+            head = "\n" + head.partition("\n")[2]
+        begin = head[:HEAD]
+        found = told or even_delimiter(begin) or frequent_delimiter(begin)
+        self.dialect = Dialect.of(begin, settings.delimiter or ("\t" if tabbed else found))
         self.names, self._head_lines = self._header(head)
 
     def parts(self, numbers: Sequence[str], texts: Sequence[str]) -> Iterator[Part]:
@@ -55,9 +64,14 @@ class Delimited:
             if line == 1:
                 raw = raw.split(b"\n", self._head_lines)[-1] if raw.count(b"\n") >= self._head_lines else b""
                 line += self._head_lines
-            if raw.strip():
+            if raw.strip(self.dialect.spaces.encode() + b"\n"):
                 yield Part(self._frame(raw, line, numbers, texts), partial(self._where, raw, line))
             line += int(np.count_nonzero(np.frombuffer(raw, np.uint8) == ord("\n")))  # several times bytes.count
+
+    @property
+    def delimiter(self) -> str:
+        """Between two cells."""
+        return self.dialect.delimiter
 
     @property
     def _narrow(self) -> bool:
@@ -102,14 +116,14 @@ class Delimited:
                 rest += piece
                 if first:
                     rest, first = rest.removeprefix(codecs.BOM_UTF8), False
-                end = _end_of_rows(rest)
+                end = _end_of_rows(rest, self.dialect)
                 if end:
                     yield self._utf8(rest[:end])
                     rest = rest[end:]
-                elif len(rest) > _LONGEST:
+                elif len(rest) > LONGEST:
                     self._decoded(rest, whole=False)
                     raise DataError(
-                        given=f"a quoted cell that does not end within {_LONGEST >> 20} MB",
+                        given=f"a quoted cell that does not end within {LONGEST >> 20} MB",
                         allowed='a closing " before a delimiter or a new line',
                         mend='writing a " within a cell as ""',
                         where=self.path,
@@ -122,22 +136,22 @@ class Delimited:
 
     def _header(self, head: str) -> tuple[tuple[str, ...], int]:
         """The names of the columns, and the lines that they take."""
-        reader = csv.reader(io.StringIO(head, newline=""), delimiter=self.delimiter)
-        cells: list[str] = next((row for row in reader if any(cell.strip() for cell in row)), [])
-        where = f"{self.path}:{reader.line_num}"
+        rows = (row for row in self._rows(head, 1) if any(cell.strip() for cell in row[2]))
+        first, last, cells = next(rows, (1, 1, []))
+        where = f"{self.path}:{first}"
         names = [cell.strip() or f"column {number}" for number, cell in enumerate(cells, 1)]
-        if all(_is_number(cell) for cell in cells):
+        if all(_is_number(cell) for cell in cells) and not _are_years(cells, next(rows, (0, 0, cells))[2]):
             given = f"a first line of numbers, {shown(self.delimiter.join(cells))}"
             raise DataError(given, "the names of the columns in the first line", "adding them", where)
         twice = [name for name, count in Counter(names).items() if count > 1]
         if twice:
             raise DataError(f'two columns "{twice[0]}"', "a name of its own for each column", "another name", where)
-        return tuple(names), reader.line_num
+        return tuple(names), last
 
     def _frame(self, raw: bytes, line: int, numbers: Sequence[str], texts: Sequence[str]) -> Any:
         import polars
 
-        rows = _without_blank_lines(raw)
+        rows = _without_blank_lines(raw, self.dialect)
         try:
             written = self._read(rows, texts) if texts else None
             read = self._read_numbers(rows, numbers) if numbers else None
@@ -170,7 +184,13 @@ class Delimited:
         schema = {name: wanted.get(name, polars.String) for name in self.names}
         places = sorted(self.names.index(name) for name in names)
         return polars.read_csv(
-            rows, has_header=False, separator=self.delimiter, columns=places, schema=schema, null_values=marks
+            rows,
+            has_header=False,
+            separator=self.delimiter,
+            quote_char='"' if self.dialect.quoted else None,
+            columns=places,
+            schema=schema,
+            null_values=marks,
         )
 
     def _exactly(self, raw: bytes, line: int, wanted: Sequence[str]) -> Any:
@@ -178,7 +198,7 @@ class Delimited:
         import polars
 
         rows, width = [], len(self.names)
-        for number, cells in self._rows(raw, line):
+        for number, _, cells in self._read_rows(raw, line):
             if len(cells) > width and any(cell.strip() for cell in cells[width:]):
                 more = f", {shown(cells[width])} the first beyond the last"
                 allowed = f"{width}, as many as the first line has names"
@@ -189,46 +209,29 @@ class Delimited:
         places = [self.names.index(name) for name in wanted]
         return polars.DataFrame({self.names[place]: columns[place] for place in places}, schema_overrides=None)
 
-    def _rows(self, raw: bytes, line: int) -> Iterator[tuple[int, list[str]]]:
-        """Each row with the line where it begins."""
-        text = self._decoded(raw) if self._codec == "utf-8" else raw.decode()
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=self.delimiter, strict=True)
-        while True:
-            start = line + reader.line_num
-            try:
-                cells = next(reader, None)
-            except csv.Error as error:
-                given = f"a row that is no CSV ({str(error).split(' - ')[0]})"
-                raise DataError(given, "cells as in RFC 4180", 'writing a " as ""', f"{self.path}:{start}") from None
-            if cells is None:
-                return
-            if cells and (len(cells) > 1 or cells[0].strip()):
-                yield start, cells
+    def _read_rows(self, raw: bytes, line: int) -> Iterator[tuple[int, int, list[str]]]:
+        return self._rows(self._decoded(raw) if self._codec == "utf-8" else raw.decode(), line)
+
+    def _rows(self, text: str, line: int) -> Iterator[tuple[int, int, list[str]]]:
+        """Each row that is not blank, behind its first line and its last."""
+        for first, last, cells in self.dialect.rows(io.StringIO(text, newline="\n")):
+            if isinstance(cells, csv.Error):
+                given, allowed, mend = broken(cells, self.dialect)
+                raise DataError(f"a row {given}", allowed, mend, f"{self.path}:{line + first - 1}")
+            if cells:
+                yield line + first - 1, line + last - 1, cells
 
     def _where(self, raw: bytes, line: int, row: int) -> str:
-        for place, (number, _) in enumerate(self._rows(raw, line)):
+        for place, (number, _, _) in enumerate(self._read_rows(raw, line)):
             if place == row:
                 return f"{self.path}:{number}"
         return self.path
 
 
-def _delimiter(rows: Sequence[str]) -> str:
-    """The one that cuts the first rows into the same number of cells, as many as possible; a comma where none does."""
-    best, most = ",", 1
-    for mark in _DELIMITERS:
-        counts = [len(cells) for cells in csv.reader(rows, delimiter=mark) if cells]
-        same = counts and counts.count(counts[0]) >= 0.9 * len(counts)
-        if same and counts[0] > most:
-            best, most = mark, counts[0]
-    if most == 1:
-        best = max(_DELIMITERS, key=rows[0].count)
-    return best if best in rows[0] else ","
-
-
-def _end_of_rows(raw: bytes) -> int:
+def _end_of_rows(raw: bytes, dialect: Dialect) -> int:
     """Behind the last line feed outside quotes; 0 where there is none."""
     end = raw.rfind(b"\n")
-    quotes = raw.count(b'"', 0, max(end, 0))
+    quotes = raw.count(b'"', 0, max(end, 0)) if dialect.quoted else 0
     while end > 0 and quotes % 2:
         before = raw.rfind(b"\n", 0, end)
         quotes -= raw.count(b'"', max(before, 0), end)
@@ -236,18 +239,27 @@ def _end_of_rows(raw: bytes) -> int:
     return end + 1
 
 
-def _without_blank_lines(raw: bytes) -> bytes:
+def _without_blank_lines(raw: bytes, dialect: Dialect) -> bytes:
     """What polars would take for rows without a value."""
-    if b"\n\n" not in raw and b"\n\r\n" not in raw and not raw.startswith((b"\n", b"\r\n")):
-        return raw
-    if b'"' not in raw:
-        return _BLANK.sub(b"", raw)
-    kept, begin = [], 0
-    for match in _BLANK.finditer(raw):
-        if raw.count(b'"', 0, match.start()) % 2 == 0:
-            kept.append(raw[begin : match.start()])
+    spaces = dialect.spaces.encode()
+    last = raw.rfind(b"\n") + 1
+    raw = b"\n" + (raw if raw[last:].strip(spaces) else raw[:last])
+    if not any(b"\n" + space in raw for space in (b"\n", *(spaces[i : i + 1] for i in range(len(spaces))))):
+        return raw[1:]
+    kept, begin, counted, quotes = [], 0, 0, 0
+    for match in re.finditer(rb"\n(?:[" + spaces + rb"]*\n)+", raw):
+        if dialect.quoted:
+            quotes += raw.count(b'"', counted, match.start())
+            counted = match.start()
+        if quotes % 2 == 0:
+            kept.append(raw[begin : match.start() + 1])
             begin = match.end()
-    return b"".join([*kept, raw[begin:]])
+    return b"".join([*kept, raw[begin:]])[1:]
+
+
+def _are_years(cells: Sequence[str], below: Sequence[str]) -> bool:
+    """Whether numbers in a first line are names: different years, over a row that holds others."""
+    return len({*cells}) == len(cells) and all(map(_YEAR.fullmatch, cells)) and not all(map(_YEAR.fullmatch, below))
 
 
 def _is_number(cell: str) -> bool:

@@ -74,8 +74,9 @@ def shown(text: str, length: int = 40) -> str:
     return repr(text if len(text) <= length else text[: length - 3] + "...")
 
 
-def check_paths(paths: Sequence[str]) -> None:
-    """Refuse what is missing, is a folder or stands twice, all in one message, before anything is read."""
+def check_paths(paths: Sequence[str], once: bool = False) -> None:
+    """Refuse what is missing, is a folder or stands twice, all in one message, before anything is read. Pipes too,
+    unless all is read `once`: a head is looked at first, and what was trained on is hashed."""
     faults: list[Fault] = []
     first: dict[tuple[int, int], str] = {}
     for path in paths:
@@ -87,6 +88,9 @@ def check_paths(paths: Sequence[str]) -> None:
         if stat.S_ISDIR(state.st_mode):
             inside = next((name for name in sorted(Path(path).iterdir()) if name.is_file()), "a file in it")
             faults.append(Fault("a folder", "a file", str(inside), where=path))
+        elif not (once or stat.S_ISREG(state.st_mode)):
+            given = "a pipe" if stat.S_ISFIFO(state.st_mode) else "a device"
+            faults.append(Fault(given, "a file, which can be read twice", "writing it to a file first", where=path))
         elif other := first.get(file := (state.st_dev, state.st_ino)):
             given = "the same file twice" if other == path else f"the same file as {other}"
             faults.append(Fault(given, "each file once", "the file that was meant", where=path))
@@ -132,6 +136,7 @@ def lines(path: str, encoding: str, *, alone: bool = False) -> Iterator[str | Un
         if not head and not alone:
             raise empty(path)
         _refuse_no_text(path, head, codec, alone)
+        _refuse_returns(path, stream.peek(_HEAD))
         wide = _is_wide(codec)
         yield from _wide(path, stream.read(), codec) if wide else _narrow(path, stream, codec, alone)
 
@@ -199,13 +204,24 @@ def _refuse_no_text(path: str, head: bytes, codec: str, alone: bool) -> None:
             raise DataError(name, "text", mend or parquet, path)
     if _is_wide(codec):
         return
-    lead = head[1::2].count(0) - head[::2].count(0)  # the letters of ASCII in UTF-16: every second byte is 0
+    lead = _controls(head[1::2]) - _controls(head[::2])  # in UTF-16 every second byte is 0, or 4 for Cyrillic
     if abs(lead) > 0.4 * len(head):
         order = "utf-16-le" if lead > 0 else "utf-16-be"
         raise DataError("what looks like UTF-16", codec, _switch(path, order, alone), path)
     controls = len({*head} & {*_CONTROLS})
     if controls >= _MANY_CONTROLS or (controls > 1 and not _fits(head, codec, whole=False)):
         raise DataError("bytes that are no text", "text", "the right file", path)
+
+
+def _controls(raw: bytes) -> int:
+    return len(raw) - len(raw.translate(None, _CONTROLS))
+
+
+def _refuse_returns(path: str, head: bytes) -> None:
+    """Lines as the first Macintosh ended them would be one line here."""
+    if b"\r" in head[:-1] and b"\n" not in head:
+        given = "lines that end with a carriage return alone"
+        raise DataError(given, "line feeds", f"tr '\\r' '\\n' < {path} > {path}.lf", path)
 
 
 def _is_wide(codec: str) -> bool:

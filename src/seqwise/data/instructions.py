@@ -12,7 +12,7 @@ row of each file. Whatever the form, out come messages with the roles that chat 
 Left out: preferences (chosen and rejected), pictures and sounds in messages.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -24,9 +24,9 @@ from seqwise.data.files import OR_SKIP, Undecoded, check_paths, left_out, lines
 from seqwise.data.messages import BadError, alpaca, conversed, plain, prompted
 from seqwise.data.objects import Found, bad_at, objects, place
 from seqwise.data.readers import ABSENT, Note, listed, value_at
-from seqwise.data.text import read_lines
 from seqwise.errors import DataError, Fault, nearest
 
+OnBadRow = Literal["stop", "skip"]
 Form = Literal["auto", "alpaca", "prompt", "messages", "sharegpt", "text"]
 
 _KEYS: dict[Form, tuple[str, ...]] = {
@@ -58,7 +58,7 @@ class InstructionSettings:
     """What is one text in a file that is no JSON: lines takes each line, file the whole, as novels and code need."""
     group_by: str | None = None
     """Entry whose value says what belongs together, such as an author, so that no group is split."""
-    on_bad_row: Literal["stop", "skip"] = "stop"
+    on_bad_row: OnBadRow = "stop"
     """stop names a row that cannot be read and ends; skip leaves it out and counts it."""
 
     def faults(self) -> Iterator[Fault]:
@@ -85,28 +85,51 @@ def read_instructions(
     check_paths(names)
     found = _Read(settings)
     for name in names:
-        good, bad = len(found.items), len(found.skipped)
+        good, bad, blank = len(found.items), len(found.skipped), found.blank
         found.take(name)
-        new = found.skipped[bad:]
+        new, empty = found.skipped[bad:], found.blank - blank
         if len(found.items) == good:
             raise _nothing(name, new)
         if new and on_note is not None:
             on_note(left_out(name, new))
+        if empty and on_note is not None:
+            on_note(f"{name}: {empty:,} row{'s' * (empty > 1)} with a blank text left out")
     return found.conversations()
 
 
-def read_texts(path: str | Path, encoding: str = "utf-8") -> list[tuple[str, str]]:
+def read_texts(
+    path: str | Path, encoding: str = "utf-8", on_bad_row: OnBadRow = "stop", on_note: Note | None = None
+) -> list[tuple[str, str]]:
     """Plain texts, without the space at their ends, and where each stands: of a JSON file the entry `text` of each row,
-    else each line that is not blank."""
+    else each line. Blank ones are left out."""
     name = str(path)
     _refuse_table(name)
     if holds_rows(name):
         try:
-            found = read_instructions([name], InstructionSettings("text", encoding))
+            found = read_instructions([name], InstructionSettings("text", encoding, on_bad_row=on_bad_row), on_note)
         except DataError as error:
             raise DataError.of([replace(one, mend=one.mend.removesuffix(OR_SKIP)) for one in error.faults]) from None
         return [(str(one.text).rstrip(), found.where(item)) for item, one in enumerate(found.items)]
-    return [(line, f"{name}:{number}") for number, line in enumerate(read_lines(name, encoding), 1) if line.strip()]
+    check_paths([name])
+    numbered = enumerate(good_lines(lines(name, encoding, alone=True), name, on_bad_row, on_note), 1)
+    return [(line.rstrip(), f"{name}:{number}") for number, line in numbered if line.strip()]
+
+
+def good_lines(
+    found: Iterable[str | Undecoded], path: str, on_bad_row: OnBadRow, on_note: Note | None
+) -> Iterator[str]:
+    """Lines of plain text, an empty one where one that cannot be decoded is skipped."""
+    bad: list[Fault] = []
+    for line in found:
+        if not isinstance(line, Undecoded):
+            yield line
+            continue
+        if on_bad_row == "stop":
+            raise DataError.of([line.fault])
+        bad.append(line.fault)
+        yield ""
+    if bad and on_note is not None:
+        on_note(left_out(path, bad))
 
 
 def holds_rows(path: str | Path) -> bool:
@@ -135,6 +158,8 @@ class _Read:
     places: list[tuple[int, int]] = field(default_factory=list)
     groups: list[str] = field(default_factory=list)
     skipped: list[Fault] = field(default_factory=list)
+    blank: int = 0
+    """Rows of plain text that say nothing, which are left out as blank lines are."""
 
     def take(self, path: str) -> None:
         """Add the good rows of a file and the bad ones; or raise the first bad one."""
@@ -178,15 +203,18 @@ class _Read:
         return None
 
     def _rows(self, path: str) -> Iterator[Fault | None]:
-        parse: Callable[[dict[str, Any]], Conversation] | None = None
+        form: Form | None = None
         for one in objects(path, self.settings.encoding):
             if isinstance(one, Fault):
                 yield one
                 continue
             where = place(path, one.line, one.row)
             try:
-                parse = parse or _parser(_form(one.value, self.settings, where), self.settings)
-                yield self._keep(one, parse(one.value), where)
+                form = form or _form(one.value, self.settings, where)
+                if form == "text" and isinstance(text := one.value.get("text"), str) and not text.strip():
+                    self.blank += 1
+                    continue
+                yield self._keep(one, _parser(form, self.settings)(one.value), where)
             except BadError as bad:
                 yield bad_at(where, bad.given, bad.allowed, bad.mend)
 

@@ -1,24 +1,21 @@
 """One function a format: files in, rows out, and for each row that cannot be read a fault in its place.
 
     aligned(first, second)   lines of the same number
-    tsv                      cells between tabs; a quote is a character like any other
-    comma_separated          RFC 4180: a quoted cell may hold commas, doubled quotes and line feeds
     jsonl                    an object a line
     parquet                  columns, by polars
+
+Cells between tabs and commas are read by `sheets.py`, translation memories by `tmx.py`.
 
 A row is the line where it begins (in Parquet: its number), and two texts as they stand in the file, perhaps with
 more that belongs to it. What becomes of faults, of spaces around a text and of empty texts is decided in `text.py`.
 In JSONL and Parquet a text may be a list of sentences; a list of targets holds several that are equally right.
-
-TSV and CSV may have a header. It is used if the first row names the wanted columns; otherwise all rows count.
 """
 
-import csv
 import io
 import json
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from typing import Any, TypeGuard
 
 from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
@@ -94,45 +91,6 @@ def aligned(first: str, second: str, encoding: str) -> Rows:
             yield number, one, other
 
 
-def tsv(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
-    """Cells between tabs."""
-    table = _Table(path, columns, note, "with a tab between them")
-    for number, line in enumerate(lines(path, encoding), 1):
-        if isinstance(line, Undecoded):
-            yield line.fault
-        elif line.strip(" \r"):  # a blank line is no row
-            yield from table.row(number, line.split("\t"))
-
-
-def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
-    """Cells between commas, in quotes where they hold a comma, a quote or a line feed; between semicolons where the
-    first row names the wanted columns by them."""
-    feed = _Feed(path, encoding)
-    mark = ";" if feed.named_by(";", columns) and not feed.named_by(",", columns) else ","
-    if mark == ";":
-        note(f"{path}: columns between semicolons")
-    table = _Table(path, columns, note, f"with a {'comma' if mark == ',' else 'semicolon'} between them")
-    reader = csv.reader(feed, delimiter=mark, strict=True)
-    while True:
-        start = reader.line_num + 1
-        try:
-            cells = next(reader, None)
-        except csv.Error as error:
-            if feed.ended or "field limit" in str(error):  # what follows was swallowed: skipping would lose it
-                given, allowed = "a quoted cell that does not end", 'a closing " before a comma or a new line'
-                raise DataError(given, allowed, 'writing a " within a cell as ""', f"{path}:{start}") from None
-            rows = f"a row up to line {reader.line_num}" if reader.line_num > start else "a row"
-            given = f"{rows} that is no CSV ({str(error).split(' - ')[0]})"
-            feed.faults.append(bad_row(path, start, given, "cells as in RFC 4180", 'writing a " as ""'))
-        else:
-            if cells is None:
-                return
-            if cells and not feed.faults:
-                yield from table.row(start, cells)
-        yield from feed.faults[:1]
-        feed.faults.clear()
-
-
 def jsonl(path: str, encoding: str, columns: Columns) -> Rows:
     """An object a line."""
     for number, line in enumerate(lines(path, encoding), 1):
@@ -164,90 +122,6 @@ def parquet(path: str, columns: Columns) -> Rows:
             yield bad_row(path, number, f'no value in "{name}"', "a value in every row")
         else:
             yield columns.row(number, texts, tuple(texts[1]) if isinstance(texts[1], list) else ())
-
-
-class _Table:
-    """Rows of cells as rows of two texts: knows, once it saw the first row, where they stand."""
-
-    def __init__(self, path: str, columns: Columns, note: Note, between: str) -> None:
-        self.path, self.columns, self.note, self.between = path, columns, note, between
-        self.places: tuple[int, ...] | None = None
-        self.width = 0
-
-    def row(self, number: int, cells: list[str]) -> Rows:
-        """The row, a fault, or nothing where it is the header."""
-        if self.places is None:
-            self.places, header = self._find([cell.strip() for cell in cells], number)
-            self.width = 1 + max(self.places)
-            if header:
-                return
-        if len(cells) < self.width:
-            yield self._short(number, cells)
-        else:
-            yield self.columns.row(number, [cells[place] for place in self.places])
-
-    def _find(self, cells: list[str], number: int) -> tuple[tuple[int, ...], bool]:
-        """Where the columns stand, and whether this first row is a header."""
-        names, group = self.columns.names, self.columns.group
-        if all(name.isdecimal() for name in names):
-            return tuple(int(name) - 1 for name in names), False
-        missing = [name for name in names if name not in cells]
-        if not missing:
-            return tuple(map(cells.index, names)), True
-        counted = group is not None and group.isdecimal() and group != "0"
-        if len(missing) < len(names) or self.columns.given != (None, None) or (group is not None and not counted):
-            where = f"{self.path}:{number}"
-            raise DataError.of([self._unknown(name, cells, where) for name in missing])
-        if len(cells) > 1:
-            told = f"columns 1 and 2 of {len(cells)}, without a header: {shown(cells[0])}, {shown(cells[1])}"
-            self.note(f"{self.path}: {told}")
-        return ((0, 1) if group is None else (0, 1, int(group) - 1)), False
-
-    def _unknown(self, name: str, cells: list[str], where: str) -> Fault:
-        usual, others = self.columns.usual, [cell for cell in cells if cell not in self.columns.names]
-        if len(cells) == 1:
-            mend = f"columns {self.between}"
-        else:
-            close = others[0] if len(others) == 1 else nearest(name, cells) or "with one of them"
-            numbers = f"--data.{usual[0]} 1 --data.{usual[1]} 2"
-            mend = f"{self.columns.flag(name)} {close}, or {numbers} where the file has no header"
-        return Fault(f'no column "{name}" among {listed(cells)}', "a column of the first row", mend, where)
-
-    def _short(self, number: int, cells: list[str]) -> Fault:
-        given = f"{len(cells)} column{'s' * (len(cells) > 1)}"
-        mend = "commas in place of semicolons" if len(cells) == 1 and ";" in cells[0] else "mending it"
-        return bad_row(self.path, number, given, f"{self.width} columns {self.between}", mend)
-
-
-class _Feed:
-    """Lines for the csv module, with a note of those that could not be decoded and of the end."""
-
-    def __init__(self, path: str, encoding: str) -> None:
-        self.lines: Iterator[str | Undecoded] = lines(path, encoding)
-        self.faults: list[Fault] = []
-        self.ended = False
-
-    def named_by(self, mark: str, columns: Columns) -> bool:
-        """Whether the first line, cut at this mark, holds the names of all columns. It stays to be read."""
-        first = next(self.lines, None)
-        if first is None:
-            return False
-        self.lines = chain([first], self.lines)
-        cells = [] if isinstance(first, Undecoded) else first.split(mark)
-        return set(columns.names) <= {cell.strip(' \r"') for cell in cells}
-
-    def __iter__(self) -> "_Feed":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self.lines, None)
-        if line is None:
-            self.ended = True
-            raise StopIteration
-        if isinstance(line, Undecoded):
-            self.faults.append(line.fault)
-            line = line.text
-        return line + "\n"
 
 
 def listed(names: Sequence[str]) -> str:
@@ -333,7 +207,9 @@ def _column(path: str, schema: dict[str, Any], place: int, columns: Columns) -> 
         mend = f"{columns.flag(name)} {nearest(name, names) or 'with one of them'}"
         raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
     if kind == polars.List(polars.String) and not columns.labelled and place < 2:  # sentences; or several to choose
-        return found.list.join(" ") if place == 0 else found
+        if place == 1:
+            return found
+        return polars.when(found.list.len() > 0).then(found.list.join(" ", ignore_nulls=False))
     counted = loose and (kind == polars.Boolean or kind.is_integer())
     if not counted and kind not in (polars.String, polars.Categorical, polars.Enum):
         allowed = "a column of text" + " or whole numbers" * loose

@@ -7,11 +7,12 @@ What a text column holds is judged by its first rows: numbers, where at least ha
 of numbers is refused where it stands, when the column is asked for.
 
 A file is larger than memory here: nothing but a part of some megabytes is held. Parquet is read by polars, a group of
-rows at a time, so that a file written as one huge group is the exception.
+rows at a time, so that a file written as one huge group, or gzipped, is the exception.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
+from io import BytesIO
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
@@ -95,9 +96,9 @@ def _kind(column: Any, settings: ColumnSettings) -> Kind:
     if kind not in (polars.String, polars.Categorical, polars.Enum):
         return "other"
     texts = column.cast(polars.String)
-    if looks_like_times(texts, ""):  # a year is a number here
-        return "time"
     share = numeric(texts, settings)
+    if share != 1 and looks_like_times(texts, ""):
+        return "time"
     filled = texts.str.strip_chars()
     filled = filled.filter(filled.is_not_null() & ~filled.is_in([*MARKS, *settings.marks]))
     if share is None or share >= _MOSTLY:
@@ -176,7 +177,7 @@ class _Parquet:
 
         self.path = path
         try:
-            self._scan = polars.scan_parquet(path, glob=False)
+            self._scan = polars.scan_parquet(_unzipped(path), glob=False)
             self.names = tuple(self._scan.collect_schema())
             self.rows = int(self._scan.select(polars.len()).collect().item())
         except (polars.exceptions.PolarsError, polars.exceptions.PanicException, OSError) as error:
@@ -201,6 +202,15 @@ class _Parquet:
     def _damaged(self, error: BaseException) -> DataError:
         given = f"no readable Parquet ({shown(str(error).partition(chr(10))[0], 60)})"
         return DataError(given, "a whole Parquet file", "writing it again", self.path)
+
+
+def _unzipped(path: str) -> str | BytesIO:
+    """The file; where it is gzip, all that is in it, as its end must be read first."""
+    with open(path, "rb") as stored:
+        if stored.read(2) != b"\x1f\x8b":
+            return path
+    with opened(path) as stream:
+        return BytesIO(stream.read())
 
 
 def _frames(wanted: Any, rows: int) -> Iterator[Any]:

@@ -7,7 +7,7 @@
     filter_pairs(pairs, settings, others)  what to train on, and a report of what was left out
     split_off(pairs, count, seed)          a part for validation
 
-    files -> readers, tmx -> text -> filters       bytes -> lines -> rows -> pairs -> pairs
+    files -> readers, sheets, tmx -> text -> filters       bytes -> lines -> rows -> pairs -> pairs
 
 Each file may be gzipped. Spaces around a text are dropped, those within stay, and so do line feeds that a
 format can quote. What cannot be read is named as file:line, and either ends the reading or is counted.
@@ -24,7 +24,8 @@ from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
 from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, left_out, lines
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
-from seqwise.data.readers import Columns, Note, Row, Rows, aligned, comma_separated, jsonl, parquet, tsv
+from seqwise.data.readers import Columns, Note, Row, Rows, aligned, jsonl, parquet
+from seqwise.data.sheets import comma_separated, tsv
 from seqwise.data.tmx import tmx
 from seqwise.errors import ConfigError, DataError, Fault
 from seqwise.letters import composed
@@ -52,6 +53,10 @@ _ENDINGS: dict[str, Format] = {
     ".json": "jsonl",  # mostly it is; if not, the error says what to do
     ".parquet": "parquet",
     ".tmx": "tmx",
+}
+_WITHOUT_NUL: dict[Format, str] = {
+    "jsonl": "writing it without \\u0000",
+    "parquet": "writing the file without it",
 }
 
 
@@ -88,7 +93,8 @@ def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> Pairs
     except DataError as error:
         fault = error.faults[0]  # the two columns are one
         mend = fault.mend.partition(", or --data.")[0].replace("--data.", "--").removesuffix(OR_SKIP)
-        raise DataError.of([replace(fault, mend=mend)]) from None
+        given = fault.given.replace("--data.column", "--column")
+        raise DataError.of([replace(fault, given=given, mend=mend)]) from None
 
 
 def is_table(path: str | Path) -> bool:
@@ -98,7 +104,7 @@ def is_table(path: str | Path) -> bool:
 
 def read_lines(path: str | Path, encoding: str = "utf-8") -> list[str]:
     """The lines of a plain file without the space at their ends, empty ones too. An empty file has none."""
-    check_paths([str(path)])
+    check_paths([str(path)], once=True)
     found: list[str] = []
     for line in lines(str(path), encoding, alone=True):
         if isinstance(line, Undecoded):
@@ -119,10 +125,10 @@ class _Found:
     several: dict[int, tuple[str, ...]] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
 
-    def take(self, path: str, rows: Rows, columns: Columns, stop: bool) -> None:
+    def take(self, path: str, form: Format, rows: Rows, columns: Columns, stop: bool) -> None:
         """Add the good rows of a file, stripped, and the bad ones; or raise the first bad one."""
         for row in rows:
-            fault = row if isinstance(row, Fault) else self._keep(path, row, columns)
+            fault = row if isinstance(row, Fault) else self._keep(path, form, row, columns)
             if fault is not None:
                 if stop:
                     raise DataError.of([fault])
@@ -138,12 +144,13 @@ class _Found:
         """All second texts of each row, where any row has several."""
         return tuple([self.several.get(i, (text,)) for i, text in enumerate(self.seconds)]) if self.several else ()
 
-    def _keep(self, path: str, row: Row, columns: Columns) -> Fault | None:
+    def _keep(self, path: str, form: Format, row: Row, columns: Columns) -> Fault | None:
         """Add a row, or tell what every format can hold and no text should."""
         several = () if isinstance(row[2], str) else tuple(text.strip() for text in row[2])
         number, first, second = row[0], row[1].strip(), several[0] if several else str(row[2]).strip()
         if "\0" in first or "\0" in second or any("\0" in text for text in several):
-            return bad_row(path, number, "a NUL byte", "text", f"tr -d '\\000' < {path}")
+            without = _WITHOUT_NUL.get(form, f"tr -d '\\000' < {path}")
+            return bad_row(path, number, "a NUL byte" if form not in _WITHOUT_NUL else "a NUL", "text", without)
         if columns.labelled and not (first and second):
             name = columns.usual[bool(first)]
             return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
@@ -162,10 +169,10 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
     check(settings)
     note = on_note or (lambda _: None)
     found = _Found()
-    for path, rows in _opened(paths, settings, columns, note):
+    for path, form, rows in _opened(paths, settings, columns, note):
         good, bad = len(found.firsts), len(found.skipped)
         with closing(rows):
-            found.take(path, rows, columns, stop=settings.on_bad_row == "stop")
+            found.take(path, form, rows, columns, stop=settings.on_bad_row == "stop")
         new = found.skipped[bad:]
         if len(found.firsts) == good:
             raise _nothing(path, new)
@@ -180,8 +187,8 @@ def _formats(paths: Sequence[str | Path], settings: TextSettings) -> list[Format
 
 def _opened(
     paths: Sequence[str | Path], settings: TextSettings, columns: Columns, note: Note
-) -> Iterator[tuple[str, Rows]]:
-    """Each table with its rows, or the one pair of aligned files."""
+) -> Iterator[tuple[str, Format, Rows]]:
+    """Each table with its format and rows, or the one pair of aligned files."""
     names = [str(path) for path in ([paths] if isinstance(paths, str | Path) else paths)]
     check_paths(names)
     if columns.group is not None and not columns.group.strip():
@@ -191,10 +198,10 @@ def _opened(
         if formats != ["lines", "lines"]:
             raise _not_two(names, formats, settings)
         _ungrouped(columns, "plain files", names[0])
-        yield names[0], aligned(names[0], names[1], settings.encoding)
+        yield names[0], "lines", aligned(names[0], names[1], settings.encoding)
         return
     for name, form in zip(names, formats, strict=True):
-        yield name, _rows(name, form, settings, columns, note)
+        yield name, form, _rows(name, form, settings, columns, note)
 
 
 def _rows(path: str, form: Format, settings: TextSettings, columns: Columns, note: Note) -> Rows:

@@ -7,7 +7,7 @@
     date        2015-02-17, 2015/02/17, 2015.2.17, with a      named      Feb 17, 2015; 17 Feb 2015; Feb 2015
                 time and perhaps a zone: 2015-02-17T13:00Z     quarter    1960Q1, 1960-Q1
     compact     20150217                                       year       1949
-    month       1949-01, 1949/01                               unix       seconds or milliseconds since 1970
+    month       1949-01, 1949/01, 1949.01                      unix       seconds or milliseconds since 1970
     numbers     17/02/2015, 02/17/2015, 17.2.2015
 
 Which of two numbers is the day is told by the whole column: a 17 somewhere cannot be a month. Where no row tells, or
@@ -33,7 +33,8 @@ _HALF = r"\s*([AaPp])?(?:\.?[Mm]\.?)?"
 _SHAPES = {  # of each: year, month, day, then the clock; what a shape lacks is not named
     "date": rf"^(?<y>\d{{4}})[-/.](?<m>\d{{1,2}})[-/.](?<d>\d{{1,2}}){_CLOCK}{_ZONE}$",
     "compact": r"^(?<y>1[6-9]\d{2}|2\d{3})(?<m>0[1-9]|1[0-2])(?<d>[0-3]\d)$",
-    "month": r"^(?<y>\d{4})[-/.M](?<m>\d{1,2})$",
+    "month": r"^(?<y>\d{4})[-/M](?<m>0?[1-9]|1[0-2])$",
+    "month with a point": r"^(?<y>1[6-9]\d{2}|2\d{3})\.(?<m>0[1-9]|1[0-2])$",  # 1949.1 may be January or October
     "numbers": rf"^(?<m>\d{{1,2}})[-/.](?<d>\d{{1,2}})[-/.](?<y>\d{{4}}),?{_CLOCK}{_HALF}$",
     "named": rf"^(?<b>[A-Za-z]{{3,9}})\.?[- ](?<d>\d{{1,2}})(?:st|nd|rd|th)?,?[- ](?<y>\d{{4}}),?{_CLOCK}{_HALF}$",
     "named day first": rf"^(?<d>\d{{1,2}})\.?[- ](?<b>[A-Za-z]{{3,9}})\.?,?[- ](?<y>\d{{4}}),?{_CLOCK}{_HALF}$",
@@ -43,8 +44,8 @@ _SHAPES = {  # of each: year, month, day, then the clock; what a shape lacks is 
     "unix": r"^(?<u>-?\d{9,10}(?:\.\d+)?)$",
     "unix milliseconds": r"^(?<u>-?\d{12,13})$",
 }
-_BARE = ("compact", "year", "unix", "unix milliseconds")  # numbers, which are times only where the column says so
-_ISO = ("date", "compact", "month", "quarter", "year")
+_BARE = ("compact", "month with a point", "year", "unix", "unix milliseconds")  # numbers; times where the name says so
+_ISO = ("date", "compact", "month", "month with a point", "quarter", "year")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _SAMPLE = 200
 _MOSTLY = 0.9  # of a sample, where a few cells are broken

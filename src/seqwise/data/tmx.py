@@ -3,13 +3,14 @@
     <tu> <tuv xml:lang="en"><seg>Press <bpt i="1">&lt;b&gt;</bpt>Enter<ept i="1"/></seg></tuv> ... </tu>
 
 Of inline markup the text stays (`hi`) and native codes go (`bpt ept ph it ut`, and the `sub` flows in them,
-which are footnotes and alt texts). A language is taken from the first <tuv> that has it. Expat and not
-ElementTree, since it knows the line of every unit, and can refuse the declaration of entities, by which a
-small file becomes gigabytes.
+which are footnotes and alt texts). A line feed and the indent behind it lay out the file: they are read as a space.
+A language is taken from the first <tuv> that has it. Expat and not ElementTree, since it knows the line of every
+unit, and can refuse the declaration of entities, by which a small file becomes gigabytes.
 
 Left out: notes, properties, and the DTD itself, which is never loaded.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from xml.parsers import expat
@@ -18,6 +19,7 @@ from seqwise.data.files import bad_row, empty, opened
 from seqwise.data.readers import Note, Rows
 from seqwise.errors import DataError, Fault
 
+_INDENT = re.compile(r"[ \t]*\n\s*")
 _PIECE = 1 << 16  # bytes parsed at once
 _CODES = {"bpt", "ept", "ph", "it", "ut"}
 
@@ -94,7 +96,7 @@ class _Reader:
         if name == "tu":
             self.done.append(self.unit)
         elif name == "seg":
-            self.unit.texts.append((self.language, "".join(self.text or ())))
+            self.unit.texts.append((self.language, _INDENT.sub(" ", "".join(self.text or ()))))
             self.text = None
         elif name in _CODES:
             self.codes -= 1

@@ -15,10 +15,11 @@ from torch import nn
 from seqwise.data import splits
 from seqwise.data.batch import Rows
 from seqwise.data.examples import ExampleLoader, Examples
-from seqwise.data.files import Undecoded, check_paths, lines
+from seqwise.data.files import check_paths, lines
 from seqwise.data.filters import key
-from seqwise.data.instructions import holds_rows, read_texts
+from seqwise.data.instructions import OnBadRow, good_lines, holds_rows, read_texts
 from seqwise.data.loader import Batches
+from seqwise.data.readers import Note
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.data.windows import WindowLoader, windows
 from seqwise.decoding import Ranking, Specials, decode
@@ -143,10 +144,10 @@ def _lines(settings: Train, vocabularies: Vocabularies | None) -> PreparedText:
 
 def _stream(settings: Train, vocabularies: Vocabularies | None) -> PreparedText:
     notes: list[str] = []
-    encoding, context = settings.data.encoding, settings.generate.context
-    texts = whole(settings.train, encoding)
+    data, context = settings.data, settings.generate.context
+    texts = whole(settings.train, data.encoding, data.on_bad_row, notes.append)
     if settings.valid:
-        held = whole(settings.valid, encoding)
+        held = whole(settings.valid, data.encoding, data.on_bad_row, notes.append)
     else:
         texts, held = _last_part(texts)
         notes.append(f"valid: the last {len(held[0]):,} characters; {sum(map(len, texts)):,} are left to train on")
@@ -175,21 +176,16 @@ def joined(texts: Sequence[str], tokenizer: Tokenizer) -> Int[np.ndarray, "K"]:
     return np.array([token for row in rows for token in (*row, tokenizer.eos)][:-1], dtype=np.int32)
 
 
-def whole(paths: Sequence[str], encoding: str) -> list[str]:
+def whole(paths: Sequence[str], encoding: str, on_bad_row: OnBadRow = "stop", on_note: Note | None = None) -> list[str]:
     """The text of each file, line feeds and all; of a JSON file its texts, one after the other."""
     check_paths(paths)
     codecs.lookup(encoding)
     found = []
     for path in paths:
         if holds_rows(path):
-            found.append("".join(f"{text}\n" for text, _ in read_texts(path, encoding)))
-            continue
-        rows = []
-        for line in lines(path, encoding):
-            if isinstance(line, Undecoded):
-                raise DataError.of([line.fault])
-            rows.append(line)
-        found.append("\n".join(rows) + "\n")
+            found.append("".join(f"{text}\n" for text, _ in read_texts(path, encoding, on_bad_row, on_note)))
+        else:
+            found.append("\n".join(good_lines(lines(path, encoding), path, on_bad_row, on_note)) + "\n")
     return found
 
 
@@ -211,10 +207,10 @@ def _learnt(texts: Sequence[str], settings: Train, front: bool, notes: list[str]
     return words
 
 
-def _read(paths: Sequence[str], settings: Train) -> Lines:
+def _read(paths: Sequence[str], settings: Train, notes: list[str]) -> Lines:
     texts, places = [], []
     for path in paths:
-        for text, place in read_texts(path, settings.data.encoding):
+        for text, place in read_texts(path, settings.data.encoding, settings.data.on_bad_row, notes.append):
             texts.append(text)
             places.append(place)
     if not texts:
@@ -224,10 +220,10 @@ def _read(paths: Sequence[str], settings: Train) -> Lines:
 
 def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
     """Training and validation lines; the first without anything that stands in the second, or in a test."""
-    train = _read(settings.train, settings)
-    held = [_read(settings.test, settings)] if settings.test else []
+    train = _read(settings.train, settings, notes)
+    held = [_read(settings.test, settings, notes)] if settings.test else []
     if settings.valid:
-        valid = _read(settings.valid, settings)
+        valid = _read(settings.valid, settings, notes)
         train = _sifted(train, settings, [valid, *held], notes)
         notes.append(f"valid: {counted(len(valid), 'line')}")
         return train, valid

@@ -4,6 +4,7 @@ they shall.
 
 import queue
 import threading
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -55,11 +56,13 @@ def as_they_come(stream: BinaryIO) -> Iterator[list[str]]:
 
     def read() -> None:
         for number, line in enumerate(stream, 1):
+            line = line.removeprefix(BOM_UTF8) if number == 1 else line
             try:
                 lines.put(line.decode().rstrip("\r\n"))
             except UnicodeDecodeError as error:
                 given = f"a byte 0x{line[error.start]:02x} that is no UTF-8"
-                lines.put(DataError(given, "UTF-8", "iconv -f latin1 -t utf-8 before", f"standard input:{number}"))
+                other = "utf-16" if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "latin1"
+                lines.put(DataError(given, "UTF-8", f"iconv -f {other} -t utf-8 before", f"standard input:{number}"))
                 return
         lines.put(None)
 
