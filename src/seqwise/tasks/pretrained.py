@@ -206,6 +206,7 @@ def specials(opened: Opened, forced: int | None = None) -> Specials:
         forced=told,
         forced_end=_told(checkpoint, "forced_eos_token_id") is not None,
         bounded=False,
+        renormalized=_told(checkpoint, "renormalize_logits") is True,
     )
 
 
