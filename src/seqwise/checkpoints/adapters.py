@@ -162,7 +162,7 @@ def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = 
     file = _sorted(folder)
     table = _pieces(checkpoint)
     where = {part.name: (ours, part) for ours, found in parts(checkpoint).items() for part in found}
-    _leave_aside(file, {*where, *(piece.written[0] for found in table.values() for piece in found)}, checkpoint)
+    _leave_aside(file, where, checkpoint)
     file.whole.update(summed(told, file.pairs, file.bases, where, table, model))
     for name in file.bases:
         raise _foreign(f"{name}.base_layer.weight", folder)
@@ -216,11 +216,10 @@ def _foreign(name: str, folder: Path) -> CheckpointError:
 
 
 def _leave_aside(file: _File, known: Collection[str], checkpoint: Checkpoint) -> None:
-    """Forget what lies on modules that our model does not need, such as BERT's pooler where vectors are asked for."""
+    """Forget pairs on modules that our model does not need, such as BERT's pooler where vectors are asked for."""
     spare = re.compile(checkpoint.family.leftovers)
-    for held, end in ((file.pairs, ".weight"), (file.whole, "")):
-        for name in [name for name in held if name not in known and spare.match(name + end)]:
-            del held[name]
+    for name in [name for name in file.pairs if name not in known and spare.match(f"{name}.weight")]:
+        del file.pairs[name]
 
 
 def read(path: Path) -> dict[str, Tensor]:
