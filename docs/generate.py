@@ -92,6 +92,7 @@ TASKS = {
 
 def families() -> str:
     """The tables of checkpoints: what each family is for, its fixed choices, the keys that are read, the source."""
+    from seqwise.checkpoints.encoder_decoders import STACKS
     from seqwise.checkpoints.families import Family
     from seqwise.checkpoints.hub import FAMILIES
 
@@ -99,6 +100,11 @@ def families() -> str:
         fixed, keys = _flags(family)
         lines = [f"## `{family.name}`", "", f"{family.source}.", "", "| architecture | what it does |", "|---|---|"]
         lines += [f"| `{name}` | {TASKS[head.task]} |" for name, head in family.heads.items()]
+        lines += [
+            f"| `{bare}` | the same, where its last projection is the table of the tokens |"
+            for bare, writing in STACKS.items()
+            if writing in family.heads
+        ]
         lines += ["", f"Always: {', '.join(fixed)}.", "", f"From `config.json`: {', '.join(keys)}."]
         refused = [
             f"`{key}` other than {' or '.join(f'`{one}`' for one in fine)}" for key, fine in family.fixed.items()

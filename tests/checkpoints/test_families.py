@@ -162,6 +162,22 @@ def test_it_writes_what_generate_writes_however_it_is_told(made, asked, case, be
     assert min(map(len, found)) < tiny.ROOM or asked == "long"
 
 
+def test_what_is_forbidden_costs_beams_nothing_where_probabilities_are_made_anew(tmp_path):
+    """Opus-MT's `renormalize_logits`, with a padding token that is likely and that `bad_words_ids` forbids."""
+    one = tiny.pair("marian", tmp_path)
+    likely = torch.tensor([95, 40])  # padding, and the first of another half of the vocabulary
+    with torch.no_grad():
+        one.theirs.final_logits_bias[0, likely] += 8.0
+        one.ours.head.bias[likely] += 8.0
+    prompts = [torch.randint(3, 70, (n,)).tolist() for n in range(2, 14)]
+    theirs = {"num_beams": 4, "bad_words_ids": [[95], [40]]}
+    expected = tiny.their_ids(one, prompts, **theirs, renormalize_logits=True)
+    steering = {"forbidden": (95, 40)}
+    assert tiny.our_ids(one, prompts, beams=4, steering={**steering, "renormalized": True}) == expected
+    plain = tiny.their_ids(one, prompts, **theirs)
+    assert tiny.our_ids(one, prompts, beams=4, steering=steering) == plain != expected
+
+
 @pytest.mark.parametrize("case", WRITING)
 def test_steps_equal_the_whole(made, case):
     """Prompts of unlike lengths read at once, then five tokens each step by step: the logits of the whole texts."""

@@ -263,8 +263,8 @@ def their_ids(one, prompts, **settings):
     return found
 
 
-def our_ids(one, prompts, also_end: Sequence[int] = (), forced=None, early=False, **settings):
-    """What ours writes, all prompts in one batch."""
+def our_ids(one, prompts, also_end: Sequence[int] = (), forced=None, early=False, steering=(), **settings):
+    """What ours writes, all prompts in one batch. steering: further `Specials`, by name."""
     config = one.checkpoint.config
     specials = Specials(
         config.get("decoder_start_token_id") or 0,
@@ -274,6 +274,7 @@ def our_ids(one, prompts, also_end: Sequence[int] = (), forced=None, early=False
         forced=config.get("forced_bos_token_id") if forced is None else forced,
         forced_end=config.get("forced_eos_token_id") is not None,
         bounded=False,
+        **dict(steering),
     )
     made = Generation(**{"length_penalty": 1.0, "ranking": Ranking("mean", early), "max_length": ROOM, **settings})
     if one.reads_and_writes:

@@ -103,6 +103,24 @@ def test_bert_is_read_from_vocab_txt(tmp_path, settings):
     saved(found, tmp_path / "b")
 
 
+@pytest.mark.parametrize("settings", [{}, {"do_lower_case": False}, {"strip_accents": False}])
+@pytest.mark.parametrize("stored", [True, False])
+def test_what_is_told_of_capitals_and_accents_goes_before_tokenizer_json(tmp_path, settings, stored):
+    """As transformers sets BERT's normalizer anew; what is not told is as the file has it, which says the usual."""
+    config = bert(tmp_path, **settings)
+    theirs = peer("BertTokenizer").from_pretrained(tmp_path)
+    theirs.save_pretrained(tmp_path)
+    backend = theirs.backend_tokenizer
+    usual = {"lowercase": stored, "strip_accents": None} if settings else {}
+    backend.normalizer = normalizers.BertNormalizer(**usual)
+    backend.save(str(tmp_path / "tokenizer.json"))
+    told = {"do_lower_case": True, **settings, "tokenizer_class": "BertTokenizer"}
+    write(tmp_path, "tokenizer_config.json", told)
+    same(pretrained.load(tmp_path, config).source, peer("BertTokenizer").from_pretrained(tmp_path))
+    write(tmp_path, "tokenizer_config.json", {**told, "tokenizer_class": "PreTrainedTokenizerFast"})
+    same(pretrained.load(tmp_path, config).source, peer("PreTrainedTokenizerFast").from_pretrained(tmp_path))
+
+
 def test_a_vocab_txt_without_its_special_tokens_is_refused(tmp_path):
     write(tmp_path, "vocab.txt", "<s>\n</s>\na\n")
     with pytest.raises(CheckpointError, match=r"vocab.txt: .*without \[UNK\] and \[CLS\] and \[SEP\]"):

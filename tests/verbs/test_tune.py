@@ -309,7 +309,7 @@ def test_an_adapter_of_pefts_own_is_read(place, tmp_path):
             if "lora_" in name:
                 weight.normal_(std=0.3)
     quietly(theirs.save_pretrained, str(tmp_path / "a"))
-    opened, names = open_adapted(str(place / "plain"), (tmp_path / "a",), None, "cpu", "fp32")
+    opened, names, _ = open_adapted(str(place / "plain"), (tmp_path / "a",), None, "cpu", "fp32")
     given = tiny.reading(tiny.Pair("plain", theirs, opened.model, opened.checkpoint))
     with torch.no_grad(), lora.selected(opened.model, *names):
         torch.testing.assert_close(

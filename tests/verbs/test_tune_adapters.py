@@ -58,7 +58,7 @@ def answers(opened):
 @pytest.mark.parametrize("adapter", ["qlora", "qlora/adapter"])
 def test_qlora_lies_on_the_four_bits_that_it_was_trained_on(place, adapter, capsys, monkeypatch):
     """The same logits as the run by itself has, which are others than on the base in full; and one note."""
-    opened, _ = open_adapted(str(place / "bert"), (place / adapter,), None, "cpu", "fp32")
+    opened, *_ = open_adapted(str(place / "bert"), (place / adapter,), None, "cpu", "fp32")
     alone = open_tuned(place / "qlora", "cpu", "fp32")
     assert nf4.layers(opened.model)
     assert torch.equal(answers(opened), answers(alone))
@@ -68,7 +68,7 @@ def test_qlora_lies_on_the_four_bits_that_it_was_trained_on(place, adapter, caps
     (note,) = capsys.readouterr().err.splitlines()
     assert note == f"the base is in four bits (NF4), on which QLoRA trained {place / adapter}"
     monkeypatch.setattr(adapting, "_four", lambda folders: None)
-    full, _ = open_adapted(str(place / "bert"), (place / adapter,), None, "cpu", "fp32")
+    full, *_ = open_adapted(str(place / "bert"), (place / adapter,), None, "cpu", "fp32")
     assert not torch.equal(answers(full), answers(alone))
 
 
@@ -79,7 +79,7 @@ def test_qlora_computes_in_the_precision_that_is_asked_for_not_in_that_of_its_tr
     assert "precision: fp32" in settings
     (run / "config.yaml").write_text(settings.replace("precision: fp32", "precision: bf16"))
     opened = open_tuned(run, "cpu", "fp32")
-    beside, _ = open_adapted(str(place / "bert"), (run,), None, "cpu", "fp32")
+    beside, *_ = open_adapted(str(place / "bert"), (run,), None, "cpu", "fp32")
     assert {weight.dtype for weight in opened.model.parameters()} == {torch.float32}
     torch.testing.assert_close(answers(opened), answers(beside), atol=1e-6, rtol=0)
     with pytest.raises(ConfigError, match="int8"):
@@ -139,7 +139,7 @@ def classifying(place, folder, base="plain", labels=3, **settings):
 def test_the_head_for_labels_comes_from_the_adapter(place, tmp_path, base, settings):
     """PEFT (the oracle) answers the same; the labels are unnamed unless somebody named them."""
     theirs = classifying(place, tmp_path / "a", base, **settings)
-    opened, names = open_adapted(str(place / base), (tmp_path / "a",), None, "cpu", "fp32")
+    opened, names, _ = open_adapted(str(place / base), (tmp_path / "a",), None, "cpu", "fp32")
     assert opened.checkpoint.labels == ("LABEL_0", "LABEL_1", "LABEL_2")
     given = tiny.reading(tiny.Pair(base, theirs, opened.model, opened.checkpoint))
     with torch.no_grad(), lora.selected(opened.model, *names):
@@ -149,12 +149,12 @@ def test_the_head_for_labels_comes_from_the_adapter(place, tmp_path, base, setti
     config = json.loads((tmp_path / "a" / "adapter_config.json").read_text())
     named = {"id2label": {"0": "sad", "1": "glad", "2": "calm"}}
     (tmp_path / "a" / "adapter_config.json").write_text(json.dumps(config | named))
-    opened, _ = open_adapted(str(place / base), (tmp_path / "a",), None, "cpu", "fp32")
+    opened, *_ = open_adapted(str(place / base), (tmp_path / "a",), None, "cpu", "fp32")
     assert opened.checkpoint.labels == ("sad", "glad", "calm")
 
 
 def test_an_adapter_of_a_run_brings_the_names_of_its_labels(place):
-    opened, _ = open_adapted(str(place / "bert"), (place / "lora" / "adapter",), None, "cpu", "fp32")
+    opened, *_ = open_adapted(str(place / "bert"), (place / "lora" / "adapter",), None, "cpu", "fp32")
     assert opened.checkpoint.labels == ("bad", "good")
 
 

@@ -11,6 +11,7 @@ transformers has it.
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from torch import nn
 
@@ -26,11 +27,22 @@ OUT = "head.out.weight"
 """Our name of the weight that has a row for each label."""
 
 
+Labelling = Literal["labels", "token labels"]
+
+
+def task_of(folder: Path) -> Labelling | None:
+    """What an adapter in PEFT's layout names: a text, or each of its tokens; None: nothing."""
+    told = described(folder).task
+    found: tuple[Labelling, ...] = ("labels", "token labels")
+    return next((task for task in found if TASKS[task] == told), None)
+
+
 def labels_of(folder: Path, checkpoint: Checkpoint) -> tuple[str, ...] | None:
     """The labels that an adapter in PEFT's layout tells apart; None where it brings no head for them."""
-    if described(folder).task != TASKS["labels"]:
+    task = task_of(folder)
+    if task is None:
         return None
-    wanted = heads.labelled(checkpoint, unnamed(2))
+    wanted = heads.labelled(checkpoint, unnamed(2), task)
     table = pieces(wanted.family, wanted.head, hub.empty(wanted), wanted.family.prefix)
     stored = adapters.read(folder / TENSORS)
     rows = [stored.get(adapters.PREFIX + piece.written[0]) for piece in table[OUT]]
@@ -38,7 +50,7 @@ def labels_of(folder: Path, checkpoint: Checkpoint) -> tuple[str, ...] | None:
         return None
     count = len(rows[0])
     named = _told(folder / CONFIG, count) or _told(folder / hub.CONFIG, count)
-    if named is None and checkpoint.head.task == "labels" and len(checkpoint.labels) == count:
+    if named is None and checkpoint.head.task == task and len(checkpoint.labels) == count:
         return checkpoint.labels
     return named or unnamed(count)
 
@@ -64,8 +76,7 @@ def must_be_whole(folder: Path, model: nn.Module, fresh: Sequence[str], adapter:
     """Refuse an adapter under which weights of the head are left that were drawn: each call would answer otherwise."""
     whole = tuple(f"{name}." for name in lora.whole(model, adapter))
     left = [name for name in fresh if not name.startswith(whole)]
-    labelled = described(folder).task == TASKS["labels"]
-    if left or (labelled and not isinstance(getattr(model, "head", None), Labels)):
+    if left or (task_of(folder) and not isinstance(getattr(model, "head", None), Labels)):
         raise CheckpointError(
             given=f"{folder} without {left[0] if left else 'a head for labels'}, which its base does not have either",
             allowed="an adapter that holds the whole head, in PEFT by modules_to_save",

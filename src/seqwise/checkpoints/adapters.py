@@ -12,7 +12,7 @@ the model itself (PiSSA, OLoRA, CorDA, LoRA-GA, LoftQ), are refused by name. The
 
 import copy
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from seqwise.checkpoints.adapter_config import (
     labelling_adapted,
     written,
 )
+from seqwise.checkpoints.adapter_projection import summed
 from seqwise.checkpoints.files import make_folder, replacing
 from seqwise.checkpoints.hub import Checkpoint
 from seqwise.checkpoints.names import Piece, pieces
@@ -44,6 +45,7 @@ from seqwise.models.lora_targets import Plan
 PREFIX = "base_model.model."
 _PAIR = re.compile(r"(.+)\.(lora_A|lora_B|lora_magnitude_vector)(?:\.weight)?")
 _FOREIGN = re.compile(r".+\.(lora_embedding_[AB]|lora_B\.bias|base_layer\..+|token_adapter\..+)")
+_BASE = ".base_layer.weight"
 AGAIN = "copying or downloading it again"
 
 
@@ -150,6 +152,8 @@ class _File:
     """Module -> lora_A, lora_B, lora_magnitude_vector."""
     whole: dict[str, Tensor]
     """Weight -> its numbers."""
+    bases: dict[str, Tensor]
+    """Module -> the weight that its pair was trained beside, where the file has it."""
 
 
 def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = "default") -> Described:
@@ -158,6 +162,10 @@ def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = 
     file = _sorted(folder)
     table = _pieces(checkpoint)
     where = {part.name: (ours, part) for ours, found in parts(checkpoint).items() for part in found}
+    _leave_aside(file, where, checkpoint)
+    file.whole.update(summed(told, file.pairs, file.bases, where, table, model))
+    for name in file.bases:
+        raise _foreign(f"{name}.base_layer.weight", folder)
     slots: dict[str, list[Slot]] = {}
     for name, pair in file.pairs.items():
         ours, part = _place(file, name, where, checkpoint)
@@ -183,21 +191,35 @@ def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = 
 
 def _sorted(folder: Path) -> _File:
     """Read the file, and tell pairs from weights that were trained whole."""
-    found = _File(folder, {}, {})
+    found = _File(folder, {}, {}, {})
     for key, tensor in read(folder / TENSORS).items():
         name = key.removeprefix(PREFIX)
+        if name.endswith(_BASE):
+            found.bases[name.removesuffix(_BASE)] = tensor
+            continue
         if _FOREIGN.fullmatch(name):
-            raise CheckpointError(
-                given=f"{name} in {folder / TENSORS}",
-                allowed="pairs on products, and modules that were trained whole",
-                mend="an adapter without adapted embeddings and biases",
-            )
+            raise _foreign(name, folder)
         pair = _PAIR.fullmatch(name)
         if pair:
             found.pairs.setdefault(pair.group(1), {})[pair.group(2)] = tensor
         else:
             found.whole[name] = tensor
     return found
+
+
+def _foreign(name: str, folder: Path) -> CheckpointError:
+    return CheckpointError(
+        given=f"{name} in {folder / TENSORS}",
+        allowed="pairs on products, and modules that were trained whole",
+        mend="an adapter without adapted embeddings and biases",
+    )
+
+
+def _leave_aside(file: _File, known: Collection[str], checkpoint: Checkpoint) -> None:
+    """Forget pairs on modules that our model does not need, such as BERT's pooler where vectors are asked for."""
+    spare = re.compile(checkpoint.family.leftovers)
+    for name in [name for name in file.pairs if name not in known and spare.match(f"{name}.weight")]:
+        del file.pairs[name]
 
 
 def read(path: Path) -> dict[str, Tensor]:

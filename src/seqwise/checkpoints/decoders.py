@@ -191,7 +191,7 @@ MISTRAL = Family(
     {
         **_llama(groups=8),
         "attention.bias": Always(False),
-        "attention.window": window(),
+        "attention.window": window(default=4096),
         "attention.window_layers": Worked(window_layers(lambda config, i: True).read, _in_all_layers),
     },
     _LLAMA_WEIGHTS,

@@ -176,7 +176,9 @@ _PRE_NORM: dict[str, Theirs] = {
     "decoder.last_norm": "decoder.layer_norm",
     **_STACKS,
 }
-_TABLES = r"model\.(encoder|decoder)\.(embed_tokens|embed_positions)\.weights?$|lm_head\.weight$|model\.shared\.weight$"
+_TABLES = (
+    r"(model\.)?(encoder|decoder)\.(embed_tokens|embed_positions)\.weights?$|lm_head\.weight$|(model\.)?shared\.weight$"
+)
 
 
 def _half(own: str, other: str, default: int) -> Worked:
@@ -328,3 +330,12 @@ M2M100 = Family(
 )
 
 ENCODER_DECODERS = (T5, MT5, BART, MBART, MARIAN, PEGASUS, M2M100)
+STACKS = {
+    "T5Model": "T5ForConditionalGeneration",
+    "BartModel": "BartForConditionalGeneration",
+    "MBartModel": "MBartForConditionalGeneration",
+    "MarianModel": "MarianMTModel",
+    "PegasusModel": "PegasusForConditionalGeneration",
+    "M2M100Model": "M2M100ForConditionalGeneration",
+}
+"""The two stacks alone, as some files name them, and what writes on them."""

@@ -23,13 +23,16 @@ ONE_OF_MANY = "single_label_classification"
 STD = 0.02  # of fresh weights where the checkpoint names no other
 
 
-def labelled(checkpoint: Checkpoint, labels: Sequence[str]) -> Checkpoint:
-    """The same family with a head for these labels, one of which a text has; the checkpoint itself where it is so."""
-    if checkpoint.head.task == "labels" and tuple(labels) == checkpoint.labels:
+def labelled(
+    checkpoint: Checkpoint, labels: Sequence[str], task: Literal["labels", "token labels"] = "labels"
+) -> Checkpoint:
+    """The same family with a head for these labels, one of which a text has, or each of its tokens; the checkpoint
+    itself where it is so."""
+    if checkpoint.head.task == task and tuple(labels) == checkpoint.labels:
         if checkpoint.config.get("problem_type") in (None, ONE_OF_MANY):
             return checkpoint
         return replace(checkpoint, config={**checkpoint.config, "problem_type": ONE_OF_MANY})
-    named = next((name for name, head in checkpoint.family.heads.items() if head.task == "labels"), None)
+    named = next((name for name, head in checkpoint.family.heads.items() if head.task == task), None)
     if named is None:
         raise ConfigError(
             f"labels by {checkpoint.architecture}",
@@ -63,7 +66,7 @@ def load(
     shards = hub.renamed(Shards.open(found.folder))
     prefix = found.family.prefix if any(name.startswith(found.family.prefix) for name in shards) else ""
     sources = pieces(wanted.family, wanted.head, made, prefix)
-    others = found.head.task == "labels" and not _same_meaning(found.labels, wanted.labels)
+    others = found.head.task == wanted.head.task and not _same_meaning(found.labels, wanted.labels)
     fresh = []
     for name, empty in list(made.named_parameters()):
         if not name.startswith("head."):

@@ -24,11 +24,11 @@ from torch.overrides import TorchFunctionMode
 
 from seqwise.checkpoints import quantized, soundness
 from seqwise.checkpoints.decoders import DECODERS
-from seqwise.checkpoints.encoder_decoders import ENCODER_DECODERS
+from seqwise.checkpoints.encoder_decoders import ENCODER_DECODERS, STACKS
 from seqwise.checkpoints.encoders import ENCODERS
-from seqwise.checkpoints.families import Family, Head
+from seqwise.checkpoints.families import Family, Head, Raw
 from seqwise.checkpoints.names import Piece, pieces
-from seqwise.checkpoints.shards import Shards
+from seqwise.checkpoints.shards import INDEX, WEIGHTS, Shards
 from seqwise.checkpoints.weights import built
 from seqwise.errors import CheckpointError, nearest
 from seqwise.models import nf4
@@ -106,7 +106,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     """Read config.json and find the table of the family. `folder` is local: see `download.locate`."""
     config = _json(folder / CONFIG)
     generation = _json(folder / GENERATION) if (folder / GENERATION).is_file() else {}
-    named = _named(config)
+    named = _writing(_named(config), config)
     if "auto_map" in config and named not in ARCHITECTURES:
         raise CheckpointError(
             given=f"{folder} brings its own code (auto_map in {CONFIG})",
@@ -116,12 +116,22 @@ def open_checkpoint(folder: Path) -> Checkpoint:
     if named not in ARCHITECTURES:
         raise _unknown(named, str(config.get("model_type", "")))
     family, head = ARCHITECTURES[named]
+    if head.task == "masked" and not _has_head(folder, head):
+        named, head = next((name, one) for name, one in family.heads.items() if one.task == "vectors")
     found = Checkpoint(folder, config, generation, named, family, head)
     found.check()
     quantized.check(folder, config)
     soundness.settings(folder, config, family)
     soundness.head(folder, config, head)
     return found
+
+
+def _has_head(folder: Path, head: Head) -> bool:
+    """Whether any tensor of a head is in the file: encoders of sentences often name one that was not saved."""
+    if not any((folder / name).is_file() for name in (INDEX, WEIGHTS)):
+        return True
+    theirs = [one for told in head.weights.values() for one in (told.names if isinstance(told, Raw) else (told,))]
+    return any(name.startswith(tuple(map(str, theirs))) for name in renamed(Shards.open(folder)))
 
 
 def _named(config: Mapping[str, Any]) -> str:
@@ -134,6 +144,16 @@ def _named(config: Mapping[str, Any]) -> str:
         return str(config.get("model_type") or "none")
     tasks = {head.task: name for name, head in family.heads.items()}
     return tasks.get("tokens") or tasks.get("vectors") or next(iter(family.heads))
+
+
+def _writing(named: str, config: Mapping[str, Any]) -> str:
+    """What writes on the bare stacks of an encoder-decoder, where its projection is the table of the tokens; BART's
+    first files name the stacks only."""
+    writing = STACKS.get(named)
+    if writing is None:
+        return named
+    tied = ARCHITECTURES[writing][0].settings["embeddings.tied"].read(config)
+    return writing if tied in ("all", "output") else named
 
 
 def _unknown(architecture: str, kind: str) -> CheckpointError:

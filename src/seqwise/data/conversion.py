@@ -74,6 +74,21 @@ def of_wordpiece(names: Sequence[str], settings: Mapping[str, Any], roles: Mappi
     return tokenizer
 
 
+def normalize_as_told(tokenizer: Tokenizer, settings: Mapping[str, Any]) -> None:
+    """What tokenizer_config.json says of BERT's capitals, accents and Chinese goes before what tokenizer.json says."""
+    given = tokenizer.normalizer
+    if not isinstance(given, normalizers.BertNormalizer):
+        return
+    told = {name: settings[name] for name in ("do_lower_case", "tokenize_chinese_chars") if name in settings}
+    accents = settings.get("strip_accents", given.strip_accents)
+    tokenizer.normalizer = normalizers.BertNormalizer(
+        clean_text=given.clean_text,
+        handle_chinese_chars=told.get("tokenize_chinese_chars", given.handle_chinese_chars) is not False,
+        strip_accents=accents if isinstance(accents, bool) else None,
+        lowercase=told.get("do_lower_case", given.lowercase) is not False,
+    )
+
+
 def of_byte_bpe(
     vocabulary: Mapping[str, int], merges: Sequence[tuple[str, str]], *, fronted: bool = False, qwen: bool = False
 ) -> Tokenizer:

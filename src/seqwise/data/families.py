@@ -22,6 +22,7 @@ _FAIRSEQ = ("xlm-roberta", "xlm-roberta-xl", "mbart", "m2m_100", "nllb-moe")
 _PLAIN = ("gpt2", "gpt_neo", "gptj", "gpt_neox", "phi", "codegen", "whisper")  # nothing around a text
 _ROUND = ("roberta", "bart", "longformer", "led")  # <s> and </s>
 _FIRST_MBART = 25  # languages; mBART-50 has 52
+_WORDPIECE = ("BertTokenizer", "DistilBertTokenizer", "ElectraTokenizer")
 _ROLES = {
     "bos": "<s>", "eos": "</s>", "pad": "<pad>", "unk": "<unk>", "cls": "<s>", "sep": "</s>", "mask": "<mask>"
 }  # fmt: skip
@@ -45,6 +46,8 @@ class Cutter(NamedTuple):
 
 def _ready(folder: Path, family: str, around: Neighbours) -> tuple[Cutter, Cutter]:
     made = Cutter(specials.read(folder / "tokenizer.json"))
+    if str(around.settings.get("tokenizer_class")).removesuffix("Fast") in _WORDPIECE:
+        conversion.normalize_as_told(made.backend, around.settings)
     return made, made
 
 

@@ -24,13 +24,14 @@ from typing import Any
 
 from tokenizers import Tokenizer as Backend
 
-from seqwise.data import families, neighbours, specials
+from seqwise.data import conversion, families, neighbours, specials
 from seqwise.data.neighbours import Neighbours
 from seqwise.data.tokens import Tokenizer
 from seqwise.errors import CheckpointError, ConfigError, nearest
 
 _LANGUAGE = re.compile(r"__([a-z]{2,3})__|([a-z]{3}_[A-Z][a-z]{3})|([a-z]{2}_[A-Z]{2})")  # M2M-100, NLLB, mBART
 _MULTILINGUAL = ("m2m_100", "nllb-moe", "mbart")
+_FRONTED = ("m2m_100", "nllb-moe")
 _MASKS = ("[MASK]", "<mask>")
 
 
@@ -76,6 +77,8 @@ def load(folder: Path, config: Mapping[str, Any]) -> Pretrained:
     """Read the tokenizer of a folder; `config` is its config.json, with what generation_config.json adds."""
     around = neighbours.read(folder)
     first, second = _found(folder, config, around)
+    if config.get("model_type") in _FRONTED:
+        _put_ahead(first.backend, config, around)
     source = _finished(first, config, around, "vocab_size")
     target = source
     if second is not first:
@@ -154,6 +157,19 @@ def _languages(backend: Backend, config: Mapping[str, Any]) -> dict[str, int]:
     added = backend.get_added_tokens_decoder()
     found = {token: _LANGUAGE.fullmatch(added[token].content) for token in sorted(added)}
     return {match[match.lastindex or 0]: token for token, match in found.items() if match}
+
+
+def _put_ahead(backend: Backend, config: Mapping[str, Any], around: Neighbours) -> None:
+    """NLLB's language ahead of a text, where its first tokenizers had it behind the end: those were mended without
+    new files, and only `legacy_behaviour` keeps them as they were."""
+    codes = _languages(backend, config)
+    there = next((code for code, token in codes.items() if token in backend.encode("").ids), None)
+    if there is None or around.settings.get("legacy_behaviour") is True:
+        return
+    told = around.settings.get("src_lang")
+    language = backend.id_to_token(codes[told if told in codes else there])
+    end = around.named.get("eos", "</s>")
+    conversion.frame(backend, f"{language} $A {end}", f"{language} $A $B {end}")
 
 
 def _names(backend: Backend, around: Neighbours, config: Mapping[str, Any]) -> dict[str, str]:

@@ -72,11 +72,12 @@ def beam(
         logits, state = model.step(last, state)  # (R, V)
         if t == 0:
             must_be_numbers(logits)
-        normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay probabilities
+        normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay the model's probabilities
         if before is not None:
             logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)
             normaliser = torch.zeros_like(normaliser)  # what is penalized is a log-probability already
         logits = forbid(logits, beams.written.flatten(0, 1), settings, specials, normaliser)
+        normaliser = normalisers(logits) if specials.renormalized else normaliser
         logits = _forced(logits, normaliser, pools, beams, t, specials)
         candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))
         ended, beams, parents = _choose(candidates, beams, specials)

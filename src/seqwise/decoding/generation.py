@@ -133,6 +133,8 @@ class Specials:
     """Whether an output that has used all its room ends with the end token, as BART was trained to."""
     bounded: bool = True
     """Whether the length of the source bounds that of the output, as in translation."""
+    renormalized: bool = False
+    """Whether beams are scored by probabilities of what is not forbidden, which then sum to 1, as Marian's ask for."""
 
     def ending(self, tokens: Int[Tensor, "*B"]) -> Bool[Tensor, "*B"]:
         """Where an output ends."""

@@ -161,5 +161,7 @@ def likeliest(logits: Float[Tensor, "R V"], n: int) -> tuple[Float[Tensor, "R n"
 def normalisers(logits: Float[Tensor, "R V"]) -> Float[Tensor, "R"]:
     """`logits.logsumexp(1)` in fp32, three times faster: what log-softmax takes off a finite logit of each row."""
     one = logits[:, :BLOCK].argmax(1, keepdim=True)  # (R, 1)
+    if bool((logits.gather(1, one) == NEVER).any()):  # all of these are forbidden
+        one = likeliest(logits, 1)[1]
     taken = torch.log_softmax(logits, 1, dtype=torch.float32).gather(1, one)
     return (logits.gather(1, one).float() - taken)[:, 0]

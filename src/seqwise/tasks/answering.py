@@ -167,13 +167,7 @@ def of_checkpoint(
     if wanted.vectors or head is None:
         return embedded(Embedder(opened, manner.cut), wanted), None
     if isinstance(head, Labels):
-        if task == "token labels" and head.settings.labels == 1:
-            raise ConfigError(
-                f"{opened.checkpoint.architecture}, which scores whether each token was replaced",
-                "a head that says something of a text",
-                "seqwise tune, which gives it one, or --vectors",
-            )
-        classifier = Classifier(opened, manner.cut)
+        classifier = Classifier(opened, manner.cut, manner.single)
         return (words_labelled if task == "token labels" else labelled)(classifier, wanted), None
     if task == "masked" and isinstance(head, NextToken):
         return filled(Filler(opened), wanted), None

@@ -172,7 +172,17 @@ def _generation(checkpoint: Checkpoint) -> Generation:
 
 
 def not_applied(checkpoint: Checkpoint) -> Iterator[str]:
-    """What the checkpoint asks of decoding that Seqwise does not do."""
+    """What the checkpoint asks for that Seqwise does not do."""
+    named = checkpoint.config.get("architectures")
+    if checkpoint.head.task == "vectors" and isinstance(named, list) and [checkpoint.architecture] != named[:1]:
+        yield f"{checkpoint.folder.name} has no weights of the head of {named[0]}: a vector for each text is left"
+    longest = _told(checkpoint, "max_length")
+    writes = checkpoint.head.task == "tokens" and not checkpoint.config.get("is_encoder_decoder")
+    if writes and isinstance(longest, int) and not _told(checkpoint, "max_new_tokens"):
+        yield (
+            f"{checkpoint.folder.name} asks for max_length {longest} of prompt and output together, which Seqwise does "
+            f"not apply: an output has {NEW} tokens at most, or --max-length"
+        )
     for key in IGNORED:
         value = _told(checkpoint, key)
         if value is not None and value not in (0, 0.0, 1, 1.0, False, []):
@@ -206,6 +216,7 @@ def specials(opened: Opened, forced: int | None = None) -> Specials:
         forced=told,
         forced_end=_told(checkpoint, "forced_eos_token_id") is not None,
         bounded=False,
+        renormalized=_told(checkpoint, "renormalize_logits") is True,
     )
 
 

@@ -20,6 +20,8 @@ from seqwise.tasks.pretrained import Opened, fitting
 
 Text = str | tuple[str, str]
 Pool = Literal["auto", "mean", "first"]
+REPLACED = ("original", "replaced")
+"""What ELECTRA's discriminator tells of each token (Clark et al. 2020)."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,17 @@ class Reader:
 class Classifier(Reader):
     """Labels of texts, or of pairs of texts, as the checkpoint names them."""
 
+    def __init__(self, opened: Opened, cut: bool = False, single: bool = False) -> None:
+        """single: two texts are put to it as one with a tab between them, since it learnt from such."""
+        super().__init__(opened, cut)
+        self.single = single
+
+    def rows(self, texts: Sequence[Text]) -> list[Row]:
+        """Ids with the special tokens of the checkpoint around them."""
+        if not self.single:
+            return super().rows(texts)
+        return super().rows([text if isinstance(text, str) else "\t".join(text) for text in texts])
+
     def classify(self, texts: Sequence[Text]) -> list[list[Scored]]:
         """All labels of each text, the likeliest first. Where the checkpoint allows several, each by itself; where it
         gives numbers instead, those."""
@@ -112,13 +125,17 @@ class Classifier(Reader):
 
     def label_words(self, texts: Sequence[str]) -> list[list[WordLabel]]:
         """The label of each word, which is that of its first token, as is usual for names and parts of speech. What a
-        word is, the tokenizer says: most count punctuation by itself."""
-        names = self.opened.checkpoint.labels
+        word is, the tokenizer says: most count punctuation by itself. One score a token is ELECTRA's: whether a
+        generator has replaced it."""
         results: list[list[WordLabel]] = [[] for _ in texts]
         before, behind = map(len, frame(self.tokenizer))
         groups = list(self.tokenizer.grouped(texts))
         for i, scores in self.read(self.rows(texts)):
-            values, places = scores.float().softmax(-1).max(-1)  # (T,)
+            single = scores.shape[-1] == 1
+            names = REPLACED if single else self.opened.checkpoint.labels
+            scores = scores.float()
+            chances = torch.cat((-scores, scores), -1).sigmoid() if single else scores.softmax(-1)
+            values, places = chances.max(-1)  # (T,)
             pieces = self.tokenizer.words(texts[i])
             first = 0
             for group in groups[i]:

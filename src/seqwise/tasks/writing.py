@@ -43,6 +43,8 @@ class Manner:
     rewrites: bool = False
     """Whether texts are put to it that it translates or summarizes. One that is too long is cut at its end: a summary
     is about what stands first, and what is asked stands behind the text."""
+    single: bool = False
+    """Whether a text with a tab is one text, as labels were learnt of, and not two."""
     longest: int | None = None
     """Tokens of prompt and answer that it was tuned on at most; texts are cut to no more, where they may be."""
 

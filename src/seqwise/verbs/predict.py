@@ -24,7 +24,7 @@ from seqwise.tasks.opening import open_own
 from seqwise.tasks.places import Asked, asked, told_of
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
 from seqwise.tasks.stored import is_forecast, open_translator
-from seqwise.tasks.tuning.adapting import alone, notes, on_its_base, open_adapted
+from seqwise.tasks.tuning.adapting import alone, on_its_base, open_adapted
 from seqwise.tasks.tuning.jobs import layout
 from seqwise.tasks.tuning.stored import is_tuned, longest_learnt, open_tuned, read_facts, read_tune, usual_generation
 from seqwise.tasks.writing import Manner, Writer
@@ -234,13 +234,13 @@ def _as_tuned(flags: Mapping[str, Any], opened: Opened, run: str | Path) -> Answ
     if not is_tuned(run):
         return _checkpoint(flags, opened)
     folder = RunFolder.open(run)
-    settings = read_tune(folder)
-    languages = {
-        name: flags[name] or getattr(settings.writing, name) for name in ("source_language", "target_language")
-    }
+    settings, facts = read_tune(folder), read_facts(folder)
+    named = ("source_language", "target_language")
+    languages = {name: flags[name] or getattr(settings.writing, name) for name in named}
     rewrites = settings.task in ("translate", "summarize")
     longest = longest_learnt(folder) if rewrites else None
-    manner = Manner(layout=layout(opened, settings), turns=read_facts(folder).turns, rewrites=rewrites, longest=longest)
+    asked = layout(opened, settings)
+    manner = Manner(layout=asked, turns=facts.turns, single=facts.single, rewrites=rewrites, longest=longest)
     return _checkpoint({**flags, **languages}, opened, usual_generation(folder), manner)
 
 
@@ -249,8 +249,8 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
     if is_run(flags["model"]):
         raise ConfigError(f"--adapter for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
     named = ("model", "adapter", "revision", "device", "precision")
-    opened, names = open_adapted(*(flags[name] for name in named))
-    for note in notes(flags["adapter"]):
+    opened, names, notes = open_adapted(*(flags[name] for name in named))
+    for note in notes:
         print(note, file=sys.stderr)
     ways = [_as_tuned(flags, opened, folder) for folder in flags["adapter"]]
     answer, writer, made, told = ways[0]

@@ -19,12 +19,14 @@ from seqwise.tasks.pretrained import IDS, Opened, quick
 from seqwise.tasks.tuning.bases import weights_of
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.stored import ADAPTER, is_tuned, must_be, read_facts, read_tune
+from seqwise.tasks.tuning.wording import worded
 
 
 def open_adapted(
     model: str, folders: Sequence[Path], revision: str | None, where: str, precision: devices.Precision
-) -> tuple[Opened, tuple[str, ...]]:
-    """The base with these adapters, folders of PEFT or runs of `seqwise tune`; and the adapters' names."""
+) -> tuple[Opened, tuple[str, ...], tuple[str, ...]]:
+    """The base with these adapters, folders of PEFT or runs of `seqwise tune`; the adapters' names; what the user
+    should know of them."""
     device = devices.pick(where)
     chosen = devices.resolved(precision, device)
     if chosen == "int8":
@@ -33,10 +35,11 @@ def open_adapted(
     checkpoint = hub.open_checkpoint(locate(model, revision))
     ids = {key: checkpoint.generation[key] for key in IDS if key in checkpoint.generation}
     words = pretrained.load(checkpoint.folder, {**checkpoint.config, **ids})
+    words, told = worded(words, checkpoint.folder, [_place(folder) for folder in folders])
     for folder in filter(is_tuned, folders):
         must_be(weights_of(checkpoint.folder), read_facts(RunFolder.open(folder)))
     labels = _labels(folders, checkpoint)
-    wanted = heads.labelled(checkpoint, labels) if labels else checkpoint
+    wanted = heads.labelled(checkpoint, labels, _naming(folders)) if labels else checkpoint
     four = _four(folders)
     read = dtype if four is None else devices.precision(four.training.precision, device)
     loaded, fresh = heads.load(checkpoint, wanted, read, device, None if four is None else "nf4")
@@ -46,13 +49,14 @@ def open_adapted(
         adapter_heads.must_be_whole(_place(folder), loaded, fresh, name)
     loaded.to(dtype).eval()
     quick(loaded, dtype)
-    return Opened(wanted, loaded, words, device), names
+    return Opened(wanted, loaded, words, device), names, (*told, *_notes(folders))
 
 
 def alone(folder: Path) -> bool:
-    """Whether this is an adapter in PEFT's layout and nothing else."""
+    """Whether this is an adapter in PEFT's layout and nothing else, though the config of its base may lie beside it."""
     try:
-        return adapters.is_adapter(folder) and not hub.is_checkpoint(folder) and not is_tuned(folder)
+        whole = hub.is_checkpoint(folder) and any(folder.glob("model*.safetensors"))
+        return adapters.is_adapter(folder) and not whole and not is_tuned(folder)
     except OSError:  # a name that no file can have
         return False
 
@@ -88,7 +92,7 @@ def _four(folders: Sequence[Path]) -> Tune | None:
     return found[0] if all(one is not None for one in found) else None
 
 
-def notes(folders: Sequence[Path]) -> tuple[str, ...]:
+def _notes(folders: Sequence[Path]) -> tuple[str, ...]:
     """What the user should know of the base that adapters were put on."""
     found = _by_method(folders)
     four = ", ".join(str(folder) for folder, one in found.items() if one is not None)
@@ -144,6 +148,15 @@ def _labels_of(folder: Path, checkpoint: Checkpoint) -> tuple[str, ...] | None:
         return found
     named = read_facts(RunFolder.open(run)).labels
     return named if len(named) == len(found) else found
+
+
+def _naming(folders: Sequence[Path]) -> adapter_heads.Labelling:
+    """What all of them name: texts, or the tokens of one."""
+    tasks = {"labels" if is_tuned(folder) else adapter_heads.task_of(_place(folder)) for folder in folders} - {None}
+    if len(tasks) > 1:
+        given = "adapters for labels of texts and of tokens on one base"
+        raise ConfigError(given, "adapters for the same labels", "a call for each of them")
+    return "token labels" if "token labels" in tasks else "labels"
 
 
 def _names(folders: Sequence[Path]) -> tuple[str, ...]:

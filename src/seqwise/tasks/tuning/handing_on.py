@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from seqwise.checkpoints import adapters, export
+from seqwise.checkpoints.hub import Checkpoint
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
 from seqwise.data.tokens import Vocabularies
@@ -41,8 +42,16 @@ def whole(place: Path, dtype: torch.dtype | None = None) -> tuple[Opened | Trans
         note += "; the base keeps the rounding to four bits that the adapter was trained on"
     if not merged.untied:
         return found, (note,)
-    config = {**found.checkpoint.config, "tie_word_embeddings": False}  # or transformers would leave the head aside
-    return replace(found, checkpoint=replace(found.checkpoint, config=config)), (note,)
+    return replace(found, checkpoint=_parted(found.checkpoint)), (note,)
+
+
+def _parted(checkpoint: Checkpoint) -> Checkpoint:
+    """With a head of its own, which transformers would leave aside unless it is told. T5 takes the same key for whether
+    vectors are made smaller before the head, unless that is told too."""
+    config = {**checkpoint.config, "tie_word_embeddings": False}
+    if "scale" in checkpoint.head.settings and config.get("scale_decoder_outputs") is None:
+        config["scale_decoder_outputs"] = True
+    return replace(checkpoint, config=config)
 
 
 def write_peft(place: Path, folder: Path) -> tuple[str, ...]:

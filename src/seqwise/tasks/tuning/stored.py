@@ -72,6 +72,11 @@ class Facts:
     turns: bool = False
     """Whether a text is put to the model as the first turn of a conversation, in the layout of `data.turns`."""
 
+    @property
+    def single(self) -> bool:
+        """Whether a text with a tab was learnt from as one text; runs of ours read two there."""
+        return self.kind == "pretrained"
+
     @classmethod
     def of(cls, told: Mapping[str, Any], where: Path) -> "Facts":
         """As read from JSON."""
