@@ -256,6 +256,13 @@ def test_parquet_names_columns_and_rows():
     )
 
 
+def test_a_nul_in_parquet_is_not_to_be_taken_out_of_its_bytes():
+    polars.DataFrame({"source": ["on\0e"], "target": ["un"]}).write_parquet("a.parquet")
+    assert told(lambda: read_pairs(["a.parquet"], TextSettings())) == (
+        "a.parquet:1: a NUL: needs text. Try writing the file without it, or --on-bad-row skip."
+    )
+
+
 def test_a_truncated_parquet_file_is_one_line():
     frame = polars.DataFrame({"source": ["one"] * 100, "target": ["un"] * 100})
     frame.write_parquet("a.parquet")

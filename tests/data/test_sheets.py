@@ -36,10 +36,10 @@ def told(read: Callable[[], object]) -> str:
 
 
 def test_a_row_with_more_cells_than_the_first_is_skipped_where_that_is_asked_for():
-    name = put("a.csv", 'text,label\nI like it, really,pos\n"good", "pos"\nbad,neg\nfine,pos,\n')
+    name = put("a.csv", 'text,label\nI like it, really,pos\n"good", "pos"\n, "pos"\nbad,neg\nfine,pos,\n')
     found = read_labelled(name, TextSettings(on_bad_row="skip"))
     assert (found.texts, found.labels) == (("bad", "fine"), ("neg", "pos"))
-    assert [fault.where for fault in found.skipped] == ["a.csv:2", "a.csv:3"]
+    assert [fault.where for fault in found.skipped] == ["a.csv:2", "a.csv:3", "a.csv:4"]
     name = put("a.tsv", "good\tpos\nI like it\treally\tpos\nbad\tneg\t \n")
     assert rows(name, on_bad_row="skip") == [("good", "pos"), ("bad", "neg")]
 

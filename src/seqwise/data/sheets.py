@@ -66,6 +66,7 @@ class _Table:
     def __init__(self, feed: "_Feed", columns: Columns, note: Note, dialect: Dialect) -> None:
         self.feed, self.columns, self.note, self.dialect = feed, columns, note, dialect
         self.path = feed.path
+        self._spaced_quote = re.compile(rf'(?:^|{re.escape(dialect.delimiter)}) +"')
         self.places: tuple[int, ...] | None = None
         self.least, self.width = 0, 0
         self.blanks: list[int] = []
@@ -79,10 +80,11 @@ class _Table:
             self.least, self.width = 1 + max(self.places), len(cells)
             if header:
                 return
-        for blank in self.blanks:
-            yield self.columns.row(blank, [""] * len(self.places))
-        self.blanks.clear()
-        fault = self._uneven(number, cells) or self._spaced(number, cells)
+        if self.blanks:
+            yield from [self.columns.row(blank, [""] * len(self.places)) for blank in self.blanks]
+            self.blanks.clear()
+        fault = None if self.least <= len(cells) <= self.width else self._uneven(number, cells)
+        fault = fault or self._spaced(number, cells)
         yield fault or self.columns.row(number, [cells[place] for place in self.places])
 
     def blank(self, number: int) -> None:
@@ -145,16 +147,15 @@ class _Table:
         """A row with a cell whose quotes do not quote, as a space stands before them."""
         for cell in cells if self._opened() else ():
             bare = cell.strip()
-            if cell[0] == " " and len(bare) > 1 and bare[0] == bare[-1] == '"':
+            if cell[:1] == " " and len(bare) > 1 and bare[0] == bare[-1] == '"':
                 given = f"a space before the quote of {shown(bare)}"
                 allowed = f"a quote right behind the {self.dialect.name}"
                 return bad_row(self.path, number, given, allowed, "removing the space")
         return None
 
     def _opened(self) -> bool:
-        """Whether a space stands before a quote."""
-        mark = re.escape(self.dialect.delimiter)
-        return self.dialect.quoted and re.search(rf'(?:^|{mark}) +"', self.feed.line) is not None
+        """Whether a space stands before a quote that would quote."""
+        return self.dialect.quoted and ' "' in self.feed.line and self._spaced_quote.search(self.feed.line) is not None
 
 
 class _Feed:
