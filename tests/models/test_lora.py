@@ -175,7 +175,7 @@ def test_dora_learns_length_and_direction(bias, chosen):
 
 
 def test_lengths_of_dora_follow_the_pairs():
-    layer = product(dora=True)
+    layer = product(dora=True).eval()  # which keeps them
     x = torch.randn(2, 16)
     with torch.no_grad():
         layer(x)
