@@ -192,3 +192,12 @@ def test_a_loss_that_all_items_share_is_told():
     assert (found.state, found.answer) == ("MEASURED", "yes")
     found = of(scored(np.full(40, 1.0), SCORE, "base"), scored(np.full(40, 3.0), SCORE))
     assert (found.state, found.answer) == ("MEASURED", "no")
+
+
+def test_seeds_that_gain_other_items_are_an_answer():
+    """Their means are the same, which leaves training no spread of its own."""
+    base = np.arange(200) < 100
+    tuned = [scored(base | np.isin(np.arange(200), range(first, first + 5)), RIGHT, seed=first) for first in (100, 110)]
+    found = of(scored(base, RIGHT, "base"), tuned, 1.0)
+    assert found.state == "MEASURED"
+    assert 0 < found.test.p < 1

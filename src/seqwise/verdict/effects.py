@@ -25,7 +25,7 @@ from math import isfinite
 
 import numpy as np
 
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.stats import means
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.phrases import chance as told_p
@@ -101,6 +101,15 @@ def weighed(
     """The test that these scores ask for."""
     if not 0.5 <= level < 1:
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
+    try:
+        return _chosen(data, level, resamples, seed)
+    except ArithmeticError as error:
+        given = f"scores of {data.names[0]} and {data.names[1]} on {data.part} that end in a {error}"
+        raise DataError(given, "differences with a spread", "looking whether the scores are what they should be") from None
+
+
+def _chosen(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
+    """By the kind of the scores, and by what belongs together."""
     if data.measure.kind == "right" and not any(data.flips):
         return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
     if data.measure.kind != "right" and same(data):
