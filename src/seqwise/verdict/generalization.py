@@ -236,6 +236,7 @@ def _finding(
         found.data.names[0]: after,
         "p against the margin": ruled.p,
         "p of unchanged": same,
+        "gain": found.gain,
         "p by Holm": holm,
         "measure": measure.name,
     }
