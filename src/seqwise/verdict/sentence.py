@@ -198,7 +198,12 @@ def _luck(findings: Sequence[Finding]) -> str:
     if (worth_it := _choice(findings)) is not None:
         told = amount(float(f"{worth_it:.3g}"), _test(_measured(findings, "gain")[0]).effect.unit)
         return f"; picked as the best of several, which luck alone makes worth {told}; one seed"
-    return "; one seed, so luck of the training is not excluded" if least < 2 else f"; {least} seeds"
+    if least < 2:
+        return "; one seed, so luck of the training is not excluded"
+    single = any(one.test and one.test.n.get("seeds of the base") == 1 for one in _measured(findings, "gain"))
+    return f"; {least} seeds" + (
+        " and one seed of the base, whose luck of the training is not excluded" if single else ""
+    )
 
 
 def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:

@@ -134,7 +134,8 @@ def of_models(
     for name, runs in zip(_titles(grouped), grouped, strict=True):
         parts = {part: tuple(_as(found[run][part], name, run) for run in runs) for part in sets}
         contenders.append(Contender(name, parts, tuple(runs), _method(runs[0])))
-    whole = Contender(BASE, {part: (one,) for part, one in found[BASE].items()}, (base,))
+    drawn = _drawn(base, tuned)
+    whole = Contender(BASE, {part: (replace(one, seed=drawn),) for part, one in found[BASE].items()}, (base,))
     twins = tuple(one.name for one in contenders if is_tuned(base) and len(_alike((base, *one.runs))) == 1)
     return Field(whole, tuple(contenders), tuple(notes), held, task, twins)
 
@@ -249,6 +250,12 @@ def seed_of(run: str) -> int | None:
     if is_forecast(run):
         return read_forecast(RunFolder.open(run)).training.seed
     return read_tune(RunFolder.open(run)).training.seed if is_tuned(run) else None
+
+
+def _drawn(base: str, tuned: Sequence[str]) -> int | None:
+    """The seed of a base that is a tuned run, and might have come out otherwise; None where others began with it."""
+    begun = {Path(read_tune(RunFolder.open(one)).base).absolute() for one in tuned if is_tuned(one)}
+    return seed_of(base) if is_tuned(base) and Path(base).absolute() not in begun else None
 
 
 def _as(one: Scored, name: str, run: str) -> Scored:
