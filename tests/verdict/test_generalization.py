@@ -259,3 +259,42 @@ def test_seeds_that_gain_other_items_are_an_answer():
     found = of(scored(base, RIGHT, "base"), tuned, 1.0)
     assert found.state == "MEASURED"
     assert 0 < found.test.p < 1
+
+
+@pytest.mark.parametrize(("items", "answer"), [(255, "cannot tell"), (267, "cannot tell"), (268, "no")])
+def test_without_a_flip_the_items_that_would_tell_are_those_of_tangos_test(items, answer):
+    """z² is n over 99 where none of n items flips, and 1.645² at 5 %."""
+    right = np.arange(items) % 3 > 0
+    found = of(scored(right, RIGHT, "base"), scored(right, RIGHT), 1.0)
+    assert found.answer == answer
+    if answer == "cannot tell":
+        told = f"270 items like these (now {items}) would rule out a loss of 1 point, four times in five if nothing"
+        assert found.needed.startswith(told)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(st.integers(100, 400), *[st.integers(0, 4)] * 2, st.integers(0, 50)))
+def test_a_gain_is_never_called_a_loss_that_was_seen(row):
+    found = of(*flips(*row), 1.0)
+    if found.values["gain"] >= 0:
+        assert "as large as the one seen" not in found.needed
+    assert "0 points" not in found.needed.replace("10 points", "")
+
+
+def test_of_more_groups_than_draws_can_tell_one_that_lost_is_told():
+    """101 groups of 20 texts: by 2,000 draws the least p is 1 in 2,001, by Holm 0.0505."""
+    chance = np.random.default_rng(2)
+    nats = Measure("nats a token", "counts", "nats", True, score=lambda sums: sums[:, 0] / sums[:, 1])
+    groups = np.arange(2020) // 20
+    hard, tokens = chance.normal(3, 0.3, 2020), np.ones(2020)
+    worse = hard + np.where(groups == 7, 1.0, 0.0) + chance.normal(0, 0.1, 2020)
+    labels = {f"part {part}": tuple(str(group) if group // 26 == part else "" for group in groups) for part in range(4)}
+    base, tuned = (
+        scored(np.stack([one, tokens], 1), nats, name, slices=labels)
+        for one, name in ((hard, "base"), (worse, "tuned"))
+    )
+    found = of(base, tuned, 0.02, resamples=200)
+    (grid,) = found.grids
+    assert len(grid.rows) > 101
+    assert "of the jackknife, as they are too many for draws" in grid.note
+    assert any("part 0 7" in note for note in found.notes if note.startswith("Lost, by Holm"))

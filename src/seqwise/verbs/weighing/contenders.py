@@ -24,7 +24,7 @@ from seqwise.verbs.weighing import keeping, predictions
 from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
 from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
-from seqwise.verbs.weighing.measures import Metric
+from seqwise.verbs.weighing.measures import Metric, are_truths, as_truth
 from seqwise.verbs.weighing.models import needs_probe, scored, seen
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.trials import Row
@@ -81,11 +81,11 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
     names = named([Path(one.removesuffix(".gz")).stem for one in tuned])
-    first = predictions.read_predictions(base, metric, TEST, BASE)
+    files = zip((BASE, *names), (base, *tuned), strict=True)
+    first, *others = _truths([predictions.read_predictions(path, metric, TEST, name) for name, path in files])
     found = Contender(BASE, _by_set(first), (base,))
     contenders, notes = [], dict[str, None]()
-    for name, path in zip(names, tuned, strict=True):
-        rows = predictions.read_predictions(path, metric, TEST, name)
+    for name, path, rows in zip(names, tuned, others, strict=True):
         parts = _by_set(rows)
         for part in dict.fromkeys((*parts, *found.parts)):
             if part not in found.parts or part not in parts:
@@ -182,6 +182,13 @@ def scores_of(row: Row, folder: Path, name: str) -> dict[str, Scored]:
     """What a trial scored, by set."""
     told = row.result or {}
     return {one["part"]: keeping.load(folder / one["file"], name, row.trial.seed) for one in told.get("scores", ())}
+
+
+def _truths(files: Sequence[Sequence[Scored]]) -> list[tuple[Scored, ...]]:
+    """Sets whose numbers are 0 and 1 alone in all files, as right or wrong."""
+    whole = [one for rows in files for one in rows]
+    truths = {part for part in {one.part for one in whole} if are_truths([one for one in whole if one.part == part])}
+    return [tuple(as_truth(one) if one.part in truths else one for one in rows) for rows in files]
 
 
 def _by_set(rows: Sequence[Scored]) -> dict[str, tuple[Scored, ...]]:
