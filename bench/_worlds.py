@@ -3,6 +3,7 @@
 Answers of which a share changes; losses of which the tuned model's are wider, so that differences are skewed;
 documents of 4 to 18 items with a correlation of 0.3; forecasts from successive origins, whose differences share all
 steps of the horizon but one with their neighbour's; seeds with luck of their own, on all items and on single ones;
+seeds of which hardly an item flips, with losses for good and such of a single seed; documents without one;
 BLEU of sentences of the phrasebook with words dropped, doubled, moved and mistaken; macro-F1 and perplexity.
 
 Left out: the data curve, whose worlds are points and not items (`calibration.py`).
@@ -56,6 +57,8 @@ class Kind:
     """Steps that forecasts from successive origins look ahead."""
     spreads: bool = False
     """Whether a difference changes how far items scatter, and with it what is detectable."""
+    rare: bool = False
+    """Whether so little flips that only false alarms and the margin are asked."""
     peer: str = "unpaired z"
     """Who else is asked; nobody of scores that neither can test."""
 
@@ -84,6 +87,13 @@ def kinds() -> Iterator[Kind]:
         make = partial(seeded_answers, n=200, seeds=count)
         yield Kind("seeds, right or wrong", told, RIGHT, make, 5.0, 5.0, 25.0, spreads=True)
         yield Kind("seeds, losses", told, LOSS, partial(seeded_losses, n=200, seeds=count), 0.2, 0.1)
+    for count, lasting, luck in ((2, 1.0, 0.01), (3, 0.76, 0.0), (3, 0.6, 0.0), (3, 0.76, 0.01), (5, 0.76, 0.0)):
+        name = f"seeds, few flips, {lasting:.0%} last" + (f", {luck:.0%} luck" if luck else "")
+        make = partial(seeded_flips, n=200, seeds=count, lasting=lasting, luck=luck)
+        yield Kind(name, f"{count} seeds x 200", RIGHT, make, 1.0, 1.0, rare=True, peer="")
+    documents = np.repeat(np.arange(5), 200)
+    make = partial(answers, n=len(documents), changed=0.01, documents=documents)
+    yield Kind("clusters, few flips", "5 x 200", RIGHT, make, 1.0, 1.0, clusters=tuple(map(str, documents)), rare=True)
     bleu = Measure("BLEU", "counts", "BLEU", score=pool()[0])
     yield Kind("counts, BLEU", "200", bleu, partial(translations, n=200), 2.0, 2.0, 20.0, peer="sacrebleu bs")
     macro = Measure("macro-F1", "counts", score=f1)
@@ -160,6 +170,20 @@ def seeded_losses(chance: Chance, worlds: int, difference: float, n: int, seeds:
     hard = chance.gamma(2.0, size=(worlds, 1, n))
     tuned = hard * spread(0.25, 1, n) * spread(0.04, seeds, 1) * spread(0.1, seeds, n)
     return hard * spread(0.2, 1, n), tuned + difference
+
+
+def seeded_flips(
+    chance: Chance, worlds: int, difference: float, n: int, seeds: int, lasting: float, luck: float
+) -> Pair:
+    """One base, tuned so often. Of what is lost so much is lost for good, the rest by each seed anew; luck: the share
+    of items that flip in a seed either way."""
+    lost = -difference / 100
+    good = chance.random((worlds, 1, n)) < lasting * lost
+    once = chance.random((worlds, seeds, n)) < (1 - lasting) * lost
+    flips = chance.random((worlds, seeds, n)) < luck
+    fallen = good | once
+    base = (chance.random((worlds, 1, n)) < 0.5) | fallen.any(1, keepdims=True)
+    return base, (base ^ flips) & ~fallen
 
 
 @cache

@@ -28,7 +28,7 @@ five times as long. `error` is the standard error that so many worlds leave; a r
 
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from functools import partial
 
@@ -143,6 +143,9 @@ def measured(kind: Kind, chance: Chance, worlds: int) -> Iterator[Row]:
     yield row("false alarms", "0", rejected(tests))
     if kind.peer:
         yield row("false alarms", "0", peer(kind, same), kind.peer)
+    if kind.rare:
+        yield ruled_out(kind, row, chance, worlds, better)
+        return
     yield row("coverage", "0", covered(tests, 0.0))
 
     least = detectable(tests)
@@ -160,9 +163,14 @@ def measured(kind: Kind, chance: Chance, worlds: int) -> Iterator[Row]:
         if kind.peer:
             yield row("power at MDE", f"{planted:+.3g}", peer(kind, apart), kind.peer)
 
+    yield ruled_out(kind, row, chance, worlds, better)
+
+
+def ruled_out(kind: Kind, row: Callable[..., Row], chance: Chance, worlds: int, better: int) -> Row:
+    """How often a loss of just the margin is told to be none."""
     worse = kind.make(chance, worlds, -better * kind.margin)
     missed = np.array([unlost(kind, *one, seed < WHOLE) for seed, one in enumerate(each(worse))])
-    yield row("non-inferiority", f"{-better * kind.margin:+.3g}", missed)
+    return row("non-inferiority", f"{-better * kind.margin:+.3g}", missed)
 
 
 def each(worlds: Pair) -> Iterator[Pair]:

@@ -152,6 +152,27 @@ def test_seeds_in_one_file_are_seeds(two, tmp_path):
     assert "one seed" not in found.sentence
 
 
+def test_scores_of_0_and_1_alone_are_right_and_wrong(tmp_path):
+    """As true and false, whatever the other sets hold; with a fraction among them they are numbers."""
+
+    def told(name, kind, more=()):
+        files = []
+        for seed, share in (("base", 0.6), ("tuned", 0.8)):
+            generator = random.Random(seed)
+            rows = [{"id": i, "score": kind(generator.random() < share), "set": "test"} for i in range(80)]
+            rows += [{"id": i, "score": generator.random(), "set": "other"} for i in range(40)]
+            files.append(write(tmp_path / f"{name}-{seed}.jsonl", [*rows, *more]))
+        return seqwise.weigh(*files).verdict
+
+    found = told("numbers", int)
+    assert found.sentence.replace("numbers", "truths") == told("truths", bool).sentence
+    gain, other = (next(one for one in found.findings if one.question == kind) for kind in ("gain", "generalization"))
+    assert (gain.test.effect.unit, gain.values["measure"]) == ("points", "accuracy")
+    assert other.values["measure"] == "score"
+    found = told("parts", float, [{"id": "x", "score": 0.5, "set": "test"}])
+    assert next(one for one in found.findings if one.question == "gain").values["measure"] == "score"
+
+
 def test_many_systems_are_held_to_holm(two, tmp_path):
     others = [labelled(tmp_path / f"other{seed}.jsonl", 0.6, seed) for seed in (7, 8)]
     found = seqwise.weigh(*two, *others).verdict

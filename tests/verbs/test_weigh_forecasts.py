@@ -150,7 +150,7 @@ def test_seeds_of_one_recipe_are_one_system_and_two_of_them_differ_by_luck(place
     found = weighed(place, base="tuned", tuned=("base", "base2", "base3"))
     (gain,) = [one for one in found.findings if one.question == "gain"]
     assert gain.test is not None
-    assert gain.test.n == {"origins": 263, "seeds": 3}
+    assert gain.test.n == {"origins": 263, "seeds": 3, "seeds of the base": 1}
     assert "3 seeds" in found.sentence
     assert len(found.costs) == 3
     twins = weighed(place, tuned=("base2",))

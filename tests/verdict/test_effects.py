@@ -9,7 +9,6 @@ from scipy import stats
 from seqwise.errors import DataError
 from seqwise.stats import power
 from seqwise.stats.proportions import mcnemar
-from seqwise.stats.results import Interval
 from seqwise.verdict.effects import effect
 from seqwise.verdict.scored import Measure, Scored
 
@@ -64,12 +63,13 @@ def test_the_smallest_effect_is_found_in_four_worlds_of_five():
         assert seen / 20_000 == pytest.approx(share, abs=0.015)
 
 
-def test_gains_and_losses_that_are_level_in_each_cluster_are_told_as_items():
+def test_gains_and_losses_that_are_level_in_each_cluster_are_told_as_items_that_are_a_little_alike():
     values = [1, 0, 1, 0, 1, 1]
     base, tuned = scored(np.array(values) > 0, RIGHT, "base", clusters="aabbcc"), np.array([0, 1, 0, 1, 1, 1]) > 0
     found = effect(base, scored(tuned, RIGHT, clusters="aabbcc"))
     assert found.effect.value == 0
-    assert "level in each cluster" in found.notes[-1]
+    assert found.p == 1
+    assert "alike with a correlation of 0.1, and 1.1 of them are worth one" in found.notes[-1]
 
 
 def test_flips_of_clusters_are_weighed_by_what_the_clusters_are_worth():
@@ -193,7 +193,9 @@ def test_scores_that_are_no_numbers_are_refused():
 def test_where_no_item_differs_there_is_no_difference():
     found = effect(scored(np.arange(5.0), LOSS, "base"), scored(np.arange(5.0), LOSS))
     assert (found.effect.value, found.p) == (0, 1)
-    assert found.effect.interval == Interval(0, 0)
+    share = 1 - 0.025 ** (1 / 5)  # of items that would do otherwise, and be 4 off, as far as the scores lie apart
+    assert found.effect.interval.high == pytest.approx(4 * share)
+    assert found.effect.interval.low == pytest.approx(-4 * share)
 
 
 def test_a_seed_given_twice_is_refused():
@@ -216,8 +218,11 @@ def test_a_difference_that_all_items_have_is_told_by_signs(count, seeds):
     values = np.arange(count) % 4
     base = [scored(values, LOSS, "base", seed=one) for one in range(seeds)]
     found = effect(base, [scored(values - 2.0, LOSS, seed=one) for one in range(seeds)])
-    assert (found.effect.value, found.effect.interval) == (-2.0, Interval(-2.0, -2.0))
+    assert found.effect.value == -2.0
     assert found.rejected
+    share = 1 - 0.025 ** (1 / count)  # of items that would have gone the other way
+    assert found.effect.interval.high == pytest.approx(-2 + 4 * share)
+    assert 0 not in found.effect.interval
     if count == 6:
         d = (np.full(6, -2.0),)
         theirs = stats.permutation_test(d, np.mean, permutation_type="samples", n_resamples=np.inf)
@@ -278,3 +283,22 @@ def test_trainings_of_the_same_seeds_are_pairs():
     alone = effect(*two_of_three((1, 2, 3), (4, 5, 6)))
     paired = effect(base, tuned[::-1])
     assert abs(paired.statistic) > 3 * abs(alone.statistic)
+
+
+def test_clusters_that_level_out_are_no_sign_of_a_difference():
+    """Six clusters of a gain and a loss of 1: what their items differ by is told, and no sign test of zeros."""
+    d, names = np.tile([1.0, -1.0], 6), np.arange(12) // 2
+    found = effect(scored(np.full(12, 2.0), LOSS, "base"), scored(2 + d, LOSS, clusters=names))
+    assert (found.effect.value, found.p) == (0, 1)
+    half = stats.t.ppf(0.975, 5) * d.std(ddof=1) * (1.1 / 12) ** 0.5
+    assert found.effect.interval.high == pytest.approx(half)
+    assert "All clusters differ by the same, and their items do not" in found.notes[0]
+
+
+def test_clusters_all_of_whose_items_gain_count_as_one_each():
+    """Five clusters that go one way are no fifty items: five signs have 0.0625."""
+    names = np.arange(50) // 10
+    found = effect(scored(np.zeros(50, dtype=bool), RIGHT, "base", names), scored(np.ones(50, dtype=bool), RIGHT))
+    assert found.p == pytest.approx(2 * stats.t.sf(5**0.5, 4))
+    assert found.p > 0.0625
+    assert found.notes == ("All items do the same, so that each cluster counts as one.",)

@@ -4,10 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from seqwise.errors import DataError
 from seqwise.stats.multiplicity import adjust
+from seqwise.stats.proportions import tango_statistic
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.effects import weighed
 from seqwise.verdict.generalization import default_margin, generalization, no_worse, unchanged
@@ -161,11 +163,67 @@ def test_default_margins_are_as_told(measure, base, margin):
 
 @pytest.mark.parametrize("measure", [SCORE, LOSS])
 def test_nothing_is_lost_where_no_item_differs(measure):
-    values = np.linspace(0, 1, 40)
-    found = of(scored(values, measure, "base"), scored(values, measure), 0.02)
-    assert found.answer == "no"
-    assert found.interval is not None
-    assert (found.interval.low, found.interval.high) == (0, 0)
+    """By as many items as would have shown one that lost all that scores lie apart."""
+    for items, answer in ((148, "cannot tell"), (149, "no")):  # 0.98 ** 148 is above 5 %, 0.98 ** 149 below
+        values = np.linspace(0, 1, items)
+        found = of(scored(values, measure, "base"), scored(values, measure), 0.02)
+        assert found.answer == answer
+        assert found.values["p against the margin"] == pytest.approx(0.98**items)
+        assert found.interval.low < 0 < found.interval.high
+    assert "150 items like these (now 40)" in of(*[scored(np.linspace(0, 1, 40), measure, name)
+                                                   for name in ("base", "tuned")], 0.02).needed  # fmt: skip
+
+
+def test_two_items_without_a_change_rule_out_nothing():
+    """As scores of 0 and 1 no more than as right and wrong."""
+    for values, measure in ((np.array([1.0, 0.0]), SCORE), (np.array([True, False]), RIGHT)):
+        found = of(scored(values, measure, "base"), scored(values, measure), 0.01)
+        assert found.answer == "cannot tell"
+        assert found.values["p against the margin"] > 0.4
+
+
+def test_a_gain_that_all_items_share_rules_a_loss_out_by_their_signs():
+    base = scored(np.arange(6.0), SCORE, "base")
+    found = of(base, scored(np.arange(6.0) + 1, SCORE), 0.5)
+    assert found.values["p against the margin"] == pytest.approx(2.0**-6)
+    assert of(base, scored(np.arange(6.0) - 0.4, SCORE), 0.5).answer != "no"
+
+
+@pytest.mark.parametrize(("documents", "answer"), [(5, "cannot tell"), (1000, "no")])
+def test_a_document_without_a_flip_counts_as_few_items(documents, answer):
+    """1,000 items: 200 of a document that are alike by 0.1 are worth ten."""
+    right, names = np.arange(1000) % 3 > 0, tuple(map(str, np.arange(1000) % documents))
+    found = of(scored(right, RIGHT, "base", clusters=names), scored(right, RIGHT), 1.0)
+    assert found.answer == answer
+    if documents == 5:
+        worth = 1000 / (1 + 0.1 * 199)
+        assert found.values["p against the margin"] == pytest.approx(stats.t.sf((worth / 99) ** 0.5, 4))
+
+
+@pytest.mark.parametrize(("seeds", "lasting", "noise"), [(3, 0.0076, 0.0024), (5, 0.006, 0.004)])
+def test_a_loss_of_few_items_is_rarely_ruled_out_by_seeds(seeds, lasting, noise):
+    """200 items, of which the margin, 1 point, is lost, some for good and some in a seed: before, in 17 % and 25 %."""
+    chance, worlds, ruled = np.random.default_rng(3), 100, 0
+    base = scored(np.ones(200, dtype=bool), RIGHT, "base")
+    for _ in range(worlds):
+        lost = (chance.random(200) < lasting) | (chance.random((seeds, 200)) < noise)
+        data = aligned(base, [scored(~row, RIGHT, seed=seed) for seed, row in enumerate(lost)])
+        ruled += bool(lost.any()) and weighed(data).flips.above(-1.0) < 0.05
+    assert ruled / worlds <= 0.06
+
+
+def test_seeds_that_lose_an_item_are_no_surer_than_seeds_that_lose_none():
+    """Of seeds that are alike it is Tango's test, but for t in place of the normal."""
+    base = scored(np.ones(300, dtype=bool), RIGHT, "base")
+    rows = np.ones((3, 300), dtype=bool)
+    p = [of(base, [scored(row, RIGHT, seed=seed) for seed, row in enumerate(rows)], 1.0)
+         .values["p against the margin"]]  # fmt: skip
+    rows[0, 0] = False
+    p.append(no_worse(weighed(aligned(base, [scored(row, RIGHT, seed=i) for i, row in enumerate(rows)])), 1.0).p)
+    rows[:, 0] = False
+    p.append(no_worse(weighed(aligned(base, [scored(row, RIGHT, seed=i) for i, row in enumerate(rows)])), 1.0).p)
+    assert p[0] < p[1] < p[2]
+    assert p[2] == pytest.approx(stats.t.sf(tango_statistic(0, 1, 300, -0.01), 299), rel=2e-3)
 
 
 def test_a_long_tail_of_losses_does_not_pass_for_harmless():
@@ -192,3 +250,51 @@ def test_a_loss_that_all_items_share_is_told():
     assert (found.state, found.answer) == ("MEASURED", "yes")
     found = of(scored(np.full(40, 1.0), SCORE, "base"), scored(np.full(40, 3.0), SCORE))
     assert (found.state, found.answer) == ("MEASURED", "no")
+
+
+def test_seeds_that_gain_other_items_are_an_answer():
+    """Their means are the same, which leaves training no spread of its own."""
+    base = np.arange(200) < 100
+    tuned = [scored(base | np.isin(np.arange(200), range(first, first + 5)), RIGHT, seed=first) for first in (100, 110)]
+    found = of(scored(base, RIGHT, "base"), tuned, 1.0)
+    assert found.state == "MEASURED"
+    assert 0 < found.test.p < 1
+
+
+@pytest.mark.parametrize(("items", "answer"), [(255, "cannot tell"), (267, "cannot tell"), (268, "no")])
+def test_without_a_flip_the_items_that_would_tell_are_those_of_tangos_test(items, answer):
+    """z² is n over 99 where none of n items flips, and 1.645² at 5 %."""
+    right = np.arange(items) % 3 > 0
+    found = of(scored(right, RIGHT, "base"), scored(right, RIGHT), 1.0)
+    assert found.answer == answer
+    if answer == "cannot tell":
+        told = f"270 items like these (now {items}) would rule out a loss of 1 point, four times in five if nothing"
+        assert found.needed.startswith(told)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.tuples(st.integers(100, 400), *[st.integers(0, 4)] * 2, st.integers(0, 50)))
+def test_a_gain_is_never_called_a_loss_that_was_seen(row):
+    found = of(*flips(*row), 1.0)
+    if found.values["gain"] >= 0:
+        assert "as large as the one seen" not in found.needed
+    assert "0 points" not in found.needed.replace("10 points", "")
+
+
+def test_of_more_groups_than_draws_can_tell_one_that_lost_is_told():
+    """101 groups of 20 texts: by 2,000 draws the least p is 1 in 2,001, by Holm 0.0505."""
+    chance = np.random.default_rng(2)
+    nats = Measure("nats a token", "counts", "nats", True, score=lambda sums: sums[:, 0] / sums[:, 1])
+    groups = np.arange(2020) // 20
+    hard, tokens = chance.normal(3, 0.3, 2020), np.ones(2020)
+    worse = hard + np.where(groups == 7, 1.0, 0.0) + chance.normal(0, 0.1, 2020)
+    labels = {f"part {part}": tuple(str(group) if group // 26 == part else "" for group in groups) for part in range(4)}
+    base, tuned = (
+        scored(np.stack([one, tokens], 1), nats, name, slices=labels)
+        for one, name in ((hard, "base"), (worse, "tuned"))
+    )
+    found = of(base, tuned, 0.02, resamples=200)
+    (grid,) = found.grids
+    assert len(grid.rows) > 101
+    assert "of the jackknife, as they are too many for draws" in grid.note
+    assert any("part 0 7" in note for note in found.notes if note.startswith("Lost, by Holm"))

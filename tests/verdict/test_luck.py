@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from seqwise.verdict.gain import gain
 from seqwise.verdict.luck import luck, optimism, superiority
 from seqwise.verdict.scored import Measure, Scored
+from seqwise.verdict.sentence import sentence
 
 LOSS = Measure("loss", "score", "nats", lower=True)
 RIGHT = Measure("accuracy", "right")
@@ -83,3 +85,29 @@ def test_seeds_without_a_single_flip_may_be_luck():
     found = luck(scored(same, "base", measure=RIGHT), [scored(same, seed=one, measure=RIGHT) for one in range(3)])
     assert found.answer == "yes"
     assert found.values["sd over seeds"] == 0
+
+
+def test_a_base_that_is_one_training_leaves_its_own_luck_open():
+    """Of one recipe three seeds and a fourth that is called the base: its luck is in no spread."""
+    chance, told = np.random.default_rng(9), []
+    for _ in range(60):
+        hard = chance.normal(0, 1, 200)
+        runs = [hard + chance.normal(0, 0.05) + chance.normal(0, 0.3, 200) for _ in range(4)]
+        base, *tuned = [scored(row, "tuned" if seed else "base", seed) for seed, row in enumerate(runs)]
+        found = luck(base, tuned, resamples=40)
+        told.append(found.answer)
+        assert found.test.n == {"items": 200, "seeds": 3, "seeds of the base": 1}
+    assert "no" not in told
+    assert "cannot tell" in told  # it is more than what three seeds and the items make
+
+
+def test_a_base_of_one_seed_is_called_so_in_answer_and_sentence():
+    base, tuned = world(-0.3, 4)
+    drawn = scored(base.values, "base", seed=7)
+    found = luck(drawn, tuned)
+    assert found.answer == "cannot tell"
+    assert found.told.startswith("One seed of base: luck of the seeds of tuned and of the items seldom makes this")
+    assert "As many seeds of base as of tuned" in found.needed
+    findings = [gain(drawn, tuned), found]
+    assert sentence(findings).endswith("4 seeds and one seed of the base, whose luck of the training is not excluded.")
+    assert sentence([gain(base, tuned), luck(base, tuned)]).endswith("; 4 seeds.")

@@ -70,7 +70,7 @@ def jeffreys(hits: int, n: int, level: float = LEVEL) -> Interval:
     return Interval(low, high, level)
 
 
-def none_seen(n: int, level: float = LEVEL) -> float:
+def none_seen(n: float, level: float = LEVEL) -> float:
     """The largest share that is not refused where none of n items is a hit, one-sided; about 3 / n at 95 %."""
     _counted(0, n)
     return -float(np.expm1(np.log1p(-level) / n))
@@ -95,12 +95,17 @@ def mcnemar(gained: int, lost: int, exact: bool = False) -> float:
     return min(1.0, tail)
 
 
-def tango_statistic(gained: float, lost: float, n: float, difference: float) -> float:
-    """Score statistic, standard normal if the true difference of paired shares is `difference`."""
+def tango_variance(gained: float, lost: float, n: float, difference: float) -> float:
+    """Of gained - lost, if the true difference of paired shares is `difference`: by the likeliest shares of that."""
     b = -gained - lost + (2 * n - gained + lost) * difference
     c = -lost * difference * (1 - difference)
     q = (sqrt(max(0.0, b * b - 8 * n * c)) - b) / (4 * n)  # the share lost, as likely as it can be
-    variance = n * (2 * q + difference * (1 - difference))
+    return n * (2 * q + difference * (1 - difference))
+
+
+def tango_statistic(gained: float, lost: float, n: float, difference: float) -> float:
+    """Score statistic, standard normal if the true difference of paired shares is `difference`."""
+    variance = tango_variance(gained, lost, n, difference)
     excess = gained - lost - n * difference
     if variance > 0:
         return excess / sqrt(variance)
@@ -268,7 +273,7 @@ def _expected(least: float) -> Assumption:
     return Assumption("enough of both kinds", False, told)
 
 
-def _counted(hits: float, n: int) -> None:
+def _counted(hits: float, n: float) -> None:
     if n < 1 or not 0 <= hits <= n:
         given = f"{number(hits)} of {n:,} items"
         raise DataError(given, "at least one item, and no more hits than items", "counting again")

@@ -101,6 +101,11 @@ class Aligned:
         return None not in seeds[0] and seeds[0] == seeds[1]
 
     @property
+    def once(self) -> bool:
+        """Whether the base is a single training, of a seed, and the tuned one several: its luck nobody knows."""
+        return len(self.base) == 1 < len(self.tuned) and self.base[0].seed is not None
+
+    @property
     def n(self) -> dict[str, int]:
         """What was counted."""
         counts = {self.noun: self.many}
@@ -108,7 +113,7 @@ class Aligned:
             counts |= {"forecasts": self.items} if self.ahead else {"clusters": len(self.sizes)}
         if not self.single:
             counts["seeds"] = len(self.tuned)
-        if len(self.base) > 1:
+        if len(self.base) > 1 or self.once:
             counts["seeds of the base"] = len(self.base)
         return counts
 

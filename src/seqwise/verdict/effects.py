@@ -5,7 +5,7 @@
 
     scores          items stand alone                                  items in clusters
     right or wrong  McNemar's mid-p, Tango's interval                  Tango's of effective items (`flips.py`)
-    numbers         Student's t of differences, sign flips beside it   Student's t of clusters (`clusters.py`)
+    numbers         Student's t of differences, sign flips beside it   Student's t of clusters (`clustered.py`)
     counts          swaps for p, the jackknife's t for the interval    the same, by the jackknife of clusters
 
     several seeds   seeds x units at once, whatever the scores are (`seeds.py`)
@@ -21,11 +21,10 @@ Left out: comparisons of different items; two seeds of one system against each o
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from math import isfinite
 
 import numpy as np
 
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.stats import means
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.phrases import chance as told_p
@@ -34,11 +33,11 @@ from seqwise.stats.power import flips_effect
 from seqwise.stats.proportions import mcnemar, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
-from seqwise.verdict import draws, origins
-from seqwise.verdict.aligned import FEWEST, Aligned, aligned
-from seqwise.verdict.clusters import cluster_error, cr1, freedom, influences, jackknife_error
-from seqwise.verdict.constant import SIGNS, alike, few_alike, nothing, same, steady
-from seqwise.verdict.flips import Flips
+from seqwise.verdict import clustered, draws, origins
+from seqwise.verdict.aligned import Aligned, aligned
+from seqwise.verdict.clusters import freedom, jackknife_error
+from seqwise.verdict.constant import SIGNS, Unvaried, alike, few_alike, nothing, same, steady
+from seqwise.verdict.flips import Flips, SeedFlips
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.seeds import FOUND, Chance, Crossed, crossed
 
@@ -47,7 +46,6 @@ BOOTSTRAP = 30
 MANY = 20_000
 """Items: beyond them counts are not drawn anew for a note; the interval does not need it."""
 BOTH = "Behrens and Fisher and Ghosh and Kim"
-NONE = 1e-150  # an error that is none, and can be divided by
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +58,8 @@ class Weighed:
     """None of right or wrong by single items, which counts flips."""
     crossed: Crossed | None = None
     """Of several seeds."""
+    flips: Flips | SeedFlips | Unvaried | None = None
+    """What answers for a difference by itself: of right or wrong by clusters or seeds, and of what has no spread."""
 
     @property
     def value(self) -> float:
@@ -101,21 +101,32 @@ def weighed(
     """The test that these scores ask for."""
     if not 0.5 <= level < 1:
         raise ConfigError(f"level={level:g}", "a share from 0.5 to below 1", "0.95")
+    try:
+        return _chosen(data, level, resamples, seed)
+    except ArithmeticError as error:
+        given = f"scores of {data.names[0]} and {data.names[1]} on {data.part} that end in a {error}"
+        raise DataError(
+            given, "differences with a spread", "looking whether the scores are what they should be"
+        ) from None
+
+
+def _chosen(data: Aligned, level: float, resamples: int, seed: int) -> Weighed:
+    """By the kind of the scores, and by what belongs together."""
     if data.measure.kind == "right" and not any(data.flips):
-        return _right(data, level)  # nothing changed: no spread to tell clusters or seeds by
+        return _right(data, level) if data.codes is None else _clustered(data, level)  # no spread to tell seeds by
     if data.measure.kind != "right" and same(data):
-        return _spreadless(data, nothing(data, level))
+        return _spreadless(data, *nothing(data, level))
     units = alike(data)
     if 0 < units < SIGNS and not data.ahead:
         raise few_alike(data, units)
     if units >= SIGNS:
-        return _spreadless(data, steady(data, units, level))
+        return _spreadless(data, *steady(data, units, level))
     if not data.single:
         return _seeds(data, level)
     if data.ahead:
         test, chance = origins.compared(data, data.difference, level)
         return Weighed(test, data, chance)
-    if data.codes is not None and not _level(data):
+    if data.codes is not None:
         return _clustered(data, level)
     if data.measure.kind == "right":
         return _right(data, level)
@@ -124,15 +135,12 @@ def weighed(
     return _counts(data, level, resamples, seed)
 
 
-def _spreadless(data: Aligned, test: Test) -> Weighed:
-    """With an error that is none."""
-    return Weighed(test, data, Chance.of(NONE, max(1.0, len(data.sizes) - 1.0)))
-
-
-def _level(data: Aligned) -> bool:
-    """Whether what is gained is lost again within each cluster, so that clusters have no spread."""
-    units = data.tables()[0][0]
-    return data.measure.kind == "right" and float(np.ptp(units)) <= 1e-9 * max(1.0, float(np.abs(units).max()))
+def _spreadless(data: Aligned, test: Test, without: Unvaried) -> Weighed:
+    """With an error that the interval stands for."""
+    df = max(1.0, len(data.sizes) - 1.0)
+    within = test.effect.interval or Interval(-np.inf, np.inf)
+    error = (within.high - within.low) / 2 / Chance.of(1.0, df).critical(within.level)
+    return Weighed(test, data, Chance.of(error, df), flips=without)
 
 
 def _right(data: Aligned, level: float) -> Weighed:
@@ -148,8 +156,6 @@ def _right(data: Aligned, level: float) -> Weighed:
     )
     if not gained + lost:
         notes = ("No item is right for one and wrong for the other; Tango's score interval.",)
-    if data.codes is not None and gained + lost:
-        notes = (*notes, "Gains and losses are level in each cluster: items are taken to stand alone.")
     least = flips_effect(data.items, (gained + lost) / data.items, level=level)
     why = "the same items, each right or wrong, so that only those that change tell the two apart; mid-p"
     test = replace(
@@ -234,38 +240,9 @@ def _paired_bootstrap(data: Aligned, resamples: int, seed: int) -> np.ndarray:
 
 
 def _clustered(data: Aligned, level: float) -> Weighed:
-    """Student's t of clusters."""
-    units, sizes = data.tables()[0][0], data.sizes
-    chance = _chance(data, units)
-    value, g = float(units.mean()), len(units)
-    alone = _linear(data)
-    robust, naive = cr1(alone, data.codes), cr1(alone)
-    notes = [f"The error is {number(chance.error / naive, 3)} times what single items would seem to give."]
-    shares = Flips.of(data, chance) if data.measure.kind == "right" else None
-    if shares is not None:
-        notes.append(f"Student's t of the clusters: {told_p(chance.p(value))}.")
-    within = chance.interval(value, level) if shares is None else shares.interval(level)
-    least = chance.detectable(level) if shares is None else shares.detectable(level)
-    if np.ptp(sizes):
-        cr = f"CR1 with t({g - 1}): {told_p(Chance.of(robust, g - 1).p(value))}" if robust else "CR1 has no spread"
-        notes.append(f"Clusters have {sizes.min():,} to {sizes.max():,} items, for which CR1 is too sure ({cr}).")
-    enough = Assumption("enough clusters", g >= FEWEST or None, f"{g:,} clusters, worth {number(chance.df + 1, 3)}.")
-    test = Test(
-        name="t-test of clusters" if shares is None else "Tango's score test of clusters",
-        null=f"{data.measure.name} of {data.names[0]} and {data.names[1]} is the same",
-        symbol="t",
-        statistic=value / chance.error if shares is None else shares.t(),
-        df=(chance.df,),
-        p=chance.p(value) if shares is None else shares.p(),
-        n=data.n,
-        effect=Estimate(data.difference, value, within, data.measure.unit),
-        why="items of a cluster are alike, so that clusters are counted: by CR2's error, which is CR1's where they "
-        "are of one size",
-        assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),
-        detectable=Estimate(FOUND, least, None, data.measure.unit) if isfinite(least) else None,
-        notes=tuple(notes),
-    )
-    return Weighed(test, data, chance)
+    """Items that belong together."""
+    test, chance, flips = clustered.compared(data, level)
+    return Weighed(test, data, chance, flips=flips)
 
 
 def _seeds(data: Aligned, level: float) -> Weighed:
@@ -298,7 +275,8 @@ def _seeds(data: Aligned, level: float) -> Weighed:
         detectable=Estimate(FOUND, chance.detectable(level), None, data.measure.unit),
         notes=tuple(notes),
     )
-    return Weighed(test, data, chance, luck)
+    shares = SeedFlips.of(data, luck) if data.measure.kind == "right" else None
+    return Weighed(test, data, chance, luck, shares)
 
 
 def _possible(within: Interval, data: Aligned) -> Interval:
@@ -309,19 +287,9 @@ def _possible(within: Interval, data: Aligned) -> Interval:
 
 
 def _chance(data: Aligned, units: np.ndarray) -> Chance:
-    """Of one training."""
+    """Of one training, its items by themselves."""
     differing(units, data.difference, data.scale)
-    df = len(units) - 1.0 if data.codes is None else freedom(data.sizes)
-    return Chance.of(cluster_error(units, data.sizes), df)
-
-
-def _linear(data: Aligned) -> np.ndarray:
-    """What each item does to the difference."""
-    base, tuned = data.base[0].values, data.tuned[0].values
-    if data.measure.kind == "counts":
-        return np.asarray(influences(data.measure, tuned) - influences(data.measure, base))
-    scale = 100.0 if data.measure.kind == "right" else 1.0
-    return np.asarray(scale * (tuned.astype(np.float64) - base.astype(np.float64)))
+    return Chance.of(jackknife_error(units), len(units) - 1.0)
 
 
 def _drawn(interval: Interval, resamples: int, unit: str) -> str:

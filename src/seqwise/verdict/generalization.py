@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 import numpy as np
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.crossing import crossing
@@ -42,10 +42,10 @@ from seqwise.stats.proportions import tango_statistic
 from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import Aligned, aligned
-from seqwise.verdict.constant import NOTHING
+from seqwise.verdict.constant import NOTHING, Unvaried
 from seqwise.verdict.effects import Weighed, weighed
 from seqwise.verdict.findings import Answer, Finding, failed, too_few
-from seqwise.verdict.flips import Flips
+from seqwise.verdict.flips import Flips, SeedFlips
 from seqwise.verdict.groups import by_group
 from seqwise.verdict.scored import Measure, Scored
 from seqwise.verdict.words import both, limit
@@ -89,7 +89,7 @@ def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
     luck, unit, flips = found.chance, data.measure.unit, _flips(found)
     if flips is not None:
         t, p = flips.t(-margin), flips.above(-margin)
-        low = crossing(lambda difference: flips.above(difference), -100.0, value, 1 - level)
+        low = crossing(lambda difference: flips.above(difference), _lowest(found), value, 1 - level)
     else:
         t, p = (value + margin) / luck.error, _ruled_out(found, margin)
         low = -_smallest(found, level)
@@ -103,17 +103,29 @@ def no_worse(found: Weighed, margin: float, level: float = LEVEL) -> Test:
         n=data.n,
         effect=Estimate(name, value, Interval(low, inf, level), unit),
         why="the question is whether a loss is smaller than the margin; that none is found would not show it",
-        detectable=Estimate("margin met four times in five without a loss", luck.detectable(level, 1), None, unit),
+        detectable=Estimate("margin met four times in five without a loss", _met(found, level), None, unit),
     )
 
 
-def _flips(found: Weighed) -> Flips | None:
-    """Of right or wrong by clusters, better being gained."""
-    data = found.data
-    if found.chance is None or data.measure.kind != "right" or data.codes is None or not data.single:
-        return None
-    flips = Flips.of(data, found.chance)
-    return flips.turned if data.measure.lower else flips
+def _met(found: Weighed, level: float) -> float:
+    """The smallest margin that is ruled out four times in five where nothing is lost; of right or wrong none that
+    would not be ruled out even without a flip."""
+    least = 0.0 if found.chance is None else found.chance.detectable(level, 1)
+    if isinstance(found.flips, Flips | SeedFlips):
+        worth = found.flips.n / (found.flips.effect if isinstance(found.flips, SeedFlips) else 1.0)
+        square = float(ndtri(level)) ** 2
+        least = max(least, 100 * square / (worth + square))
+    return least
+
+
+def _flips(found: Weighed) -> Flips | SeedFlips | Unvaried | None:
+    """What tells a margin by itself, better being gained."""
+    return found.flips.turned if found.flips is not None and found.data.measure.lower else found.flips
+
+
+def _lowest(found: Weighed) -> float:
+    """Where the largest loss that is not ruled out is looked for."""
+    return found.gain - 2 * found.flips.reach if isinstance(found.flips, Unvaried) else -100.0
 
 
 def _ruled_out(found: Weighed, margin: float) -> float:
@@ -186,7 +198,7 @@ def generalization(
         raise DataError(given, "the same sets of both", "scoring both on it")
     found: dict[str, Weighed] = {}
     few: dict[str, Aligned] = {}
-    wrong: dict[str, DataError] = {}
+    wrong: dict[str, Exception] = {}
     for name, base in base_sets.items():
         try:
             data = aligned(base, tuned_sets[name])
@@ -194,7 +206,7 @@ def generalization(
                 few[name] = data
             else:
                 found[name] = weighed(data, level=level, resamples=resamples, seed=seed)
-        except DataError as error:
+        except (DataError, ArithmeticError) as error:
             wrong[name] = error
     p = np.array([one.test.p for one in found.values()])
     holm = dict(zip(found, map(float, adjust(p) if len(p) > 1 else p), strict=True))
@@ -222,6 +234,7 @@ def _finding(
     values: dict[str, float | str | None] = {
         "p against the margin": ruled.p,
         "p of unchanged": same,
+        "gain": found.gain,
         "p by Holm": holm,
         "measure": measure.name,
     }
@@ -291,4 +304,6 @@ def _needed(found: Weighed, margin: float, level: float) -> str:
         if n < wanted <= shortage.MOST_ITEMS:
             told = f"{int(wanted):,} {found.data.noun} like these (now {n:,}) would rule out a loss of {size}"
             return f"{told}, four times in five {what}."
-    return shortage.told(found, found.value, "a loss as large as the one seen, {}", level)
+    if found.gain < 0:
+        return shortage.told(found, found.value, "a loss as large as the one seen, {}", level)
+    return shortage.told(found, margin, "a loss of {}", level)

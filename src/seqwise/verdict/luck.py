@@ -6,7 +6,8 @@
 
     no             no: the difference is larger than the luck of seeds and items makes it, p below 5 %
     yes            luck alone makes differences as large as this one
-    cannot tell    one seed: what another seed would make of it nobody knows
+    cannot tell    one seed: what another seed would make of it nobody knows; so too of a base that is one training
+                   of a seed (`Scored.seed`), and no model that is as it is
 
 Whoever trains k times and shows the best shows the mean and luck: of k normal values the best lies sd E(max of k)
 above the mean. That much is taken off, or the best has to be tried on items that did not choose it.
@@ -119,10 +120,12 @@ def _several(found: Weighed, tried: int, height: float, level: float) -> Finding
             f"worth {number(best - height * sd, 3)}."
         )
     lowered = _lowered(found, off, level) if off else found
-    said: Answer = "no" if lowered.shown else "yes"
+    said: Answer = "yes" if not lowered.shown else "cannot tell" if data.once else "no"
     told = f"{_opening(found, said)}: {both(found)}{_less(lowered, off, len(after), tried)}."
     wanted = shortage.told(found, found.value, "a difference as large as the one seen, {}", level)
     needed = wanted if said == "yes" and found.value else ""
+    if said == "cannot tell":
+        needed = f"As many seeds of {data.names[1]} as of {data.names[0]} would tell how far its own luck carries it."
     return _made(found, said, told, needed, values, notes)
 
 
@@ -130,6 +133,9 @@ def _opening(found: Weighed, said: Answer) -> str:
     tuned, base = found.data.names
     if said == "no":
         return f"The difference between {tuned} and {base} is larger than luck makes it"
+    if said == "cannot tell":
+        chance = f"luck of the seeds of {tuned} and of the {found.data.noun} seldom makes this"
+        return f"One seed of {base}: {chance}, what another seed of {base} would make of it is unknown"
     few = len(found.data.tuned) < ENOUGH
     lead = "Two seeds are too few to know their spread; luck" if few else f"Luck of seeds and {found.data.noun}"
     return f"{lead} may have made the difference between {tuned} and {base}"

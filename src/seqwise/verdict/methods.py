@@ -15,7 +15,7 @@ TESTS: Mapping[str, str] = {
     "test of the mean difference (1995), corrected for small samples (Harvey, Leybourne and Newbold 1997), with the "
     "covariances of the horizon or of the cube root of the origins, and the degrees of freedom that their sum leaves.",
     "sign test": "Differences that are all the same: the share of the flips of their signs that are as far from "
-    "none (Fisher 1935).",
+    "none (Fisher 1935). The interval, and p against a margin, are what so many items of one difference leave open.",
     "clusters": "Items that belong together: CR2's error of clusters, CR1's where they are of one size (Cameron and "
     "Miller 2015), with degrees of freedom by Bell and McCaffrey (2002), the items of a cluster a little alike.",
     "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "
@@ -24,7 +24,9 @@ TESTS: Mapping[str, str] = {
 """By what stands in the name of a test."""
 QUESTIONS: Mapping[Question, str] = {
     "generalization": "Losses: non-inferiority against a margin that is fixed before, one-sided at 5 %, and two "
-    "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test.",
+    "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test, of several "
+    "seeds with what its variance at the margin has over that at the difference seen. Where several systems are "
+    "tried on a set, that nothing was lost is by Holm's p over them.",
     "overfitting": "Overfitting: the rise of the validation loss over the best earlier look, on the same items where "
     "their losses are known, by the largest t of all looks (Hothorn, Bretz and Westfall 2008), where not against the "
     "jitter of the looks; what was learnt by heart by the losses of trained and unseen items (Yeom et al. 2018; "
@@ -40,7 +42,7 @@ QUESTIONS: Mapping[Question, str] = {
 }
 """By what was asked."""
 TRIED = "The best of several tries is taken down by what the largest of so many normal values lies above their mean."
-HOLM = "Several sets, slices, systems or pairs of these at once: p-values by Holm's correction (Holm 1979)."
+HOLM = "Several sets, slices, rivals, systems or pairs of these at once: p-values by Holm's correction (Holm 1979)."
 POWER = (
     "What could have been shown is found four times in five by a two-sided test at 5 %; it follows from the spread "
     "that was seen, never from the p-value."
@@ -57,7 +59,7 @@ def methods(findings: Sequence[Finding]) -> tuple[str, ...]:
     told += [TRIED] if any("optimism" in one.values for one in measured) else []
     several = any(
         sum(one.question == question and one.test is not None for one in measured) > 1
-        for question in ("gain", "generalization", "systems", "changed")
+        for question in ("gain", "generalization", "rival", "systems", "changed")
     )
     detected = any(one.test and one.test.detectable for one in measured)
     return (*told, *((HOLM,) if several else ()), *((POWER,) if detected else ()))

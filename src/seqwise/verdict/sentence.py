@@ -23,7 +23,9 @@ Worth = Literal["worth it", "at a price", "not worth it", "cannot tell"]
 AT_MOST, MATTERS = "loss at most", "loss that would matter"
 """Values of a gain that tell whether a loss is ruled out: by its interval, and the margin."""
 HOLM = "p by Holm"
-"""Value of a gain that is told no longer, as one of several systems."""
+"""Value of a gain that is told no longer, as one of several systems, and of a rival that is, as one of several."""
+RULED = "p against the margin by Holm"
+"""Value of a loss on a set, as that of one of several systems."""
 OPENING: Mapping[Worth, str] = {
     "worth it": "Worth it",
     "at a price": "Better, at a price",
@@ -51,26 +53,39 @@ def worth(findings: Sequence[Finding]) -> Worth:
 
 
 def not_worse(findings: Sequence[Finding]) -> bool | None:
-    """Whether nothing was lost beyond the margin, at the task or on general sets; None: cannot tell."""
+    """Whether nothing was lost beyond the margin, at the task or on general sets; None: cannot tell.
+
+    A loss that is shown is no loss beyond the margin yet: only where the whole interval lies there.
+    """
     gains, losses = _measured(findings, "gain"), _measured(findings, "generalization")
-    if any(one.answer == "no" and not useless(one) for one in gains) or any(one.answer == "yes" for one in losses):
+    off = _choice(findings) or 0.0
+    open_ = [one for one in gains if not _kept(one, off)]
+    worse = [one for one in open_ if one.answer == "no" and not useless(one)]
+    if any(_least(one) > _matters(one) for one in worse):
+        return False
+    if any(_least(one) > (one.margin or 0.0) for one in losses if one.answer == "yes"):
         return False
     if _open(losses, "no") or _broken(findings) or _broken(findings, "gain") or not (gains or losses):
         return None
-    off = _choice(findings) or 0.0
-    return True if all(_kept(one, off) for one in gains) else None
+    return None if open_ else True
 
 
 def _kept(one: Finding, off: float) -> bool:
     """Whether the gain, even if none is shown, leaves no room for a loss that would matter; off: luck of the choice."""
-    most, margin = one.values.get(AT_MOST), one.values.get(MATTERS)
+    most = one.values.get(AT_MOST)
     if one.answer == "yes":
-        return off <= _least(one) + (margin if isinstance(margin, float) else 0.0)
-    return isinstance(most, float) and isinstance(margin, float) and most + off < margin
+        return off <= _least(one) + _matters(one)
+    return isinstance(most, float) and most + off < _matters(one)
+
+
+def _matters(one: Finding) -> float:
+    """The loss at the task that would; 0 where nobody says."""
+    margin = one.values.get(MATTERS)
+    return margin if isinstance(margin, float) else 0.0
 
 
 def _least(one: Finding) -> float:
-    """The smallest gain that the interval of a "yes" leaves open."""
+    """The smallest gain, or loss, that the interval of one that is shown leaves open."""
     return min(abs(one.interval.low), abs(one.interval.high)) if one.interval is not None else 0.0
 
 
@@ -133,8 +148,14 @@ def _byedge(findings: Sequence[Finding], opening: str) -> list[str]:
     """Sets with one margin in one clause."""
     of: dict[str, list[str]] = {}
     for one in findings:
-        of.setdefault(edge(one), []).append(f"{one.subject}, where the difference is {signed(_test(one))}")
+        of.setdefault(edge(one), []).append(f"{one.subject}, where the difference is {signed(_test(one))}{_ruled(one)}")
     return [f"{opening.format(margin)} {joined(sets)}" for margin, sets in of.items()]
+
+
+def _ruled(one: Finding) -> str:
+    """That it was held to what the best of several systems has to pass."""
+    held = one.values.get(RULED)
+    return f" ({chance(held)} against the margin by Holm, as one of several systems)" if isinstance(held, float) else ""
 
 
 def edge(one: Finding) -> str:
@@ -151,10 +172,18 @@ def _rivals(findings: Sequence[Finding]) -> str:
     better = [one for one in measured if one.answer == "no"]
     unsure = [one for one in measured if one.answer == "cannot tell"]
     told = [f"{one.subject}, which costs next to nothing, is better by {size(_test(one))}" for one in better]
-    told += [f"that it beats {one.subject} is not shown, the difference is {signed(_test(one))}" for one in unsure]
+    told += [
+        f"that it beats {one.subject} is not shown, the difference is {signed(_test(one))}{_held(one)}"
+        for one in unsure
+    ]
     if beaten and not told:
         told.append(f"it beats {joined(beaten)}")
     return joined(told)
+
+
+def _held(one: Finding) -> str:
+    held = one.values.get(HOLM)
+    return f" ({chance(held)} by Holm, as one of several rivals)" if isinstance(held, float) else ""
 
 
 def _luck(findings: Sequence[Finding]) -> str:
@@ -169,7 +198,12 @@ def _luck(findings: Sequence[Finding]) -> str:
     if (worth_it := _choice(findings)) is not None:
         told = amount(float(f"{worth_it:.3g}"), _test(_measured(findings, "gain")[0]).effect.unit)
         return f"; picked as the best of several, which luck alone makes worth {told}; one seed"
-    return "; one seed, so luck of the training is not excluded" if least < 2 else f"; {least} seeds"
+    if least < 2:
+        return "; one seed, so luck of the training is not excluded"
+    single = any(one.test and one.test.n.get("seeds of the base") == 1 for one in _measured(findings, "gain"))
+    return f"; {least} seeds" + (
+        " and one seed of the base, whose luck of the training is not excluded" if single else ""
+    )
 
 
 def _measured(findings: Sequence[Finding], question: Question) -> list[Finding]:

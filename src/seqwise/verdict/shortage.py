@@ -9,7 +9,7 @@ From the spread that was seen, or the share of items that flipped, and a size th
 Numbers are whole and rounded up to two digits, as they are known no better.
 """
 
-from math import ceil, floor, inf, isfinite, log10, sqrt
+from math import ceil, floor, inf, isfinite, log, log1p, log2, log10, sqrt
 
 from scipy.special import ndtri, stdtrit
 
@@ -18,8 +18,9 @@ from seqwise.stats.phrases import counted
 from seqwise.stats.power import POWER, beyond, flips_items, non_inferiority_items, t_items
 from seqwise.stats.results import LEVEL
 from seqwise.verdict.aligned import FEWEST
+from seqwise.verdict.constant import Unvaried
 from seqwise.verdict.effects import Weighed
-from seqwise.verdict.flips import Flips
+from seqwise.verdict.flips import Flips, SeedFlips
 from seqwise.verdict.seeds import Chance
 from seqwise.verdict.words import limit
 
@@ -72,6 +73,9 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
     data = found.data
     if margin + difference <= 0:
         return inf
+    least = _unflipped(found, margin, level)
+    if isinstance(found.flips, Unvaried):
+        return _rounded(least)
     if found.chance is None:
         changed = max(sum(data.flips) / data.items, 1 / data.items)
         sd = 100 * sqrt(changed)
@@ -80,8 +84,24 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
     if not sd:
         return inf
     if data.codes is not None and found.crossed is None and not data.ahead:
-        return _rounded(data.many * _times(found, margin + difference, level, sides=1))
-    return _rounded(non_inferiority_items(margin, sd=sd, difference=difference, level=level))
+        return _rounded(max(least, data.many * _times(found, margin + difference, level, sides=1)))
+    return _rounded(max(least, non_inferiority_items(margin, sd=sd, difference=difference, level=level)))
+
+
+def _unflipped(found: Weighed, margin: float, level: float) -> float:
+    """Items of which none may flip, or do otherwise than all others, for a loss of the margin to be ruled out."""
+    data, flips = found.data, found.flips
+    if isinstance(flips, Unvaried):
+        share = (found.gain + margin) / flips.reach
+        wanted = max(log(1 - level) / log1p(-share) if 0 < share < 1 else 0.0, -log2(1 - level))
+        return data.many / flips.units * wanted if share > 0 else inf
+    if data.measure.kind != "right" or margin >= 100:
+        return 0.0
+    odds = (100 - margin) / margin  # Tango's z² is n over these
+    if isinstance(flips, Flips):
+        times = upwards(lambda many: sqrt(flips.n * many / odds) - float(stdtrit(flips.df * many, level)), 0.0, 0.0)
+        return data.many * times
+    return float(ndtri(level)) ** 2 * odds * (flips.effect if isinstance(flips, SeedFlips) else 1.0)
 
 
 def _times(found: Weighed, aim: float, level: float, sides: int = 2) -> float:
@@ -89,7 +109,7 @@ def _times(found: Weighed, aim: float, level: float, sides: int = 2) -> float:
     data, luck = found.data, found.chance
     if luck is None:
         raise TypeError("clusters have a spread")
-    flips = Flips.of(data, luck) if data.measure.kind == "right" and sides == 2 else None
+    flips = found.flips if isinstance(found.flips, Flips) and sides == 2 else None
 
     def seen(times: float) -> float:
         if flips is not None:

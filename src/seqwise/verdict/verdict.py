@@ -1,6 +1,8 @@
 """All answers together, and one sentence over them.
 
-With several systems the gains are held to Holm's p-values, since the best of many is easily better by luck; the
+With several systems the gains are held to Holm's p-values, since the best of many is easily better by luck; so is that
+nothing was lost on a set, as of ten systems that lost just the margin one easily seems to have lost less. A rival that
+is better than a system is held to Holm's p over the rivals; that a system beats all of them needs no correction. The
 sentence is about the one that comes out best: by what it was worth, then by how few of its like are shown to be better,
 then by its gain. Whether two of them differ is a question of its own (`systems`), and the sentence says better of one
 than of another only as far as that was answered; where it was not asked, it says so.
@@ -19,7 +21,7 @@ from seqwise.verdict.cost import Cost
 from seqwise.verdict.curve import Curve
 from seqwise.verdict.findings import ASKED, Finding
 from seqwise.verdict.methods import methods
-from seqwise.verdict.sentence import HOLM, Worth, not_worse, sentence, signed, useless, worth
+from seqwise.verdict.sentence import HOLM, RULED, Worth, edge, not_worse, sentence, signed, useless, worth
 from seqwise.verdict.standing import beaten, standing
 from seqwise.verdict.trade import Trade
 from seqwise.verdict.trend import Trend
@@ -28,6 +30,9 @@ VERSION = 2
 """Of verdict.json."""
 ORDER: tuple[Worth, ...] = ("worth it", "at a price", "cannot tell", "not worth it")
 """Best first."""
+
+MARGIN, GAIN = "p against the margin", "gain"
+"""Values of a loss: of the test against the margin, and the difference, better being more."""
 
 
 @dataclass(frozen=True)
@@ -125,18 +130,18 @@ def _others(of: Mapping[str, Sequence[Finding]], best: str) -> str:
 
 
 def _held(findings: Sequence[Finding]) -> list[Finding]:
-    """Gains of several systems on one set, by Holm's p-values."""
-    places: dict[str, list[int]] = {}
-    for place, one in enumerate(findings):
-        if one.question == "gain" and one.test is not None:
-            places.setdefault(one.subject, []).append(place)
+    """Gains and losses of several systems on one set, and several rivals of one system, by Holm's p-values."""
     held = list(findings)
-    for several in places.values():
-        if len(several) < 2:
-            continue
-        tests = [test for place in several if (test := held[place].test) is not None]
-        for place, p in zip(several, adjust(np.array([test.p for test in tests])).tolist(), strict=True):
-            held[place] = _corrected(held[place], p, len(several))
+    for corrected, question in ((_corrected, "gain"), (_ruled, "generalization"), (_beaten, "rival")):
+        places: dict[str, dict[int, float]] = {}
+        for place, one in enumerate(findings):
+            p = one.values.get(MARGIN) if question == "generalization" else one.test and one.test.p
+            if one.question == question and isinstance(p, float):
+                places.setdefault(one.system if question == "rival" else one.subject, {})[place] = p
+        for several in places.values():
+            if len(several) > 1:
+                for place, p in zip(several, adjust(np.array(list(several.values()))).tolist(), strict=True):
+                    held[place] = corrected(held[place], p, len(several))
     return held
 
 
@@ -150,4 +155,33 @@ def _corrected(one: Finding, p: float, count: int) -> Finding:
         f"Cannot tell whether {one.system} differs on {one.subject}, as one of {count} systems that were tried: "
         f"{signed(one.test)}, {note}"
     )
+    return replace(one, answer="cannot tell", told=told, notes=(*one.notes, note), values={**one.values, HOLM: p})
+
+
+def _ruled(one: Finding, p: float, count: int) -> Finding:
+    """That nothing was lost, by one of several systems; where a loss is shown, what no longer stands is a "yes"."""
+    note = f"{chance(p)} against the margin by Holm, as {count} systems were tried on {one.subject}."
+    values = {**one.values, RULED: p}
+    if one.answer != "no" or p < 1 - LEVEL or one.test is None or one.interval is None:
+        return replace(one, values=values, notes=(*one.notes, note))
+    gained, alone = one.values.get(GAIN), one.values.get(HOLM)
+    lost = isinstance(gained, float) and gained < 0 and one.test.rejected and 0 not in one.interval
+    if lost and isinstance(alone, float) and alone < 1 - LEVEL:
+        told = f"{one.system} lost on {one.subject}: {signed(one.test)}; a loss of {edge(one)} is not ruled out, {note}"
+        return replace(one, answer="yes", told=told, values=values, notes=(*one.notes, note))
+    told = (
+        f"Cannot tell whether {one.system} lost {edge(one)} on {one.subject}, as one of {count} systems that were "
+        f"tried: {signed(one.test)}, {note}"
+    )
+    return replace(one, answer="cannot tell", told=told, values=values, notes=(*one.notes, note))
+
+
+def _beaten(one: Finding, p: float, count: int) -> Finding:
+    """A rival that is better, as one of several."""
+    if one.answer != "no" or one.test is None:
+        return one
+    note = f"{chance(p)} by Holm, as one of {count} rivals."
+    if p < 1 - LEVEL:
+        return replace(one, notes=(*one.notes, note))
+    told = f"Cannot tell {one.system} from {one.subject}: {signed(one.test)}, {note}"
     return replace(one, answer="cannot tell", told=told, notes=(*one.notes, note), values={**one.values, HOLM: p})

@@ -24,7 +24,7 @@ from seqwise.verbs.weighing import keeping, predictions, slices
 from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
 from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
-from seqwise.verbs.weighing.measures import Metric
+from seqwise.verbs.weighing.measures import Metric, are_truths, as_truth
 from seqwise.verbs.weighing.models import needs_probe, scored, seen
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.trials import Row
@@ -81,11 +81,11 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
     names = named([Path(one.removesuffix(".gz")).stem for one in tuned])
-    first = predictions.read_predictions(base, metric, TEST, BASE)
+    files = zip((BASE, *names), (base, *tuned), strict=True)
+    first, *others = _truths([predictions.read_predictions(path, metric, TEST, name) for name, path in files])
     found = Contender(BASE, _by_set(first), (base,))
     contenders, notes = [], dict[str, None]()
-    for name, path in zip(names, tuned, strict=True):
-        rows = predictions.read_predictions(path, metric, TEST, name)
+    for name, path, rows in zip(names, tuned, others, strict=True):
         parts = _by_set(rows)
         for part in dict.fromkeys((*parts, *found.parts)):
             if part not in found.parts or part not in parts:
@@ -150,7 +150,8 @@ def of_models(
     for name, runs in zip(_titles(grouped), grouped, strict=True):
         parts = {part: tuple(_as(found[run][part], name, run) for run in runs) for part in sets}
         contenders.append(Contender(name, parts, tuple(runs), _method(runs[0])))
-    whole = Contender(BASE, {part: (one,) for part, one in found[BASE].items()}, (base,))
+    drawn = _drawn(base, tuned)
+    whole = Contender(BASE, {part: (replace(one, seed=drawn),) for part, one in found[BASE].items()}, (base,))
     twins = tuple(one.name for one in contenders if is_tuned(base) and len(_alike((base, *one.runs))) == 1)
     return Field(whole, tuple(contenders), tuple(notes), held, task, twins)
 
@@ -197,6 +198,13 @@ def scores_of(row: Row, folder: Path, name: str) -> dict[str, Scored]:
     """What a trial scored, by set."""
     told = row.result or {}
     return {one["part"]: keeping.load(folder / one["file"], name, row.trial.seed) for one in told.get("scores", ())}
+
+
+def _truths(files: Sequence[Sequence[Scored]]) -> list[tuple[Scored, ...]]:
+    """Sets whose numbers are 0 and 1 alone in all files, as right or wrong."""
+    whole = [one for rows in files for one in rows]
+    truths = {part for part in {one.part for one in whole} if are_truths([one for one in whole if one.part == part])}
+    return [tuple(as_truth(one) if one.part in truths else one for one in rows) for rows in files]
 
 
 def _by_set(rows: Sequence[Scored]) -> dict[str, tuple[Scored, ...]]:
@@ -265,6 +273,12 @@ def seed_of(run: str) -> int | None:
     if is_forecast(run):
         return read_forecast(RunFolder.open(run)).training.seed
     return read_tune(RunFolder.open(run)).training.seed if is_tuned(run) else None
+
+
+def _drawn(base: str, tuned: Sequence[str]) -> int | None:
+    """The seed of a base that is a tuned run, and might have come out otherwise; None where others began with it."""
+    begun = {Path(read_tune(RunFolder.open(one)).base).absolute() for one in tuned if is_tuned(one)}
+    return seed_of(base) if is_tuned(base) and Path(base).absolute() not in begun else None
 
 
 def _as(one: Scored, name: str, run: str) -> Scored:

@@ -12,7 +12,7 @@ two systems are measured by the same classes.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -22,7 +22,7 @@ from seqwise.errors import ConfigError, DataError, nearest
 from seqwise.letters import composed
 from seqwise.metrics.rouge import KINDS, NAMES, Words, averaged, looks_foreign, rouge_of_each
 from seqwise.metrics.text import bleu, chrf, counted, words_for
-from seqwise.verdict.scored import Counts, Measure, Scores
+from seqwise.verdict.scored import Counts, Measure, Scored, Scores
 
 # N items, R resamples, C counts of an item
 
@@ -153,6 +153,22 @@ def numbers(metric: str, values: Float[np.ndarray, "N"] | Bool[np.ndarray, "N"])
         wrong = metric != "score"
         return Measured(right_or_wrong("error rate" if wrong else "accuracy", f"column:{metric}", wrong), values)
     return Measured(Measure(metric, "score", "", metric != "score", f"column:{metric}"), values)
+
+
+def are_truths(several: Sequence[Scored]) -> bool:
+    """Whether numbers as they were given are 0 and 1 alone, of all these systems: then they are right or wrong."""
+    return all(
+        one.measure.kind == "score"
+        and one.measure.signature.startswith("column:")
+        and bool(np.isin(one.values, (0.0, 1.0)).all())
+        for one in several
+    )
+
+
+def as_truth(one: Scored) -> Scored:
+    """The same, as right or wrong."""
+    found = numbers(one.measure.name, one.values.astype(bool))
+    return replace(one, measure=found.measure, values=found.values)
 
 
 def foreseen(metric: str, nats: Sequence[float], tokens: Sequence[int], signature: str = "") -> Measured:
