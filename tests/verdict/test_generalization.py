@@ -176,10 +176,11 @@ def test_nothing_is_lost_where_no_item_differs(measure):
 
 def test_two_items_without_a_change_rule_out_nothing():
     """As scores of 0 and 1 no more than as right and wrong."""
-    for values, measure in ((np.array([1.0, 0.0]), SCORE), (np.array([True, False]), RIGHT)):
-        found = of(scored(values, measure, "base"), scored(values, measure), 0.01)
-        assert found.answer == "cannot tell"
-        assert found.values["p against the margin"] > 0.4
+    counted = of(scored(np.array([True, False]), RIGHT, "base"), scored(np.array([True, False]), RIGHT), 0.01)
+    assert counted.answer == "cannot tell"
+    assert counted.values["p against the margin"] > 0.4
+    valued = of(scored(np.array([1.0, 0.0]), SCORE, "base"), scored(np.array([1.0, 0.0]), SCORE), 0.01)
+    assert (valued.state, valued.answer) == ("TOO FEW", None)
 
 
 def test_a_gain_that_all_items_share_rules_a_loss_out_by_their_signs():
