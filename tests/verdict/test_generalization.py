@@ -201,6 +201,17 @@ def test_a_document_without_a_flip_counts_as_few_items(documents, answer):
         assert found.values["p against the margin"] == pytest.approx(stats.t.sf((worth / 99) ** 0.5, 4))
 
 
+def test_a_flip_of_one_seed_makes_documents_no_surer_than_none():
+    right, names = np.arange(1000) % 3 > 0, tuple(map(str, np.arange(1000) % 5))
+    base, rows = scored(right, RIGHT, "base", clusters=names), np.stack([right, right])
+    p = []
+    for flipped in (0, 1):
+        rows[0, 1] = right[1] ^ bool(flipped)
+        found = of(base, [scored(row, RIGHT, seed=seed) for seed, row in enumerate(rows)], 1.0)
+        p.append(found.values["p against the margin"])
+    assert p[0] < p[1] < 0.5
+
+
 @pytest.mark.parametrize(("seeds", "lasting", "noise"), [(3, 0.0076, 0.0024), (5, 0.006, 0.004)])
 def test_a_loss_of_few_items_is_rarely_ruled_out_by_seeds(seeds, lasting, noise):
     """200 items, of which the margin, 1 point, is lost, some for good and some in a seed: before, in 17 % and 25 %."""

@@ -163,7 +163,7 @@ class SeedFlips:
     lost: float
     n: float
     effect: float
-    """The design effect of clusters; 1 of items that stand alone."""
+    """The design effect of clusters, at least the usual one; 1 of items that stand alone."""
     chance: Chance
     """Of the difference in points, as it was seen."""
 
@@ -202,13 +202,14 @@ class SeedFlips:
 
 
 def _worth(data: Aligned) -> float:
-    """What the clusters' part of the variance is over that of single items, of means over the seeds; at least 1."""
+    """What the clusters' part of the variance is over that of single items, of means over the seeds; at least as is
+    usual."""
     if data.codes is None:
         return 1.0
     before, after = (np.mean([one.values for one in side], axis=0) for side in (data.base, data.tuned))
     alone = jackknife_error(pseudovalues(data.measure, before, after, None))
     together = cluster_error(pseudovalues(data.measure, before, after, data.codes), data.sizes)
-    return max(1.0, (together / alone) ** 2) if alone else design(data.sizes, ALIKE)
+    return max(design(data.sizes, ALIKE), (together / alone) ** 2 if alone else 0.0)
 
 
 def design(sizes: Int[np.ndarray, "G"], alike: float) -> float:
