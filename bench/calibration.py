@@ -179,7 +179,7 @@ def each(worlds: Pair) -> Iterator[Pair]:
 
 
 def scored(kind: Kind, values: np.ndarray, system: str) -> Scored | list[Scored]:
-    """As a session hands it over: one model, or one of each seed."""
+    """As it is weighed: one model, or one of each seed."""
     ids = tuple(map(str, range(values.shape[1])))
     seeds = [
         Scored(system, "test", kind.measure, ids, one, seed=seed, clusters=kind.clusters, ahead=kind.ahead)
