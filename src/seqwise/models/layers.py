@@ -135,7 +135,8 @@ class Layer(nn.Module):
 
     def after(self, x: Tensor, part: Tensor, normalize: nn.Module, inner: nn.Module | None = None) -> Tensor:
         """Add what a part says."""
-        added = x + self.dropout(part if inner is None else inner(part))
+        part = part if inner is None else inner(part)
+        added = x + (self.dropout(part) if self.training else part)
         return added if self.before_part else normalize(added)  # type: ignore[no-any-return]
 
     def forward(

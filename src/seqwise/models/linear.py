@@ -57,6 +57,10 @@ class Packed:
         made = torch.ops.mkldnn._reorder_linear_weight(weight.detach().contiguous(), None)
         return cls(made, state_of(weight))
 
+    def serves(self, x: Float[Tensor, "*B I"], weight: Float[Tensor, "O I"]) -> bool:
+        """Whether it may stand for the weight in a product with these rows that nobody asks the gradient of."""
+        return x.dtype == weight.dtype and not torch.is_grad_enabled() and self.fits(weight) and not tracing()
+
     def fits(self, weight: Float[Tensor, "O I"]) -> bool:
         """Whether the weight is still what it was when it was copied."""
         return self.of == state_of(weight)
@@ -193,7 +197,12 @@ class Linear(Repackable, nn.Linear):
 
     def forward(self, x: Float[Tensor, "*B I"], then: Then = "none") -> Float[Tensor, "*B O"]:
         """x W^T + b, and an activation where asked."""
-        return linear(x, self.weight, self.bias, then, self.packed)
+        packed, weight = self.packed, self.weight
+        if packed is not None and x.numel() == x.shape[-1] and packed.serves(x, weight):  # a row: calls cost, not sums
+            name, way = FUSED[then]
+            row: Tensor = torch.ops.mkldnn._linear_pointwise(x.contiguous(), packed.weight, self.bias, name, [], way)
+            return row
+        return linear(x, weight, self.bias, then, packed)
 
     def pack(self) -> None:
         """Keep a copy of the weight in oneDNN's order. To be renewed when the weight changes."""
