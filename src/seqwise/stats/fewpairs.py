@@ -4,12 +4,13 @@
     interval    the differences that neither side of it refuses
 
 The statistic (Tango 1998) is the same as in `proportions.py`. Of few pairs it takes few values, and the normal
-distribution errs either way: of 30 pairs, 18 % of which change, it rules a loss of just 3 points out in 6.01 % at 5 %,
-and where 10 % change and 5 points are gained its 95 % interval holds the truth in 98.4 %. Here p is the chance of such
-a value or a larger one, summed up over all tables by the likeliest shares that have the difference: the estimated p-value
-(Lloyd 2008, Australian and New Zealand Journal of Statistics 50, 329; Lloyd and Moldovan 2008, Statistics in Medicine
-27, 3540). By exact sums over 10, 15, ... 60 pairs, losses of 1 to 10 points and 2 to 60 % that change, it errs in at
-most 5.5 % at 5 %, the normal in 6.3; two-sided 5 % tests keep the truth in 94.9 % at least, in place of 93.5.
+distribution errs either way: of 30 pairs, 18 % of which change, it rules a loss of just 3 points out in 6.01 % at 5
+%, and where 10 % change and 5 points are gained its 95 % interval holds the truth in 98.4 %. Here p is the chance of
+such a value or a larger one, summed up over all tables by the likeliest shares that have the difference: the
+estimated p-value (Lloyd 2008, Australian and New Zealand Journal of Statistics 50, 329; Lloyd and Moldovan 2008,
+Statistics in Medicine 27, 3540). By exact sums over 10, 15, ... 60 pairs, losses of 1 to 10 points and 2 to 60 % that
+change, it errs in at most 5.5 % at 5 %, the normal in 6.3; two-sided 5 % tests keep the truth in 94.9 % at least, in
+place of 93.5.
 
 Left out: the largest p over all shares, which is exact, and takes a search for each difference.
 """
