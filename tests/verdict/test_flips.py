@@ -2,13 +2,18 @@
 
 import numpy as np
 import pytest
+from scipy.special import ndtr, ndtri, stdtr
 
 from seqwise.stats import power
+from seqwise.stats.proportions import tango, tango_statistic
 from seqwise.verdict.aligned import aligned
 from seqwise.verdict.clusters import cluster_error, freedom
+from seqwise.verdict.effects import weighed
 from seqwise.verdict.flips import Flips
+from seqwise.verdict.generalization import no_worse
 from seqwise.verdict.scored import Measure, Scored
 from seqwise.verdict.seeds import Chance
+from seqwise.verdict.shortage import harmless
 
 SIZES = np.resize([4, 6, 10, 12, 18], 30)
 DOCUMENTS = np.repeat(np.arange(len(SIZES)), SIZES)
@@ -50,3 +55,47 @@ def test_what_is_detectable_is_found_four_times_in_five():
 def test_a_handful_of_documents_finds_nothing_and_says_so():
     found = Flips(3.0, 1.0, 12.0, 4.0, 3.0, 0.4)
     assert found.detectable() == np.inf
+
+
+def documents(gained, lost, size=10):
+    """So many items of each document go either way, the rest not at all."""
+    ids = tuple(map(str, range(size * len(gained))))
+    labels = tuple(str(place // size) for place in range(len(ids)))
+    base, tuned = np.zeros(len(ids), bool), np.zeros(len(ids), bool)
+    for place, (up, down) in enumerate(zip(gained, lost, strict=True)):
+        tuned[place * size : place * size + up] = True
+        base[place * size + up : place * size + up + down] = True
+    right = Measure("accuracy", "right")
+    return aligned(*(Scored(name, "test", right, ids, one, clusters=labels)
+                     for name, one in (("base", base), ("tuned", tuned))))  # fmt: skip
+
+
+def test_documents_that_differ_less_than_chance_has_it_are_not_surer_than_their_items():
+    """Five documents of ten whose flips are spread more evenly than chance has it: the interval is that of Tango's for
+    50 items, and p lies between theirs and what it would be if they were held to t(4) as well, 2 P(t(4) > 3) = 0.04."""
+    data = documents([3, 4, 2, 3, 2], [0, 1, 0, 1, 0])
+    found = Flips.of(data, Chance.of(cluster_error(data.tables()[0][0], data.sizes), freedom(data.sizes)))
+    assert found.effect < 0.2
+    within, alone = found.interval(), tango(14, 2, 50).hundredfold
+    assert (within.low, within.high) == pytest.approx((alone.low, alone.high), rel=1e-6)
+    z = tango_statistic(14, 2, 50, 0.0)
+    assert z == pytest.approx(3)
+    assert 2 * ndtr(-z) <= found.p() < stdtr(4, -z)
+    assert found.above(12.0) >= ndtr(-tango_statistic(14, 2, 50, 0.12))
+    assert found.detectable() > 100 * power.pairs_effect(50, 16 / 50) - 1
+    assert found.times(4).single.n == pytest.approx(200)
+
+    asked = weighed(data)
+    assert "p is the larger of theirs and the items'" in " ".join(asked.test.notes)
+    sds = ndtri(0.95) + ndtri(0.8)
+    assert no_worse(asked, 12.0).detectable.value >= sds * 100 * 4 / 50 - 1e-9
+    assert harmless(asked, 12.0) >= 50 * (sds * 100 * 4 / 50 / 12) ** 2
+
+
+def test_documents_that_are_alike_are_weighed_by_themselves():
+    """Where their items are alike, those of single items never decide."""
+    data = documents([6, 0, 5, 0, 4], [0, 1, 0, 0, 0])
+    found = Flips.of(data, Chance.of(cluster_error(data.tables()[0][0], data.sizes), freedom(data.sizes)))
+    assert found.effect > 2
+    assert found.single is None
+    assert found.p() > 2 * ndtr(-tango_statistic(15, 1, 50, 0.0))

@@ -122,3 +122,22 @@ def test_a_few_flips_of_training_are_rarely_called_a_difference(seeds):
         value = float(table.mean())
         wrong += bool(value) and crossed([table], value, 199).chance.p(value) < 0.05
     assert wrong / worlds < 0.05
+
+
+def test_p_of_seeds_is_the_larger_of_all_parts_and_of_the_items_alone():
+    """Three seeds whose means lie closer than their items make them: the items' t decides, and of seeds that lie far
+    apart the sum of both."""
+    chance = np.random.default_rng(8)
+    table = chance.normal(0, 1, (3, 200)) + chance.normal(0, 1, 200)
+    table += (np.array([-0.01, 0.0, 0.01]) - table.mean(1))[:, None] + 0.2
+    close = crossed([table], 0.2, 199)
+    assert 0 < close.seeds < close.rest
+    items = 2 * stats.t.sf(0.2 / max(close.items, close.rest) ** 0.5, 199)
+    assert close.chance.p(0.2) == pytest.approx(items, rel=1e-9)
+    assert close.chance.p(close.chance.critical() * close.chance.error) == pytest.approx(0.05, rel=1e-6)
+
+    far = table + np.array([-0.3, 0.0, 0.3])[:, None]
+    apart = crossed([far], 0.2, 199)
+    parts = ((apart.seeds, 2.0), (apart.items - apart.rest, 199))
+    assert apart.chance.p(0.2) == pytest.approx(Chance(1.0, 5.0, parts).p(0.2), rel=1e-9)
+    assert apart.chance.p(0.2) > items

@@ -11,14 +11,14 @@ test is, and two-sided at 2 level - 1 for equivalence (90 % for tests at 5 %).
 
 from math import inf, sqrt
 
-from scipy.special import ndtr, ndtri, stdtr, stdtrit
+from scipy.special import ndtri, stdtr, stdtrit
 
 from seqwise.errors import ConfigError
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.means import Others, Values, differences
 from seqwise.stats.phrases import amount, number, sure
 from seqwise.stats.power import POWER, t_noncentrality
-from seqwise.stats.proportions import POINTS, pairs, tango, tango_statistic
+from seqwise.stats.proportions import POINTS, paired_above, paired_interval, pairs, tango_statistic
 from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 
 
@@ -104,13 +104,14 @@ def no_worse_share(
 ) -> Test:
     """Whether the first share is no lower than the second by `margin`, a share of 1, or more; pairs.
 
-    gained: pairs where only the first is so; lost: where only the second is. Wald's test is too liberal here.
+    gained: pairs where only the first is so; lost: where only the second is. Wald's test is too liberal here, and of
+    few pairs Tango's by the normal distribution: their p is summed up (`fewpairs.py`).
     """
     pairs(gained, lost, n)
     if not 0 < margin < 1:
         raise ConfigError(f"margin={margin:g}", "a share between 0 and 1", "0.02, two points")
     z = tango_statistic(gained, lost, n, -margin)
-    low = tango(gained, lost, n, 2 * level - 1).low
+    low = paired_interval(gained, lost, n, 2 * level - 1).low
     changed, error = (gained + lost) / n, sqrt((gained + lost) / n / n)
     least = 100 * float(ndtri(level) + ndtri(POWER)) * error if changed else None
     return Test(
@@ -119,7 +120,7 @@ def no_worse_share(
         symbol="z",
         statistic=z,
         df=(),
-        p=float(ndtr(-z)),
+        p=paired_above(gained, lost, n, -margin),
         n={"pairs": n},
         effect=Estimate(
             f"share in {names[0]} minus share in {names[1]}",

@@ -5,6 +5,7 @@
     none_seen                            the largest share that n items without a case leave open: rule of three, exact
     newcombe                             difference of two independent shares, from Wilson's (Newcombe 1998, method 10)
     tango                                difference of two paired shares: score interval (Tango 1998)
+    paired_above  paired_interval        the same as they are told: of few pairs by its own distribution (`fewpairs.py`)
     mcnemar                              p of the same: exact, or mid-p (Fagerland, Lydersen and Laake 2013)
     share  independent_shares  paired_shares    the same as results, with null hypothesis and effect
 
@@ -23,6 +24,7 @@ from jaxtyping import Bool
 from scipy.special import bdtr, betaincinv, ndtr, ndtri
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats import fewpairs
 from seqwise.stats.assumptions import INDEPENDENT
 from seqwise.stats.crossing import crossing
 from seqwise.stats.phrases import number, percent
@@ -121,6 +123,26 @@ def tango(gained: int, lost: int, n: int, level: float = LEVEL) -> Interval:
         return tango_statistic(gained, lost, n, difference)
 
     return Interval(crossing(statistic, -1.0, middle, z), crossing(statistic, middle, 1.0, -z), level)
+
+
+def paired_above(gained: int, lost: int, n: int, difference: float) -> float:
+    """One-sided p that the true difference of paired shares is `difference` or less, by Tango's statistic."""
+    pairs(gained, lost, n)
+    if n <= fewpairs.FEW:
+        return fewpairs.above(gained, lost, n, difference)
+    return float(ndtr(-tango_statistic(gained, lost, n, difference)))
+
+
+def paired_interval(gained: int, lost: int, n: int, level: float = LEVEL) -> Interval:
+    """The differences that neither side of it refuses."""
+    pairs(gained, lost, n)
+    return fewpairs.interval(gained, lost, n, level) if n <= fewpairs.FEW else tango(gained, lost, n, level)
+
+
+def paired_name(n: int) -> str:
+    """What that interval is called."""
+    few = n <= fewpairs.FEW
+    return f"Tango's score interval{', by all that so few pairs could have shown' if few else ''}"
 
 
 def share(hits: int, n: int, *, name: str = "share", how: How = "wilson", level: float = LEVEL) -> Estimate:
@@ -244,14 +266,14 @@ def paired_shares(
         effect=Estimate(
             f"share in {names[0]} minus share in {names[1]}",
             100 * (gained - lost) / n,
-            tango(gained, lost, n, level).hundredfold,
+            paired_interval(gained, lost, n, level).hundredfold,
             POINTS,
         ),
         size=Estimate("share of pairs that differ", changed, wilson(gained + lost, n, level)),
         why="the same items twice: only those that change tell the two apart",
         assumptions=(INDEPENDENT,),
         detectable=Estimate("difference found four times in five", 100 * least, None, POINTS) if least <= 1 else None,
-        notes=(f"{gained:,} pairs are so only in {names[0]}, {lost:,} only in {names[1]}; Tango's score interval.",),
+        notes=(f"{gained:,} pairs are so only in {names[0]}, {lost:,} only in {names[1]}; {paired_name(n)}.",),
     )
     seen = (share(int(x.sum()), n, level=level) for x in (first, second))
     return Shares(name, names, (next(seen), next(seen)), test)

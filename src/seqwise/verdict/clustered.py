@@ -84,6 +84,8 @@ def _of_clusters(data: Aligned, chance: Chance, value: float, right: bool) -> tu
     notes = [f"The error is {number(chance.error / naive, 3)} times what single items would seem to give."]
     if right:
         notes.append(f"Student's t of the clusters: {told_p(chance.p(value))}.")
+    if right and chance.error < naive:
+        notes.append("Clusters differ less than their items would by chance: p is the larger of theirs and the items'.")
     if np.ptp(sizes):
         g = len(sizes)
         cr = f"CR1 with t({g - 1}): {told_p(Chance.of(robust, g - 1).p(value))}" if robust else "CR1 has no spread"

@@ -5,6 +5,7 @@
 
     scores          items stand alone                                  items in clusters
     right or wrong  McNemar's mid-p, Tango's interval                  Tango's of effective items (`flips.py`)
+                    (of 50 items or fewer by its own distribution, `stats/fewpairs.py`)
     numbers         Student's t of differences, sign flips beside it   Student's t of clusters (`clustered.py`)
     counts          swaps for p, the jackknife's t for the interval    the same, by the jackknife of clusters
 
@@ -30,7 +31,7 @@ from seqwise.stats.assumptions import INDEPENDENT, normal_means
 from seqwise.stats.phrases import chance as told_p
 from seqwise.stats.phrases import number, percent, sure
 from seqwise.stats.power import flips_effect
-from seqwise.stats.proportions import mcnemar, paired_shares
+from seqwise.stats.proportions import mcnemar, paired_name, paired_shares
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Interval, Test
 from seqwise.stats.samples import differing
 from seqwise.verdict import clustered, draws, origins
@@ -149,13 +150,13 @@ def _right(data: Aligned, level: float) -> Weighed:
     found = paired_shares(tuned, base, data.names, name=data.measure.name, level=level).test
     gained, lost = int((tuned & ~base).sum()), int((base & ~tuned).sum())
     notes: tuple[str, ...] = (
-        "{:,} items gained, {:,} lost; Tango's score interval.".format(
-            *((lost, gained) if data.measure.lower else (gained, lost))
+        "{:,} items gained, {:,} lost; {}.".format(
+            *((lost, gained) if data.measure.lower else (gained, lost)), paired_name(data.items)
         ),
         f"McNemar's exact test: {told_p(mcnemar(gained, lost, exact=True))}.",
     )
     if not gained + lost:
-        notes = ("No item is right for one and wrong for the other; Tango's score interval.",)
+        notes = (f"No item is right for one and wrong for the other; {paired_name(data.items)}.",)
     least = flips_effect(data.items, (gained + lost) / data.items, level=level)
     why = "the same items, each right or wrong, so that only those that change tell the two apart; mid-p"
     test = replace(

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from seqwise.errors import ConfigError, DataError
 from seqwise.stats.crossing import crossing
@@ -38,7 +38,8 @@ from seqwise.stats.margins import no_worse_share
 from seqwise.stats.multiplicity import adjust
 from seqwise.stats.phrases import chance as told_p
 from seqwise.stats.phrases import number, sure
-from seqwise.stats.proportions import tango_statistic
+from seqwise.stats.power import POWER
+from seqwise.stats.proportions import paired_above
 from seqwise.stats.results import LEVEL, Estimate, Interval, Test
 from seqwise.verdict import draws, shortage
 from seqwise.verdict.aligned import Aligned, aligned
@@ -113,6 +114,9 @@ def _met(found: Weighed, level: float) -> float:
     least = 0.0 if found.chance is None else found.chance.detectable(level, 1)
     if isinstance(found.flips, Flips | SeedFlips):
         worth = found.flips.n / (found.flips.effect if isinstance(found.flips, SeedFlips) else 1.0)
+        if isinstance(found.flips, Flips) and found.flips.single:
+            worth = found.flips.single.n
+            least = max(least, float(ndtri(level) + ndtri(POWER)) * found.flips.single.error)
         square = float(ndtri(level)) ** 2
         least = max(least, 100 * square / (worth + square))
     return least
@@ -167,8 +171,7 @@ def unchanged(found: Weighed, margin: float) -> float:
     if found.chance is None:
         gained, lost = _turned(found)
         n, share = found.data.items, margin / 100
-        sides = -tango_statistic(gained, lost, n, -share), tango_statistic(gained, lost, n, share)
-        return float(max(ndtr(side) for side in sides))
+        return max(paired_above(gained, lost, n, -share), paired_above(lost, gained, n, -share))
     flips = _flips(found)
     if flips is not None:
         return max(flips.above(-margin), flips.turned.above(-margin))

@@ -54,14 +54,15 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
 def seeds(found: Weighed, aim: float, level: float = LEVEL) -> float:
     """On the same items."""
     luck, now, aim = found.crossed, len(found.data.tuned), abs(aim)
-    if luck is None or luck.chance.parts[1][0] < 0 or luck.seeds <= 0 or not aim:
+    if luck is None or luck.seeds <= 0 or not aim:
         return inf
-    lasting, units = luck.chance.parts[1]
+    (lasting, units), alone = luck.chance.parts[1], luck.chance.alone
 
     def enough(count: int) -> bool:
         own = luck.seeds * now / count
         df = (own + lasting) ** 2 / (own**2 / (count - 1) + lasting**2 / units)
-        return Chance(sqrt(own + lasting), df, ((own, count - 1.0), (lasting, units))).detectable(level) <= aim
+        total = max(own + lasting, alone[0] if alone else 0.0)
+        return Chance(sqrt(total), df, ((own, count - 1.0), (lasting, units)), alone).detectable(level) <= aim
 
     if not enough(MOST_SEEDS):
         return inf
@@ -84,6 +85,9 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
     if not sd:
         return inf
     if data.codes is not None and found.crossed is None and not data.ahead:
+        if isinstance(found.flips, Flips) and found.flips.single:
+            sd = found.flips.single.error * sqrt(data.many)
+            least = max(least, non_inferiority_items(margin, sd=sd, difference=difference, level=level))
         return _rounded(max(least, data.many * _times(found, margin + difference, level, sides=1)))
     return _rounded(max(least, non_inferiority_items(margin, sd=sd, difference=difference, level=level)))
 
@@ -100,7 +104,7 @@ def _unflipped(found: Weighed, margin: float, level: float) -> float:
     odds = (100 - margin) / margin  # Tango's z² is n over these
     if isinstance(flips, Flips):
         times = upwards(lambda many: sqrt(flips.n * many / odds) - float(stdtrit(flips.df * many, level)), 0.0, 0.0)
-        return data.many * times
+        return max(data.many * times, float(ndtri(level)) ** 2 * odds if flips.single else 0.0)
     return float(ndtri(level)) ** 2 * odds * (flips.effect if isinstance(flips, SeedFlips) else 1.0)
 
 
