@@ -49,7 +49,7 @@ def joint(names: Sequence[str], files: Sequence[Rows]) -> list[Joint]:
     for place, (name, rows) in enumerate(zip(names, files, strict=True)):
         seed = _seed(name, rows)
         rest = None if seed is None else _without(name, seed)
-        key = (str(place), name) if rest is None or seed is None else (rest,)
+        key: tuple[str, ...] = (str(place), name) if rest is None or seed is None else (rest,)
         found.setdefault(key, []).append((place, -1 if seed is None else seed))
     whole = []
     for key, members in found.items():
