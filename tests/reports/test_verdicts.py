@@ -177,6 +177,11 @@ def test_the_front_names_who_stands_on_it(verdict):
     assert "full" in words(drawn)
 
 
+def test_where_all_pairs_are_told_apart_nothing_is_said_of_others(plain_page):
+    told = "".join(Tags(plain_page).texts).replace("\u00a0", " ")
+    assert "Of 1 pair 1 is told apart." in told
+
+
 def test_a_trade_names_the_set_it_was_lost_on_and_takes_two_systems(hostile, html):
     alone = replace(hostile, trade=replace(hostile.trade, choices=hostile.trade.choices[:1]))
     assert 'id="trade"' in html

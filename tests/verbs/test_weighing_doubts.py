@@ -209,3 +209,46 @@ def test_long_labels_of_slices_are_cut_unless_two_would_be_one():
     assert found == ("a" * 59 + "…", "b", "b")
     alike = ["a" * 3000, "a" * 3000 + "b", "a" * 3000]
     assert useful({"source": alike})["source"] == tuple(alike)
+
+
+def test_a_score_beside_labels_may_be_how_sure_the_model_was(tmp_path):
+    rows = [{**row, "score": 0.5 + row["id"] / 100} for row in labels("abab" * 5, "aabb" * 5)]
+    with pytest.raises(ConfigError, match=r"a.jsonl:1: .*the score 0.5, and no --metric: .*--metric accuracy"):
+        read(tmp_path, rows)
+    assert read(tmp_path, rows, "accuracy").measure.name == "accuracy"
+    assert read(tmp_path, rows, "score").measure.name == "score"
+    right = [{**row, "score": row["prediction"] == row["reference"]} for row in rows]
+    assert read(tmp_path, right).value == 50
+    texts = [{**row, "prediction": f"text {row['id']}", "reference": f"other {row['id']}"} for row in rows]
+    assert read(tmp_path, texts).measure.name == "score"
+
+
+@pytest.mark.parametrize(
+    ("columns", "mend"),
+    [
+        (("doc_id", "acc"), "Try calling 'doc_id' id."),
+        (("id", "acc"), "Try calling 'acc' score."),
+        (("id", "output", "target"), "Try calling 'output' prediction and 'target' reference."),
+        (("id", "prediction", "gold"), "Try calling 'gold' reference."),
+        (("id", "nll"), "Try calling 'nll' loss."),
+        (("id", "what"), "Try adding them."),
+    ],
+)
+def test_what_others_call_our_columns_is_told(tmp_path, columns, mend):
+    rows = [{name: i if name in ("id", "doc_id") else 0.5 for name in columns} for i in range(4)]
+    with pytest.raises(DataError) as told:
+        read(tmp_path, rows)
+    assert str(told.value).endswith(mend)
+
+
+def test_losses_below_zero_are_told(tmp_path):
+    base = [{"id": i, "loss": -2.0 - i % 7 / 10} for i in range(30)]
+    told = noted(tmp_path, base, [{"id": i, "loss": -1.5 - i % 5 / 10} for i in range(30)])
+    assert "each loss of base on test is below 0, and less is taken to be better" in told
+    assert not noted(tmp_path, base, [{"id": i, "loss": -1.5 - i % 5 / 10} for i in range(29)] + [{"id": 29, "loss": 0}]
+                     ).count("of tuned")  # fmt: skip
+
+
+def test_the_only_set_is_told_to_be_the_test_set(tmp_path):
+    base, tuned = ([{"id": i, "score": i % k, "set": "news"} for i in range(30)] for k in (3, 4))
+    assert "news is the only set, and is taken for the test set" in noted(tmp_path, base, tuned)

@@ -68,3 +68,12 @@ def test_a_half_of_few_tells_nothing(asked, items, clusters, told):
 
 def test_a_general_set_of_few_clusters_makes_no_picture(asked):
     assert asked(400, 4)[1] is None
+
+
+def test_a_blend_and_the_systems_beside_it_lose_on_the_same_items(asked):
+    _, shown = asked(400)
+    tuned, blend = shown.choices
+    lost = scored("tuned", "news", 0.3, 400).values - scored("base", "news", 0.0, 400).values
+    assert blend.chosen
+    assert tuned.loss.value == pytest.approx(float(lost[1::2].mean()))
+    assert tuned.loss.value != pytest.approx(float(lost.mean()), abs=1e-6)

@@ -23,6 +23,10 @@ def test_money_is_hours_times_the_price_of_the_whole_command_where_that_is_known
     assert "0.1 EUR" in found.told
     assert found.answer is None
     assert found.state == "MEASURED"
+    note = grid(whole, "What").note
+    assert note.endswith("EUR is for the whole command, 240 s, in which base and rivals answer too.")
+    assert "whole command" not in grid(found, "What").note
+    assert "whole command" not in grid(costs([Cost("full", seconds=120.0, whole=240.0)]), "What").note
 
 
 def test_systems_stand_side_by_side_and_against_the_full_one():

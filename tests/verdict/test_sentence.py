@@ -4,12 +4,15 @@ import math
 import random
 import re
 
+import numpy as np
 import pytest
 
 from seqwise.stats import results
 from seqwise.stats.phrases import alike
 from seqwise.stats.results import Estimate, Interval
 from seqwise.verdict.findings import Answer, Finding, Question, failed, not_run, too_few
+from seqwise.verdict.gain import gain
+from seqwise.verdict.scored import Measure, Scored
 from seqwise.verdict.sentence import AT_MOST, MATTERS, OPENING, not_worse, sentence, worth
 from seqwise.verdict.verdict import decide
 
@@ -204,6 +207,20 @@ def test_of_systems_that_tell_nothing_the_first_is_told_of_and_none_is_said_to_g
     told = decide(findings, "base", ("full", "lora"), "accuracy").sentence
     assert "full has the same verdict as lora and comes first; cannot tell: lora." in told
     assert "largest" not in told
+
+
+def test_an_interval_without_0_that_tells_nothing_has_its_p():
+    """Tango's interval leaves out 0 where McNemar's mid-p is above 5 %: four items lost of 200, and none gained."""
+    base = np.ones(200, dtype=bool)
+    tuned = base & (np.arange(200) >= 4)
+    ids = tuple(map(str, range(200)))
+    one, other = (Scored(name, "test", Measure("accuracy", "right"), ids, values)
+                  for name, values in (("base", base), ("tuned", tuned)))  # fmt: skip
+    found = gain(one, other)
+    assert found.interval is not None
+    assert found.answer == "cannot tell"
+    assert found.interval.high < 0
+    assert "-2.00 points (95 % interval -5.03 to -0.08, 200 items, p = 0.0625)" in sentence([found])
 
 
 def lucky(optimism: float, answer: Answer = "cannot tell", low: float = 2.0) -> list[Finding]:

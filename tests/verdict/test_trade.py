@@ -97,7 +97,7 @@ def test_needed_items_are_told_by_the_open_part():
     finding, _ = trade(
         choose(BLENDS), "validation", "accuracy", "points", 1.0, gain=_test(-0.3, -1.4, 0.8), loss=_test(3.5, 2.0, 5.0)
     )
-    assert finding.needed.startswith("about 5 times as many items")
+    assert finding.needed.startswith("About 5 times as many items would tell")
 
 
 def test_without_a_tested_blend_nothing_is_answered():

@@ -154,9 +154,9 @@ def _paired(verdict: Verdict) -> tuple[Picture, ...]:
         return ()
     better, same = (sum(one.answer == said for one in found) for said in ("yes", "no"))
     held = " after Holm's correction" if len(found) > 1 else ""
-    title = f"Of {counted(len(found), 'pair')} {better or 'none'} {'is' if better < 2 else 'are'} told apart{held}; "
+    title = f"Of {counted(len(found), 'pair')} {better or 'none'} {'is' if better < 2 else 'are'} told apart{held}"
     rest = f"{same or 'no'} other{'s' if same > 1 else ''}" if better else str(same or "none")
-    title += f"of {rest} a difference that matters is ruled out."
+    title += f"; of {rest} a difference that matters is ruled out." if better < len(found) else "."
     axis = "difference" if verdict.measure == shown[0].unit else f"difference in {verdict.measure}"
     return (forest(shown, title, margin=found[0].margin, axis=axis),)
 

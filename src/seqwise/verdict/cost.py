@@ -199,7 +199,20 @@ def _side_by_side(systems: Mapping[str, Sequence[Cost]], measures: Sequence[_Mea
     runs = [one for several in systems.values() for one in several]
     missing = [measure.name for measure in measures if any(measure.of(one) is None for one in runs)]
     columns = ("system", "runs", *(measure.title for measure in measures))
-    return Grid("What training cost, a run", columns, tuple(rows), _why(runs, missing), whole=True)
+    note = " ".join(filter(None, (_why(runs, missing), _whole(systems, measures))))
+    return Grid("What training cost, a run", columns, tuple(rows), note, whole=True)
+
+
+def _whole(systems: Mapping[str, Sequence[Cost]], measures: Sequence[_Measure]) -> str:
+    """For how many seconds money is paid, where these are more than those of the training."""
+    whole = _Measure("whole", "", lambda one: one.whole, "")
+    means = {system: _mean(runs, whole) for system, runs in systems.items()}
+    known = [
+        f"{_digits(mean)} s{f' of {system}' if len(systems) > 1 else ''}" for system, mean in means.items() if mean
+    ]
+    if not known or all(_mean(runs, measures[-1]) is None for runs in systems.values()):
+        return ""
+    return f"{measures[-1].title} is for the whole command, {joined(known)}, in which base and rivals answer too."
 
 
 def _why(runs: Sequence[Cost], missing: Sequence[str]) -> str:

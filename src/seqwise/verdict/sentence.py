@@ -115,10 +115,17 @@ def _gains(findings: Sequence[Finding], base: str, tuned: str) -> str:
             held = one.values.get(HOLM)
             why = f" as one of several systems ({chance(held)} by Holm)" if isinstance(held, float) else ""
             told.append(
-                f"on {one.subject} the data do not tell {tuned} from {base}{why}, the difference is {signed(test)}"
+                f"on {one.subject} the data do not tell {tuned} from {base}{why}, the difference is {_borderline(one)}"
                 + (f", and {one.needed[0].lower()}{one.needed[1:].rstrip('.')}" if one.needed else "")
             )
     return joined(told)
+
+
+def _borderline(one: Finding) -> str:
+    """The difference, with p where the interval by itself would tell."""
+    test, within, told = _test(one), one.interval, signed(_test(one))
+    alone = within is not None and 0 not in within and HOLM not in one.values
+    return f"{told.removesuffix(')')}, {chance(test.p)})" if alone else told
 
 
 def _losses(findings: Sequence[Finding]) -> str:

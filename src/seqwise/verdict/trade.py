@@ -193,8 +193,8 @@ def _needed(gain: Test, loss: Test, margin: float) -> str:
             times.append((abs(value - end) / apart * (1 + float(ndtri(POWER)) / z)) ** 2 if apart else inf)
     most = max(times, default=inf)
     if not most < 1000:
-        return "more than 1,000 times as many items: what was seen lies on the edge"
-    return f"about {number(max(most, 1.1), 2)} times as many items, if the effects are as seen"
+        return "More than 1,000 times as many items would be needed: what was seen lies on the edge."
+    return f"About {number(max(most, 1.1), 2)} times as many items would tell, if the effects are as seen."
 
 
 def _values(one: Choice, gain: Test, loss: Test) -> dict[str, float | str | None]:

@@ -15,12 +15,13 @@ from seqwise.checkpoints.run import RunFolder
 from seqwise.config import to_yaml
 from seqwise.data.files import check_paths
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats.phrases import joined
 from seqwise.tasks.forecasting.stored import read_forecast
 from seqwise.tasks.stored import is_forecast
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import System, must_differ
-from seqwise.verbs.weighing import keeping, predictions, slices
+from seqwise.verbs.weighing import keeping, predictions, slices, together
 from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
 from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
@@ -80,30 +81,64 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     if general:
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
-    names = named([Path(one.removesuffix(".gz")).stem for one in tuned])
-    files = zip((BASE, *names), (base, *tuned), strict=True)
+    titles = named(together.titles(base, tuned))
+    files = zip((BASE, *titles), (base, *tuned), strict=True)
     first, *others = _truths([predictions.read_predictions(path, metric, TEST, name) for name, path in files])
     found = Contender(BASE, _by_set(first), (base,))
-    contenders, notes = [], dict[str, None]()
-    for name, path, rows in zip(names, tuned, others, strict=True):
-        parts = _by_set(rows)
-        for part in dict.fromkeys((*parts, *found.parts)):
-            if part not in found.parts or part not in parts:
-                there, lacking = (path, base) if part in parts else (base, path)
-                given = f"the set {part!r} in {there} and not in {lacking}"
-                raise DataError(given, "the same sets in all files", f"adding its items to {lacking}")
-        pairs = [(found.parts[part][0], several[0]) for part, several in parts.items()]
-        files_must_differ(pairs)
-        for pair in pairs:
-            must_be_of_a_kind(*pair)
-            must_count_alike(*pair)
-        notes.update(dict.fromkeys(doubts(pairs)))
-        contenders.append(Contender(name, parts, (path,)))
+    notes = dict.fromkeys(_only(first))
+    for path, rows in zip(tuned, others, strict=True):
+        notes.update(dict.fromkeys(_paired(found, path, rows)))
+    joint = together.joint(titles, others)
+    names = named([one.name for one in joint])
+    contenders = [_joint(name, one.files, titles, tuned, others) for name, one in zip(names, joint, strict=True)]
+    notes.update(dict.fromkeys(_seeded(contenders)))
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
         raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
     found, *contenders = _sliced([found, *contenders], notes)
     return Field(found, tuple(contenders), tuple(notes))
+
+
+def _paired(base: Contender, path: str, rows: tuple[Scored, ...]) -> list[str]:
+    """What is to be told of a file beside that of the base; refused where they are no pair."""
+    parts = _by_set(rows)
+    for part in dict.fromkeys((*parts, *base.parts)):
+        if part not in base.parts or part not in parts:
+            there, lacking = (path, base.runs[0]) if part in parts else (base.runs[0], path)
+            given = f"the set {part!r} in {there} and not in {lacking}"
+            raise DataError(given, "the same sets in all files", f"adding its items to {lacking}")
+    pairs = [(base.parts[part][0], several[0]) for part, several in parts.items()]
+    files_must_differ(pairs)
+    for pair in pairs:
+        must_be_of_a_kind(*pair)
+        must_count_alike(*pair)
+    return list(doubts(pairs))
+
+
+def _joint(
+    name: str, places: Sequence[int], titles: Sequence[str], paths: Sequence[str], files: Sequence[Sequence[Scored]]
+) -> Contender:
+    """One system of one file, or of several that are of a seed each."""
+    several = len(places) > 1
+    rows = [one for i in places for one in (together.with_seed(titles[i], files[i]) if several else files[i])]
+    return Contender(name, _by_set([replace(one, system=name) for one in rows]), tuple(paths[i] for i in places))
+
+
+def _seeded(contenders: Sequence[Contender]) -> list[str]:
+    """Which files were taken for one system."""
+    return [
+        f"{joined([Path(run).name for run in one.runs])} are taken for {len(one.runs)} seeds of one system, {one.name}"
+        for one in contenders
+        if len(one.runs) > 1
+    ]
+
+
+def _only(rows: Sequence[Scored]) -> list[str]:
+    """That the one set of a file is the test set, whatever it is called."""
+    parts = {one.part for one in rows}
+    if len(parts) > 1 or TEST in parts:
+        return []
+    return [f"{parts.pop()} is the only set, and is taken for the test set; general sets stand beside a test set"]
 
 
 def _sliced(every: Sequence[Contender], notes: dict[str, None]) -> list[Contender]:

@@ -55,7 +55,7 @@ def must_be_of_a_kind(base: Scored, tuned: Scored) -> None:
 def doubts(sets: Pairs) -> Iterator[str]:
     """What may be meant otherwise, a note each: of every file, and of the two together."""
     for one in chain.from_iterable(sets):
-        yield from filter(None, (told_by_case(one), told_strange(one), _unspaced(one)))
+        yield from filter(None, (told_by_case(one), told_strange(one), _unspaced(one), _below(one)))
     for pair in sets:
         yield from _percents(*pair)
 
@@ -65,6 +65,18 @@ def _unspaced(one: Scored) -> str:
     if one.measure.name != "BLEU" or "tok:13a" not in one.measure.signature or not unspaced(one.references):
         return ""
     return f"BLEU counts words, and texts of {one.part} have no spaces between them: --metric chrf counts letters"
+
+
+def _below(one: Scored) -> str:
+    """Losses that are all below 0 seem to be logarithms of probabilities, of which more is better."""
+    if not one.measure.lower or one.measure.kind != "score" or not one.measure.signature.startswith("column:"):
+        return ""
+    if float(one.values.max()) >= 0:
+        return ""
+    return (
+        f"each {one.measure.name} of {one.system} on {one.part} is below 0, and less is taken to be better: "
+        "log-probabilities, of which more is, stand in a column score"
+    )
 
 
 def _percents(base: Scored, tuned: Scored) -> Iterator[str]:

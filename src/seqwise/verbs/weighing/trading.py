@@ -4,7 +4,7 @@ Shares are chosen by the validation examples and by every second item of the fir
 is then tested on the test set and on the other items, which had no part in the choice.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -86,10 +86,12 @@ def _of_what(found: Field, one: Contender, general: str) -> tuple[str, ...]:
 
 def _beside(found: Field, general: str, made: Blends, blended: Share) -> Trade | None:
     """All systems on the test sets, and the blend that was chosen; of the general set the items that chose nothing."""
-    shown = _systems(found, general)
     base = found.base.parts[general][0]
-    if shown is None or base.measure != blended.general[0].measure:
-        return shown
+    if base.measure != blended.general[0].measure:
+        return _systems(found, general)
+    shown = _systems(found, general, _rest)
+    if shown is None:
+        return None
     gained = _gained(found.base.parts[TEST], made.test)
     lost = _lost(_half(base, 1), _half(blended.general[0], 1))
     blend = Choice(named(made.chosen), made.chosen, gained, lost, chosen=True)
@@ -117,18 +119,28 @@ def _choices(shares: Sequence[Share]) -> tuple[Choice, ...]:
     )
 
 
-def _systems(found: Field, general: str) -> Trade | None:
-    """All systems on the test sets; none where differences cannot be told, which the questions about them say."""
-    if any(aligned(found.base.parts[part], one.parts[part]).lacking for one in found.tuned for part in (TEST, general)):
-        return None
-    base, measure = found.base.parts, found.base.parts[TEST][0].measure
-    try:
-        choices = [
-            Choice(one.name, None, _gained(base[TEST], one.parts[TEST]), _lost(base[general], one.parts[general]))
-            for one in found.tuned
-        ]
-    except SeqwiseError:
-        return None
+def _rest(scored: Scored) -> Scored:
+    """The items that choose nothing."""
+    return _half(scored, 1)
+
+
+def _systems(found: Field, general: str, part: Callable[[Scored], Scored] = lambda scored: scored) -> Trade | None:
+    """All systems on the test sets; none where differences cannot be told, which the questions about them say.
+
+    part   of the general set: what a blend is held against is measured on the same items
+    """
+    first, measure = found.base.parts, found.base.parts[TEST][0].measure
+    base = list(map(part, first[general]))
+    choices = []
+    for one in found.tuned:
+        general_ = list(map(part, one.parts[general]))
+        if aligned(first[TEST], one.parts[TEST]).lacking or aligned(base, general_).lacking:
+            return None
+        try:
+            gained, lost = _gained(first[TEST], one.parts[TEST]), _lost(base, general_)
+        except SeqwiseError:
+            return None
+        choices.append(Choice(one.name, None, gained, lost))
     return Trade(TEST, front(choices), measure.name, measure.unit)
 
 

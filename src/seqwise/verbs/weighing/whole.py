@@ -9,6 +9,7 @@ from pathlib import Path
 from seqwise import __version__
 from seqwise.errors import SeqwiseError
 from seqwise.reports.card import About
+from seqwise.stats.phrases import joined
 from seqwise.tasks.stored import is_forecast
 from seqwise.verbs.weighing import contenders, forecasts, journals, sizes, trading, trying
 from seqwise.verbs.weighing.asking import Terms, ask
@@ -71,15 +72,17 @@ def _judged(
     findings, trends, spent = list(asked.findings), list[Trend](), list[Cost]()
     beside = table.beside if table else {}
     for one in found.tuned:
-        overfits, told = journals.overfits(one, request.price_per_hour, request.currency, beside)
-        trends += told
+        overfits, looks = journals.overfits(one, request.price_per_hour, request.currency, beside)
+        trends += looks
         spent += journals.costs_of(one, beside)
         findings += [overfits, journals.by_heart(one, found.held)]
     findings += _lost(found, table)
     measure = _measure(found)
     data, curve = sizes.enough(request, terms, found, table, measure)
     trade, traded = trading.traded(request, terms, found)
-    cost = costs(spent, request.price_per_hour, request.currency) if any(one.seconds for one in spent) else _no_cost()
+    cost = (
+        costs(spent, request.price_per_hour, request.currency) if any(one.seconds for one in spent) else _no_cost(found)
+    )
     verdict = decide([*findings, data, trade, cost], found.base.name, [one.name for one in found.tuned], measure.name)
     return replace(
         verdict,
@@ -141,8 +144,9 @@ def _tried(request: Request) -> Tried:
     )
 
 
-def _no_cost() -> Finding:
-    return not_run("cost", "training", "No run that wrote down what it spent is among the systems.")
+def _no_cost(found: Field) -> Finding:
+    why = "No run that wrote down what it spent is among the systems."
+    return not_run("cost", "training", why, joined([one.name for one in found.tuned]))
 
 
 def _facts(request: Request, found: Field) -> dict[str, str]:
