@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from seqwise.errors import DataError
 from seqwise.stats.factorial import two_way
@@ -52,6 +53,35 @@ def test_groups_of_unequal_size_as_statsmodels_has_them():
     found = two_way(y, SUPP[kept], dose, ("supp", "dose"))
     assert [line.squares for line in found.lines] == pytest.approx(theirs, rel=1e-10)
     assert "Groups differ in size" in found.sentences()[-1]
+
+
+def test_the_difference_is_the_one_that_is_tested():
+    """Of a factor with two levels, the square of difference over error is its F, also where groups differ in size."""
+    chance = np.random.default_rng(4)
+    a = np.repeat(["u", "u", "v", "v"], [4, 30, 25, 3])
+    b = np.repeat(["k", "l", "k", "l"], [4, 30, 25, 3])
+    y = chance.normal(size=62) + (a == "u") - 3.0 * ((a == "u") & (b == "k"))  # plain averages have u below v
+    plain = (y[:4].mean() + y[4:34].mean() - y[34:59].mean() - y[59:].mean()) / 2
+    found = two_way(y, a, b)
+    for test in (found.first, found.second):
+        error = (test.effect.interval.high - test.effect.value) / stats.t.ppf(0.975, test.df[1])
+        assert (test.effect.value / error) ** 2 == pytest.approx(test.statistic, rel=1e-6)
+    sizes = np.array([4 * 25 / 29, 30 * 3 / 33])  # of each level of b, the harmonic size of its two groups
+    steps = np.array([y[:4].mean() - y[34:59].mean(), y[4:34].mean() - y[59:].mean()])
+    theirs = float(sizes @ steps / sizes.sum())
+    assert abs(theirs - plain) > 0.05
+    assert found.first.effect.value == pytest.approx(abs(theirs), rel=1e-9)
+    assert found.ends[1] == (("u", "v") if theirs > 0 else ("v", "u"))
+
+
+def test_groups_that_scatter_unlike_give_cause_for_doubt():
+    chance = np.random.default_rng(0)
+    a, b = np.repeat(["u", "v"], 60), np.tile(np.repeat(["k", "l"], 30), 2)
+    found = two_way(chance.normal(0, np.where(a == "u", 1.0, 6.0)), a, b)
+    assert any(text.startswith("Doubtful, equal spread: The sds of the groups go from ") for text in found.sentences())
+    grid = found.grids()[-1]
+    assert grid.title == "What is taken for granted"
+    assert ("equal spread", "no") in [row[:2] for row in grid.rows]
 
 
 def test_an_offset_changes_nothing():

@@ -218,6 +218,48 @@ def test_the_deepest_fall_is_dated(months):
     assert not series((file,), value="close", prices=True, year=12).notes
 
 
+def prices(path, days):
+    x = 100 * np.exp(np.random.default_rng(2).normal(0, 0.01, len(days)).cumsum())
+    return written(path, day=days.astype(str), close=x), float(np.std(np.diff(x) / x[:-1], ddof=1))
+
+
+@pytest.mark.parametrize(
+    ("days", "periods"),
+    [
+        (np.arange("2015-01", "2025-01", dtype="datetime64[M]").astype("datetime64[D]"), 12),
+        (np.datetime64("2015-01-02") + 7 * np.arange(120), 52),
+        (np.datetime64("2015-01-02") + np.arange(120), 365),
+        (np.busday_offset("2015-01-02", np.arange(120)), 252),
+        (np.datetime64("2015-01-02") + np.arange(120) * 14, 26),
+        (np.datetime64("2015-01-02T00:00") + 60 * np.arange(120), 24 * 365.2425),
+    ],
+)
+def test_rows_in_a_year_are_those_of_the_time_column(days, periods, tmp_path):
+    """Months taken for trading days would have 4.6 times the volatility that they have."""
+    file, sd = prices(tmp_path / "p.csv", days)
+    risk = result(series((file,), value="close", time="day", prices=True), 1)
+    assert risk.volatility.value == pytest.approx(sd * periods**0.5, rel=1e-9)
+    assert f" a year of {round(periods):,} periods" in risk.sentences()[0]
+    assert result(series((file,), value="close", time="day", prices=True, year=100), 1).periods == 100
+    assert result(series((file,), value="close", prices=True), 1).periods == 252
+
+
+def test_steps_that_are_not_equal_are_told(tmp_path):
+    days = np.datetime64("2024-01-01") + np.arange(60)
+    file, _ = prices(tmp_path / "p.csv", days)
+    assert not series((file,), value="close", time="day").notes
+    file, _ = prices(tmp_path / "p.csv", np.delete(days, [20, 21, 40]))
+    assert series((file,), value="close", time="day").notes == (
+        "Rows count as steps of equal length, one day each, but 2 of 56 are not: the first follows 2024-01-20.",
+    )
+    odd = np.datetime64("2024-01-01") + np.cumsum(np.random.default_rng(0).integers(1, 40, 60))
+    file, _ = prices(tmp_path / "p.csv", odd)
+    assert "no common distance" in series((file,), value="close", time="day").notes[0]
+    file, _ = prices(tmp_path / "p.csv", np.insert(days, 5, days[5]))
+    with pytest.raises(DataError, match=r"2024-01-06 twice in 'day', rows 6 and 7: .* Try leaving one of the two out"):
+        series((file,), value="close", time="day")
+
+
 @pytest.mark.parametrize("scale", [1e300, 1e-300])
 @pytest.mark.parametrize("verb", ["compare", "control", "series", "normal", "regress"])
 def test_numbers_whose_powers_no_float_holds_are_refused(verb, scale, tmp_path, capsys):

@@ -110,6 +110,25 @@ def test_yes_and_no_of_the_same_items(table, tmp_path):
     assert "McNemar" in found.test.name
 
 
+@pytest.mark.parametrize(
+    ("words", "test"),
+    [
+        ({"value": "passed", "by": "prog"}, "score test of two shares, z"),
+        ({"value": "passed", "by": "prog", "paired": "item"}, "McNemar's mid-p test, gained - lost"),
+        ({"value": "color", "by": "prog"}, "chi-square test of independence, chi2"),
+    ],
+)
+def test_counts_show_their_test_and_what_it_takes_for_granted(words, test, table, tmp_path):
+    """As comparisons of means do, not in JSON alone."""
+    found = result(compare((two(table, tmp_path),), **words))
+    tests, granted = found.grids()[-2:]
+    assert (tests.title, tests.rows[0][0]) == ("Tests", test)
+    assert found.test.p in tests.rows[0]
+    assert found.test.null in tests.note
+    assert granted.title == "What is taken for granted"
+    assert len(granted.rows) == len(found.test.assumptions) > 0
+
+
 def test_texts_are_compared_by_a_table(file, table):
     found = result(compare((file,), value="color", by="prog"))
     counts = table.pivot("prog", index="color", values="item", aggregate_function="len").sort("color")

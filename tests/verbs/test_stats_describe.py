@@ -15,6 +15,7 @@ from seqwise.stats import quantiles
 from seqwise.stats.description import SHARES
 from seqwise.verbs.stats import describe as verb
 from seqwise.verbs.stats.describe import describe
+from seqwise.verbs.stats.normal import normal
 
 ROWS = 300
 HOSTILE = '<script>alert(1)</script> $x^2$ & "q" \''
@@ -223,3 +224,26 @@ def test_errors_are_those_of_the_house(files):
         describe(())
     with pytest.raises(DataError):
         describe(("nowhere.csv",))
+
+
+def test_signs_of_currency_and_percent_are_told(tmp_path):
+    path = tmp_path / "us.csv"
+    path.write_text('sales,growth,net,shop\n"$2,739.05",-6.9%,(272),a\n"$1,810.75",4.0 %,(15),b\n$17,3%,"1,200",c\n')
+    told = " ".join(describe((str(path),)).notes)
+    assert "sales counts as text, as '$2,739.05' is no plain number." in told
+    assert "growth counts as text, as '-6.9%' is no plain number." in told
+    assert "shop" not in told
+    with pytest.raises(DataError, match=r"'-6.9%': needs a column of numbers. Try writing '-6.9', without signs"):
+        normal((str(path),), column="growth")
+    with pytest.raises(DataError, match=r"'\(272\)'.* Try writing '-272', without signs"):
+        normal((str(path),), column="net")
+
+
+def test_dates_with_points_are_no_numbers_where_points_set_thousands_apart(tmp_path):
+    path = tmp_path / "eu.csv"
+    path.write_text("day;sales\n31.01.2024;1.234,5\n01.02.2024;999,0\n")
+    answer = describe((str(path),), written=ColumnSettings(thousands=".", decimal=","))
+    assert not answer.notes
+    found = answer.parts[0].result
+    assert [one.name for one in found.numbers] == ["sales"]
+    assert [one.name for one in found.texts] == ["day"]

@@ -4,6 +4,7 @@
     Part              some rows of a table, and where each of them stands in its file
     numbers           texts -> float64, NaN where one is missing, and the first text that is no number
     not_a_number      the fault for that text, with the flag that would read it
+    bare              the number of $1,234 or 5 %, to advise how to write it
 
 Nothing is guessed: "1,234" is a thousand in London and a little more than one in Paris, so it is refused until a flag
 says which. `MARKS` are read as missing without being asked for; a text beside numbers that is none of them is refused.
@@ -32,6 +33,7 @@ MARKS = ("", "NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "none", "
 
 _THOUSANDS = r"[+-]?\d{1,3}(?:,\d{3})+(?:\.\d*)?"  # 1,234.5
 _COMMA = r"[+-]?\d+,\d+"  # 3,14
+_DATE = r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}"  # 31.01.2024, which is none where points set thousands apart
 _POINTS = r"[+-]?\d{1,3}(?:[. ’']\d{3})+(?:,\d*)?"  # 1.234,5
 
 
@@ -115,8 +117,18 @@ def numeric(texts: Any, settings: ColumnSettings) -> float | None:
     if not len(stripped):
         return None
     like = stripped.str.contains(rf"^(?:{_THOUSANDS}|{_COMMA}|{_POINTS})$").to_numpy()
-    read = ~np.isnan(numbers(stripped, settings)[0])
+    read = ~np.isnan(numbers(stripped, settings)[0]) & ~stripped.str.contains(rf"^{_DATE}$").to_numpy()
     return float(np.mean(like | read))
+
+
+def bare(text: str) -> str | None:
+    """The number of a text with a sign of currency or percent, or in the brackets of accounts; None of other texts."""
+    text = text.strip()
+    below = re.fullmatch(r"\((.*)\)", text)
+    plain = re.sub(r"[€$£¥₹%‰]", "", below[1] if below else text).strip()
+    if plain == text or not re.fullmatch(r"[+-]?[\d.,’' ]*\d", plain):
+        return None
+    return f"-{plain}" if below else plain
 
 
 def not_a_number(text: str, name: str, where: str, flag: Flag) -> Fault:
@@ -132,6 +144,8 @@ def not_a_number(text: str, name: str, where: str, flag: Flag) -> Fault:
     elif match := re.fullmatch(_POINTS, text):
         mark = next(letter for letter in match[0] if not letter.isdigit() and letter not in "+-")
         mend = f'{flag("thousands")} "{mark}" {flag("decimal")} ,'
+    elif plain := bare(text):
+        mend = f"writing {shown(plain)}, without signs"
     else:
         marked = text if text.isalnum() else shown(text)
         mend = f"mending it, or {flag('marks')} {marked} where it stands for a missing number"

@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from seqwise.config import check
-from seqwise.data.cells import ColumnSettings, Flag, Part, not_a_number, numbers
+from seqwise.data.cells import ColumnSettings, Flag, Part, bare, not_a_number, numbers
 from seqwise.data.files import check_paths, shown
 from seqwise.data.readers import listed
 from seqwise.data.tablefiles import NUMBERS, Kind, TableFile, kinds, missing_column, table_file
@@ -192,8 +192,9 @@ class Table:
         if self.kinds[name] in NUMBERS:
             return DataError.of([not_a_number(text, name, where, self._flag)])
         given = f'column "{name}" of text, {shown(text)}'
-        numeric = listed(self.numbers) or "another file"
-        return DataError(given, "a column of numbers", numeric, where)
+        plain = bare(text)
+        mend = f"writing {shown(plain)}, without signs" if plain else listed(self.numbers) or "another file"
+        return DataError(given, "a column of numbers", mend, where)
 
     def _must_have(self, names: Sequence[str]) -> None:
         for name in names:

@@ -58,6 +58,7 @@ _WORDS = {
     "weekday": "business day",
 }
 _SEASONS = {"day": 7, "business day": 5, "session": 5, "week": 52, "month": 12, "month end": 12}
+_YEAR = {"session": 252, "business day": 252, "day": 365, "week": 52, "month": 12, "month end": 12}
 _LONG_SEASON = 300  # steps; of what is finer, the season is the hour or the minute
 _CLOSED = 0.1  # of the weekdays may be absent, and
 _CLOSED_RUN = 10  # so many in a row, for a market that is closed on holidays: golden weeks, September 2001
@@ -105,6 +106,11 @@ class Frequency:
             if whole % size == 0 and whole // size <= _LONG_SEASON:
                 return max(1, whole // size)
         return 1
+
+    @property
+    def yearly(self) -> float | None:
+        """Steps in a year, by custom: 252 on which is traded, 365 days, 52 weeks; None of what is finer than a day."""
+        return _YEAR[self.unit] / self.count if self.unit in _YEAR else None
 
     def like(self, other: "Frequency") -> bool:
         """Whether times in which this one was found may be of the other: a week of sessions looks like days."""

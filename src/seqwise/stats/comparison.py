@@ -11,10 +11,9 @@ from seqwise.stats.phrases import alike, chance, clear, ends, number, percent, s
 from seqwise.stats.power import shift_beyond
 from seqwise.stats.repeated import Repeated
 from seqwise.stats.results import Cell, Estimate, Grid, Test, ends_of, plain
-from seqwise.stats.telling import against, apart
+from seqwise.stats.telling import against, apart, doubts, granted, tested
 
 MOST_TOLD = 6  # pairs in sentences, half of them for those that cannot be told apart; all stand in the table
-ANSWERS = {True: "yes", False: "no", None: "cannot tell"}
 
 
 @dataclass(frozen=True)
@@ -52,8 +51,8 @@ class Comparison:
 
     def sentences(self) -> tuple[str, ...]:
         """The answer, the pairs behind it, whether the other kind of test agrees, what gives cause for doubt."""
-        doubts = [f"Doubtful, {held.name}: {held.told}" for held in self.test.assumptions if held.holds is False]
-        return (*self._answer(), *self._size(), *self._checked(), *doubts, *self.test.notes, *self.notes)
+        rest = (*doubts(self.test), *self.test.notes, *self.notes)
+        return (*self._answer(), *self._size(), *self._checked(), *rest)
 
     def _answer(self) -> tuple[str, ...]:
         test = self.test
@@ -98,7 +97,7 @@ class Comparison:
         names = spoken(self.by, pair.second), spoken(self.by, pair.first)
         least = None if found else _detectable(pair)
         if isinstance(self.anova, Repeated):  # its intervals stand each by itself, only p allows for all pairs
-            method, least = f"{method}, {chance(pair.p)} by Holm", None
+            method, least = f"this pair by itself, {method}; of all pairs {chance(pair.p)} by Holm", None
         return apart(names, f"the mean of {self.name}", pair.difference, found=found, method=method, detectable=least)
 
     def _size(self) -> tuple[str, ...]:
@@ -133,17 +132,8 @@ class Comparison:
         if self.unit:
             title += f", {self.unit}"
         shown = Grid(title, columns, tuple(map(_row, self.groups)), "low and high: interval of the mean")
-        tests = tuple(_tested(test) for test in (self.test, self.check) if test is not None)
-        heads = ("test", "statistic", "df", "p", "effect", "value", "low", "high", "effect size", "its value")
         rest = self.anova.grids()[1:] if self.anova is not None else ()
-        rows = tuple((held.name, ANSWERS[held.holds], held.told) for held in self.test.assumptions)
-        null = f"H0: {self.test.null}. {self.test.why[:1].upper()}{self.test.why[1:]}"
-        return (
-            shown,
-            Grid("Tests", heads, tests, null),
-            *rest,
-            Grid("What is taken for granted", ("what", "holds", "how it looks"), rows),
-        )
+        return (shown, tested(self.test, self.check), *rest, granted(self.test))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""
@@ -184,18 +174,3 @@ def _short(test: Test) -> str:
 def _row(group: Described) -> tuple[Cell, ...]:
     ends = ends_of(group.interval)
     return (group.name, group.n, group.mean, *ends, group.sd, group.median, group.minimum, group.maximum)
-
-
-def _tested(test: Test) -> tuple[Cell, ...]:
-    size, df = test.size, ", ".join(map(number, test.df)) or None
-    told = (size.name, size.value) if size else (None, None)
-    return (
-        f"{test.name}, {test.symbol}",
-        test.statistic,
-        df,
-        test.p,
-        test.effect.name,
-        test.effect.value,
-        *ends_of(test.effect.interval),
-        *told,
-    )

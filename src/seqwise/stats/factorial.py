@@ -28,6 +28,7 @@ from seqwise.stats.pairs import MOST, Group, critical, described
 from seqwise.stats.phrases import amount, answered, within
 from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
 from seqwise.stats.samples import Row, flat, outcome
+from seqwise.stats.telling import doubts, granted
 
 # A levels of the first factor, B of the second
 
@@ -42,7 +43,7 @@ class TwoWay:
     interaction: Test
     """Effect: the largest difference of two differences; its interval allows for all such."""
     first: Test
-    """Effect: the largest difference of two means, averaged over the levels of the other factor."""
+    """Effect: the largest difference of two means, corrected for the other factor as the test is."""
     second: Test
     ends: tuple[tuple[str, str], ...]
     """Of each of the three tests: what is highest, and what lowest."""
@@ -62,7 +63,7 @@ class TwoWay:
             first = f"No sign that {depends}: {found}"
         mains = [self._main(self.first, a, self.ends[1], f"Averaged over {b}, {own}")]
         mains.append(self._main(self.second, b, self.ends[2], f"Averaged over {a}, {own}"))
-        return (first, *mains, *test.notes)
+        return (first, *mains, *doubts(test), *test.notes)
 
     def _main(self, test: Test, factor_name: str, ends: tuple[str, str], start: str) -> str:
         high, low = ends
@@ -87,6 +88,7 @@ class TwoWay:
             Grid(f"{self.name} by {a} and {b}", columns, rows),
             explained.table(title, self.lines, note),
             Grid("How large the effects are", head, sizes, "Share of what the other lines leave; difference of means."),
+            granted(self.interaction),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -140,8 +142,8 @@ def two_way(
     )
     (apart, ends), (first, tops), (second, others) = (
         _tetrad(table, one, other, unit, level),
-        _marginal(table.means, table.sizes, one, pooled, unit, level),
-        _marginal(table.means.T, table.sizes.T, other, pooled, unit, level),
+        _corrected(table.means, table.sizes, one, pooled, unit, level),
+        _corrected(table.means.T, table.sizes.T, other, pooled, unit, level),
     )
     cells = described(samples, labels, level)
     both, one_alone, other_alone = (
@@ -203,7 +205,7 @@ def _lines(table: _Table, names: tuple[str, str]) -> tuple[Line, ...]:
     )
 
 
-def _marginal(
+def _corrected(
     means: Float[np.ndarray, "A B"],
     sizes: Float[np.ndarray, "A B"],
     levels: Factor,
@@ -211,12 +213,22 @@ def _marginal(
     unit: str,
     level: float,
 ) -> tuple[Estimate, tuple[str, str]]:
-    """Highest minus lowest mean of a factor, each the plain average over the other's levels."""
-    averages = means.mean(axis=1)  # (A,)
+    """Highest minus lowest level of a factor beside the other one: the plain averages where groups are of one size.
+
+    Else an average that leans on the levels where there are more values, the one that type II sums of squares test:
+    plain averages belong to type III, and may lie on the other side of zero.
+    """
+    rows, columns = means.shape
+    root = np.sqrt(sizes).reshape(-1, 1)
+    a = np.kron(np.eye(rows), np.ones((columns, 1)))  # (AB, A)
+    b = np.kron(np.ones((rows, 1)), np.eye(columns)[:, 1:])  # (AB, B-1)
+    q, r = np.linalg.qr(root * np.hstack([a, b]))
+    weights = np.linalg.inv(r)[:rows]  # of independent parts of the data, in each level
+    averages = weights @ (q.T @ (root[:, 0] * means.reshape(-1)))  # (A,)
     high, low = int(averages.argmax()), int(averages.argmin())
     if high == low:
         high = 1
-    variance = error.mean * float((1 / sizes[[high, low]]).sum()) / means.shape[1] ** 2
+    variance = error.mean * float(((weights[high] - weights[low]) ** 2).sum())
     half = critical(level, len(averages), error.df) * variance**0.5
     value = float(averages[high] - averages[low])
     ends = (levels.levels[high], levels.levels[low])
@@ -252,7 +264,8 @@ _Shared = tuple[float, int, Line, tuple[Row, ...], tuple[str, ...]]
 def _test(line: Line, effect: Estimate, null: str, shared: _Shared, unequal: bool) -> Test:
     level, n, error, samples, labels = shared
     f, p = line.f, line.p
-    notes = ("Groups differ in size: each factor is corrected for the other (type II).",) if unequal else ()
+    told = "Groups differ in size: each factor is corrected for the other (type II), its averages lean on large groups."
+    notes = (told,) if unequal else ()
     return Test(
         name="two-way analysis of variance",
         null=null,

@@ -133,7 +133,8 @@ class Risk:
         """Volatility, losses, the deepest fall, the Sharpe ratio, and whether a normal distribution fits."""
         sure = f" ({within(self.volatility.interval.hundredfold, '%')})" if self.volatility.interval else ""
         size = f"{self.n:,} {self.kind} returns with a mean of {parts(self.mean)} a period"
-        told = [led(self.name, f"volatility {parts(self.volatility.value)} a year{sure}, of {size}.")]
+        year = f"a year of {number(self.periods)} periods"
+        told = [led(self.name, f"volatility {parts(self.volatility.value)} {year}{sure}, of {size}.")]
         told += [loss.told for loss in self.losses]
         told += [self.drawdown.told, self._sharpe(), self.normality.sentences()[0]]
         if self.dependent:

@@ -30,7 +30,7 @@ from seqwise.stats.crossing import crossing
 from seqwise.stats.phrases import number, percent
 from seqwise.stats.power import pairs_effect, proportions_effect
 from seqwise.stats.results import LEVEL, Assumption, Estimate, Grid, Interval, Test, ends_of, plain
-from seqwise.stats.telling import apart
+from seqwise.stats.telling import apart, granted, tested
 
 EXPECTED = 5.0  # items in each cell, below which chi-square is no good guide
 POINTS = "points"
@@ -191,7 +191,8 @@ class Shares:
             (group, n, seen.value, *ends_of(seen.interval))
             for group, n, seen in zip(self.names, self._counts(), self.shares, strict=True)
         )
-        return (Grid(f"Share of {self.name}", ("group", "n", "share", "low", "high"), rows, "Wilson's intervals"),)
+        shown = Grid(f"Share of {self.name}", ("group", "n", "share", "low", "high"), rows, "Wilson's intervals")
+        return shown, tested(self.test), granted(self.test)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

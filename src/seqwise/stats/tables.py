@@ -27,6 +27,7 @@ from seqwise.stats.factors import Labels, factor
 from seqwise.stats.phrases import alike, chance, ends, joined, number
 from seqwise.stats.power import table_effect
 from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, plain
+from seqwise.stats.telling import granted, tested
 
 DRAWS = 9_999  # tables drawn; p is known to 0.002 near 0.05
 SMALL, FEW = 5.0, 0.2  # Cochran's rule: no more than a fifth of the cells expect below 5, none below 1
@@ -103,10 +104,11 @@ class Table:
             ("Expected", self.expected, ""),
             ("Adjusted residuals", self.residuals, "in standard errors; beyond 2 or 3 a cell is out of line"),
         )
-        return tuple(
+        counted = tuple(
             Grid(title, columns, tuple((row, *cells) for row, cells in zip(self.rows, values, strict=True)), note)
             for title, values, note in kinds
         )
+        return *counted, tested(self.test), granted(self.test)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for JSON."""

@@ -10,6 +10,7 @@ from jaxtyping import Float, Shaped
 
 from seqwise.config import Range
 from seqwise.data.columns import Table
+from seqwise.data.frequency import Frequency
 from seqwise.data.frequency import found as frequency_of
 from seqwise.errors import DataError
 from seqwise.reports.drawing import Picture
@@ -25,6 +26,7 @@ from seqwise.verbs.stats.answering import Answer, Part, answer
 from seqwise.verbs.stats.reading import PLAIN, Written
 
 DAYS = 252  # on which is traded, in a year
+YEAR = np.timedelta64(31_556_952, "s")  # 365.2425 days, the mean of the calendar
 
 
 def series(
@@ -36,7 +38,7 @@ def series(
     lags: Annotated[int, Range(1)] | None = None,
     returns: bool = False,
     prices: bool = False,
-    year: Annotated[float, Range(1.0)] = DAYS,
+    year: Annotated[float, Range(1.0)] | None = None,
     written: Written = PLAIN,
     json: bool = False,
     report: Path | None = None,
@@ -50,12 +52,12 @@ def series(
     Args:
         data: Tables: CSV, TSV, JSONL or Parquet; several count as one, in this order.
         value: Column of the series; the only one of numbers where there is but one.
-        time: Column of dates or times, for the pictures and to see that rows are in order.
+        time: Column of dates or times, to see that rows are in order and how far apart, and for the pictures.
         period: Rows until the season comes again, such as 12 for months; looked for unless said.
         lags: Of the autocorrelation; ten, or two periods, unless said.
         returns: Look at changes from row to row, as shares of the value, in place of the values.
         prices: The values are prices: also tell the risk.
-        year: Rows in a year, for the risk.
+        year: Rows in a year, for the risk: as --time has it, such as 12 of months, 252 of trading days; without, 252.
         written: How the files are written.
         json: Print all numbers in full, as JSON.
         report: An HTML file to write, with pictures, that stands alone.
@@ -69,7 +71,7 @@ def series(
     clock = reading.names(time, table.names, "--time", several=False)
     x = table.values([chosen])[:, 0].astype(np.float64)
     reading.within_reach(x[:, None], [chosen], table.paths[0])
-    times, told = _times(table, clock[0]) if clock else (None, "")
+    times, step = _times(table, clock[0]) if clock else (None, None)
     missing = np.flatnonzero(np.isnan(x))
     if len(missing):
         given = f"{len(missing):,} of {len(x):,} values of {name} missing, the first in row {missing[0] + 1:,}"
@@ -80,12 +82,12 @@ def series(
     result = looked_into(shown, period, names, "" if returns else unit, lags)
     dates = times if times is None or not returns else times[1:]
     parts = [Part(f"What {names} is made of", result, partial(_drawn, shown, dates, result))]
-    notes = []
+    notes = [_uneven(times, step)] if times is not None else []
     if prices:
-        changes, told_risk = partial(returns_of, x, name=name), risk(x, year, name=name)
+        changes, told_risk = partial(returns_of, x, name=name), risk(x, year or _in_a_year(times, step), name=name)
         parts.append(Part(f"Risk of {name}", told_risk, lambda: [bell(changes(), f"returns of {name}")]))
         notes += [_dated(told_risk.drawdown, times)] if times is not None else []
-    about = reading.facts(table, len(x)) | ({"time": told} if told else {})
+    about = reading.facts(table, len(x)) | ({"time": _span(times, step)} if times is not None else {})
     return answer(f"{names} along time", parts, about, notes=notes, report=report, as_json=json)
 
 
@@ -96,18 +98,44 @@ def _dated(fall: Drawdown, times: Shaped[np.ndarray, "T"]) -> str:
     return f"The deepest fall: {', '.join(dates)}." if dates else ""
 
 
-def _times(table: Table, column: str) -> tuple[Shaped[np.ndarray, "T"], str]:
+def _in_a_year(times: Shaped[np.ndarray, "T"] | None, step: Frequency | None) -> float:
+    """Rows in a year: those of the step; where it has no custom, as many as there were."""
+    if times is None:
+        return DAYS
+    return (step and step.yearly) or (len(times) - 1) / float((times[-1] - times[0]) / YEAR)
+
+
+def _uneven(times: Shaped[np.ndarray, "T"], step: Frequency | None) -> str:
+    """Where rows that count as steps of equal length are none; empty where all are."""
+    if step is None:
+        return "Rows count as steps of equal length, but their times have no common distance."
+    whole, fits = step.steps(times)
+    odd = np.flatnonzero((whole != 1) | ~fits)
+    if not len(odd):
+        return ""
+    after = np.datetime_as_string(times[odd[0]], unit="auto")
+    others = f"{len(odd):,} of {len(whole):,} are not: the first follows {after}"
+    return f"Rows count as steps of equal length, {step.step} each, but {others}."
+
+
+def _span(times: Shaped[np.ndarray, "T"], step: Frequency | None) -> str:
+    """From when to when, and how far apart."""
+    first, last = (str(np.datetime_as_string(times[at], unit="auto")) for at in (0, -1))
+    return f"{first} to {last}, {f'every {step.name}' if step else 'at no common distance'}"
+
+
+def _times(table: Table, column: str) -> tuple[Shaped[np.ndarray, "T"], Frequency | None]:
     """The times in their order, and how far apart they are."""
     times = table.times(column)
     back = np.flatnonzero(np.diff(times) <= np.timedelta64(0, "us"))
     if len(back):
         at = int(back[0])
         after, before = (str(np.datetime_as_string(times[one], unit="auto")) for one in (at + 1, at))
-        given = f"{after} after {before} in {column!r}, row {at + 2:,}"
-        raise DataError(given, "rows in the order of time, each time once", "sorting the file by time", table.paths[0])
-    step = frequency_of([times]) if len(times) > 2 else None
-    first, last = (str(np.datetime_as_string(times[at], unit="auto")) for at in (0, -1))
-    return times, f"{first} to {last}, {f'every {step.name}' if step else 'at no common distance'}"
+        given, mend = f"{after} after {before} in {column!r}, row {at + 2:,}", "sorting the file by time"
+        if after == before:
+            given, mend = f"{after} twice in {column!r}, rows {at + 1:,} and {at + 2:,}", "leaving one of the two out"
+        raise DataError(given, "rows in the order of time, each time once", mend, table.paths[0])
+    return times, frequency_of([times]) if len(times) > 2 else None
 
 
 def _drawn(x: Float[np.ndarray, "T"], times: Shaped[np.ndarray, "T"] | None, found: Series) -> Sequence[Picture]:
