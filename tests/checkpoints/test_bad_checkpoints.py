@@ -278,6 +278,11 @@ def test_remote_code_for_what_we_know_ourselves_is_left_alone(folder):
         ({"architectures": ["FalconForCausalLM"], "model_type": "falcon"}, "the architecture FalconForCausalLM: needs"),
         ({"architectures": [], "model_type": None}, "the architecture none"),
         ({"architectures": "XForY"}, "the architecture XForY"),
+        (
+            {"architectures": ["Gemma3ForConditionalGeneration"], "text_config": {"model_type": "gemma3_text"}},
+            "Gemma3ForConditionalGeneration, of which text is a part only: needs a model of text alone",
+        ),
+        ({"architectures": ["XForY"], "text_config": {"model_type": "qwen3"}}, "Try a checkpoint of qwen3."),
         ({"hidden_act": "swiglu"}, "hidden_act 'swiglu' in config.json: needs one of relu, gelu"),
         ({"hidden_act": ["silu"]}, "makes no sense"),
         ({"rope_parameters": {"rope_type": "longrope", "rope_theta": 1e4}}, "rope_type 'longrope' in config.json"),

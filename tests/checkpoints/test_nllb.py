@@ -2,6 +2,7 @@
 
 import json
 import string
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -69,6 +70,16 @@ def test_it_translates_as_theirs_does(made, beams):
     expected = " ".join(words.decode(ids, skip_special_tokens=True).split())
     assert predict(folder, TEXTS[0], **SAID, beams=beams, max_length=9, precision="fp32") == expected
     assert expected
+
+
+def test_a_text_that_is_cut_keeps_its_end_and_its_language(made):
+    folder, _, words = made
+    words.src_lang = SAID["source_language"]
+    opened = replace(open_pretrained(folder, None, "cpu", "fp32"), limit=9)
+    (found,) = Rewriter(opened, *SAID.values(), cut=True).rows(["the cat sat on it"])
+    assert found == words("the cat sat on it", truncation=True, max_length=9)["input_ids"]
+    assert words.eos_token_id in found
+    assert words.convert_tokens_to_ids("deu_Latn") in found
 
 
 def test_without_a_language_the_tokenizers_own_is_read(made):

@@ -100,20 +100,6 @@ def test_a_checkpoint_is_decoded_with_the_penalty_it_asks_for_and_a_flag_wins(as
     assert found != free
 
 
-def test_a_limit_of_prompt_and_output_together_is_told_of_and_the_limit_of_outputs_goes_before(asking, tmp_path):
-    copy = tmp_path / "copy"
-    shutil.copytree(asking[0], copy)
-    told = {"max_length": 4096, "eos_token_id": 2}
-    (copy / "generation_config.json").write_text(json.dumps(told))
-    opened = open_pretrained(copy, None, "cpu", "fp32")
-    (note,) = not_applied(opened.checkpoint)
-    assert note.startswith("copy asks for max_length 4096 of prompt and output together, which Seqwise does not apply")
-    assert f"{generation(opened.checkpoint).max_length} tokens" in note
-    (copy / "generation_config.json").write_text(json.dumps({**told, "max_new_tokens": 9}))
-    opened = open_pretrained(copy, None, "cpu", "fp32")
-    assert (list(not_applied(opened.checkpoint)), generation(opened.checkpoint).max_length) == ([], 9)
-
-
 @pytest.mark.parametrize("wrong", [0, -1.2, "much", [1.1]])
 def test_a_penalty_that_makes_no_sense_is_refused_in_one_line(asking, tmp_path, wrong, capsys):
     copy = tmp_path / "copy"

@@ -40,6 +40,17 @@ def test_a_mean_pool_keeps_as_many_as_beams_and_closes_when_none_can_enter():
     assert len(mine.found) == 2
 
 
+def test_where_short_outputs_are_preferred_a_pool_stays_open_for_one_that_may_end_at_once():
+    """By the greatest length the prefix could score -4.9 only; ended by the next token it scores -2.8."""
+    mine = Pool(9, Generation(beams=2, length_penalty=-1.0))
+    mine.add([1], -3.0, 2)
+    assert mine.found[0].score == pytest.approx(-3.5)
+    mine.close(-2.1, 2, False)
+    assert not mine.closed
+    mine.close(-2.7, 2, False)  # -3.6 at best
+    assert mine.closed
+
+
 def test_an_early_mean_pool_closes_once_it_is_full():
     mine = MeanPool(9, replace(MEAN, ranking=Ranking("mean", early=True)))
     mine.add([1], -40.0, 2)

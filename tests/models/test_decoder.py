@@ -1,6 +1,7 @@
 import pytest
 import torch
 
+from seqwise.models import cache
 from seqwise.models.architecture import FeedForwardSettings, NormSettings, TransformerSettings
 from seqwise.models.assemble import build_pretrained
 from seqwise.models.attention import AttentionSettings
@@ -74,6 +75,36 @@ def test_beams_that_are_reordered_and_leave_equal_the_whole_text(kind):
         if t in (2, 5):  # the first sentence goes
             kept = torch.arange(1, len(texts) // beams)
             state, texts = state.keep(kept), texts[beams:]
+
+
+@pytest.mark.parametrize("kind", ["rotary", "windows", "t5"])
+@torch.no_grad()
+def test_room_is_made_as_it_is_needed_and_what_stands_in_it_is_kept(kind, monkeypatch):
+    made, drawn = model(kind), torch.Generator().manual_seed(5)
+    prompts = padded([[4, 5, 6], [], [7]])
+    for beams in (1, 3):
+        monkeypatch.setattr(cache, "FIRST", 100)
+        whole = made.start(made.encode(*prompts), beams, 11)
+        monkeypatch.setattr(cache, "FIRST", 2)
+        few = made.start(made.encode(*prompts), beams, 11)
+        assert few.caches[0].key.shape[2] == 3 + 2 * beams < whole.caches[0].key.shape[2] == 3 + 11 * beams
+        for _ in range(11):
+            ids = torch.randint(1, 50, (3 * beams,), generator=drawn)
+            (expected, whole), (found, few) = made.step(ids, whole), made.step(ids, few)
+            torch.testing.assert_close(found, expected, rtol=0, atol=0)
+            rows = (torch.randint(0, beams, (3, beams), generator=drawn) + beams * torch.arange(3)[:, None]).flatten()
+            whole, few = whole.reorder(rows), few.reorder(rows)
+        assert few.caches[0].key.shape[2] == 3 + 11 * beams
+
+
+@torch.no_grad()
+def test_room_is_made_for_several_steps_at_once(monkeypatch):
+    made, text = model("rotary"), torch.arange(1, 14)[None]
+    whole, _ = made.steps(text, made.start(made.encode(text[:, :0], torch.tensor([0])), 1, 13))
+    monkeypatch.setattr(cache, "FIRST", 2)
+    few, state = made.steps(text, made.start(made.encode(text[:, :0], torch.tensor([0])), 1, 13))
+    torch.testing.assert_close(few, whole, rtol=0, atol=0)
+    assert state.caches[0].key.shape[2] == 13
 
 
 @torch.no_grad()

@@ -21,7 +21,7 @@ from seqwise.errors import CheckpointError, nearest
 
 WANTED = (
     "config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json", "modules.json",
-    "1_Pooling/config.json",
+    "1_Pooling/config.json", "sentence_bert_config.json", "config_sentence_transformers.json",
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.txt", "vocab.json", "target_vocab.json", "merges.txt", "*.spm", "spiece.model", "sentencepiece.bpe.model",
     "tokenizer.model", "chat_template.jinja", "chat_template.json",

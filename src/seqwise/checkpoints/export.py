@@ -58,7 +58,8 @@ HANDED_ON = re.compile(r".*\bpooler\.dense\.|cls\.seq_relationship\.")
 """Tensors of a checkpoint that are no part of our models and that no other tensor holds. The rest can be worked out."""
 COPIED = re.compile(
     r"tokenizer[\w.]*\.json|special_tokens_map[\w.]*\.json|added_tokens\.json|vocab\.(json|txt)|target_vocab\.json"
-    r"|merges\.txt|.*\.spm|.*\.model|chat_template\.\w+|generation_config\.json|modules\.json|sentence_bert_config\.json|README\.md|(LICENSE|NOTICE)[\w.]*"
+    r"|merges\.txt|.*\.spm|.*\.model|chat_template\.\w+|generation_config\.json|modules\.json|sentence_bert_config\.json"
+    r"|config_sentence_transformers\.json|README\.md|(LICENSE|NOTICE)[\w.]*"
 )
 """Files that go along with the weights: what cuts texts, how chats are written, and the licence."""
 MADE = (WEIGHTS, INDEX, "model.bin", "model.onnx")

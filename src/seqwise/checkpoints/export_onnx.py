@@ -168,7 +168,7 @@ def to_onnx(model: Pretrained, folder: Path) -> tuple[str, ...]:
     _need_library()
     graph = Graph(model.float()).eval()
     _made_plain(graph)
-    names = INPUTS if model.settings.segments else INPUTS[:2]
+    names = INPUTS if (model.settings.segments or 0) > 1 else INPUTS[:2]
     ones = torch.ones(2, 7, dtype=torch.int64)
     sample = (ones, ones, 0 * ones)[: len(names)]
     answer = "last_hidden_state" if model.head is None else "logits"

@@ -114,7 +114,7 @@ def open_checkpoint(folder: Path) -> Checkpoint:
             mend="a model of one of these families; code of a download is never run",
         )
     if named not in ARCHITECTURES:
-        raise _unknown(named, str(config.get("model_type", "")))
+        raise soundness.unknown(named, config, ARCHITECTURES, FAMILIES)
     family, head = ARCHITECTURES[named]
     if head.task == "masked" and not _has_head(folder, head):
         named, head = next((name, one) for name, one in family.heads.items() if one.task == "vectors")
@@ -154,17 +154,6 @@ def _writing(named: str, config: Mapping[str, Any]) -> str:
         return named
     tied = ARCHITECTURES[writing][0].settings["embeddings.tied"].read(config)
     return writing if tied in ("all", "output") else named
-
-
-def _unknown(architecture: str, kind: str) -> CheckpointError:
-    close = nearest(architecture, ARCHITECTURES) or nearest(kind, FAMILIES)
-    return CheckpointError(
-        given=f"the architecture {architecture}",
-        allowed=f"one of {', '.join(FAMILIES)}, with a head for tokens or labels",
-        mend=f"a checkpoint of {close}"
-        if close
-        else "a checkpoint of one of these; docs/families.md lists their heads",
-    )
 
 
 def _json(path: Path) -> dict[str, Any]:

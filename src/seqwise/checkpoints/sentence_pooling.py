@@ -1,14 +1,77 @@
-"""How a checkpoint of sentence vectors pools them: the folder 1_Pooling of sentence-transformers."""
+"""How a checkpoint of sentence vectors reads texts and pools them: the small files of sentence-transformers.
+
+    modules.json                         what a text goes through
+    1_Pooling/config.json                how one vector is made of many
+    sentence_bert_config.json            tokens that are read at most, and whether capitals are
+    config_sentence_transformers.json    what stands before a text unless told otherwise
+
+None of these has to be there.
+"""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from seqwise.errors import CheckpointError
 
 PLACE = Path("1_Pooling") / "config.json"
 MODULES = "modules.json"
+READING, PROMPTS = "sentence_bert_config.json", "config_sentence_transformers.json"
 KNOWN = ("Transformer", "Pooling", "Normalize")
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What becomes of a text before it is pooled."""
+
+    prompt: str = ""
+    """What stands before each text: the prompt that the folder calls the default, of those that it names."""
+    longest: int | None = None
+    """Tokens that are read at most, which may be fewer than there are positions."""
+    lowered: bool = False
+    """Whether all letters are made small."""
+
+    def text(self, text: str) -> str:
+        """As the model reads it."""
+        text = self.prompt + text
+        return text.lower() if self.lowered else text
+
+
+def reading(folder: Path) -> Reading:
+    """As the folder says; nothing of it has to be there."""
+    asked, told = _object(folder / PROMPTS), _object(folder / READING)
+    prompts, longest = asked.get("prompts"), told.get("max_seq_length")
+    prompt = prompts.get(asked.get("default_prompt_name")) if isinstance(prompts, Mapping) else None
+    prompt = prompt if isinstance(prompt, str) else ""
+    if prompt and _object(folder / PLACE).get("include_prompt") is False:
+        raise CheckpointError(
+            given=f"sentence vectors without the tokens of their prompt {prompt!r}",
+            allowed="a mean over all tokens, or the first one's vector",
+            mend=f"include_prompt true in {PLACE}, for a mean over the prompt too",
+            where=str(folder),
+        )
+    sized = isinstance(longest, int) and not isinstance(longest, bool) and longest > 0
+    return Reading(prompt, longest if sized else None, told.get("do_lower_case") is True)
+
+
+def _object(path: Path) -> dict[str, Any]:
+    """What a file says; nothing where there is none."""
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text("utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("no object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(
+            given=f"a file that cannot be read as JSON ({error})",
+            allowed="how a sentence encoder reads and pools",
+            mend="downloading it again, or --pool mean",
+            where=str(path),
+        ) from None
+    return found
 
 
 def _only_pooled(path: Path) -> None:
@@ -38,20 +101,10 @@ def read(folder: Path) -> Literal["mean", "first"]:
     """The mean unless the folder says otherwise."""
     _only_pooled(folder / MODULES)
     path = folder / PLACE
-    if not path.is_file():
-        return "mean"
-    try:
-        told = json.loads(path.read_text("utf-8"))
-        chosen = [name for name, on in told.items() if name.startswith("pooling_mode_") and on is True]
-        mode = told.get("pooling_mode")
-        chosen += [f"pooling_mode_{mode}"] if isinstance(mode, str) else []
-    except (OSError, ValueError, AttributeError) as error:
-        raise CheckpointError(
-            given=f"a file that cannot be read as JSON ({error})",
-            allowed="how the vectors are pooled",
-            mend="downloading it again, or --pool mean",
-            where=str(path),
-        ) from None
+    told = _object(path)
+    chosen = [name for name, on in told.items() if name.startswith("pooling_mode_") and on is True]
+    mode = told.get("pooling_mode")
+    chosen += [f"pooling_mode_{mode}"] if isinstance(mode, str) else []
     known: dict[str, Literal["mean", "first"]] = {
         "pooling_mode_mean_tokens": "mean",
         "pooling_mode_mean": "mean",

@@ -4,13 +4,13 @@ Anyone can have written it. What it says is read through the table of its family
 are, before a model is built of it; whatever the tables stumble over becomes one line.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from seqwise.checkpoints.families import Family, Head, HeadSettings
 from seqwise.config import check
-from seqwise.errors import CheckpointError, ConfigError
+from seqwise.errors import CheckpointError, ConfigError, nearest
 from seqwise.models.architecture import TransformerSettings
 
 CONFIG = "config.json"
@@ -72,6 +72,28 @@ def head(folder: Path, config: Mapping[str, Any], kind: Head) -> HeadSettings | 
         return read
 
     return understood(folder, work)
+
+
+def unknown(
+    architecture: str, config: Mapping[str, Any], architectures: Collection[str], families: Collection[str]
+) -> CheckpointError:
+    """Of a checkpoint that is none of these: with the nearest, or the part of it that is text."""
+    within = config.get("text_config")
+    if isinstance(within, Mapping):
+        kind = str(within.get("model_type"))
+        return CheckpointError(
+            given=f"the architecture {architecture}, of which text is a part only",
+            allowed=f"a model of text alone, one of {', '.join(families)}",
+            mend=f"a checkpoint of {kind}" if kind in families else "a checkpoint of one of these",
+        )
+    close = nearest(architecture, architectures) or nearest(str(config.get("model_type", "")), families)
+    return CheckpointError(
+        given=f"the architecture {architecture}",
+        allowed=f"one of {', '.join(families)}, with a head for tokens or labels",
+        mend=f"a checkpoint of {close}"
+        if close
+        else "a checkpoint of one of these; docs/families.md lists their heads",
+    )
 
 
 def _bounded(config: Mapping[str, Any]) -> None:

@@ -25,6 +25,7 @@ from seqwise.errors import DataError, nearest
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function", "ipython", "model", "observation")
 """Who may speak; which of them a template knows is for the template to say."""
+_ANSWERING = ("assistant", "model")
 _REASONING = ("reasoning_content", "thinking", "reasoning")  # names for one thing, the first the usual one
 
 
@@ -48,15 +49,42 @@ def encode(
     add_generation_prompt: bool,
     specials: Mapping[str, str],
     tools: Sequence[Mapping[str, Any]] | None = None,
+    going_on: bool = False,
 ) -> list[int]:
-    """The ids of the conversation. Special tokens are those that the template writes, and no others."""
+    """The ids of the conversation. Special tokens are those that the template writes, and no others.
+
+    going_on   an answer at the very end is no turn that is over: the ids end where its text does, and no prompt follows
+    """
     veil = _Veil(tokenizer.special_names)
     veiled = [
         {key: value if key == "role" else veil.over(value) for key, value in message.items()}
         for message in _conversation(messages)
     ]
-    text = _rendered(template, veiled, add_generation_prompt, specials, veil.over(_plain(tools, "tools")))
-    return tokenizer.from_template(text, veil.marks)
+    begun = _begun(veiled[-1]) if going_on else ""
+    asks = add_generation_prompt and not begun
+    text = _rendered(template, veiled, asks, specials, veil.over(_plain(tools, "tools")))
+    return tokenizer.from_template(_up_to(text, begun) if begun else text, veil.marks)
+
+
+def _begun(message: Mapping[str, Any]) -> str:
+    """The text of an answer that a model may go on with; empty where there is none."""
+    said = message.get("content")
+    if isinstance(said, list) and said and isinstance(said[-1], Mapping):
+        said = said[-1].get("text")
+    answers = message["role"] in _ANSWERING and not message.get("tool_calls")
+    return said if answers and isinstance(said, str) and said.strip() else ""
+
+
+def _up_to(text: str, said: str) -> str:
+    """The conversation as far as the end of its last message, with the spaces there that the template keeps."""
+    place, bare = text.rfind(said.strip()), said.lstrip()
+    if place < 0:
+        raise DataError(
+            given="an answer at the end that the chat template writes otherwise",
+            allowed="one that it writes as it is, where a model shall go on with it",
+            mend="a conversation that ends with what the user says",
+        )
+    return text[: place + len(bare if text.startswith(bare, place) else said.strip())]
 
 
 class _Veil:

@@ -53,8 +53,9 @@ class Generation:
 
     beams: Annotated[int, Range(1, 64)] = 4
     """Hypotheses kept at each step; 1 is greedy. Cost grows with it, quality rarely after 5."""
-    length_penalty: Annotated[float, Range(0.0, 5.0)] = 0.6
-    """Divide the log-probability by ((5 + length) / 6) ** this (Wu et al. 2016, eq. 14). 0 prefers short output."""
+    length_penalty: Annotated[float, Range(-5.0, 5.0)] = 0.6
+    """Divide the log-probability by ((5 + length) / 6) ** this (Wu et al. 2016, eq. 14). 0 prefers short output, less
+    than 0 all the more."""
     ranking: Ranking = field(default_factory=Ranking)
     """How outputs are ranked, and when beam search ends."""
     best: Annotated[int, Range(1, 64)] = 1

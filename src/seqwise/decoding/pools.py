@@ -41,12 +41,13 @@ class Pool:
     def close(self, likeliest: float, length: int, greedy_ended: bool) -> None:
         """Done once nothing that is still written can enter the best, or enough is finished, greedy's output too.
 
-        Prefixes only get less likely: what they can score at best is their value now at the greatest length.
+        Prefixes only get less likely: what they can score at best is their value now at the greatest length, or at the
+        present one where the penalty prefers short outputs.
 
         likeliest   log-probability of the likeliest prefix that is still written
         length      tokens of all prefixes
         """
-        bound = likeliest / self.penalty(self.room)
+        bound = likeliest / max(self.penalty(self.room), self.penalty(min(length + 1, self.room)))
         best = self.best(self.settings.best)
         full = len(self.found) >= self.settings.best and (best[-1].score or 0.0) >= bound
         self.closed = self.closed or full or (greedy_ended and len(self.found) >= self.settings.beams)

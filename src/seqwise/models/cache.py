@@ -21,6 +21,7 @@ from seqwise.models.kernels import Mask, padding_bias
 from seqwise.models.linear import instructions
 
 HIDDEN = float("-inf")
+FIRST = 512  # tokens of each beam that slots are made for at once; few outputs are as long as they may be
 
 
 def kept_type(vectors: Tensor, beams: int) -> torch.dtype:
@@ -36,7 +37,7 @@ def kept_type(vectors: Tensor, beams: int) -> torch.dtype:
 
 @dataclass(frozen=True)
 class Cache:
-    """Room for the keys of one layer, allocated once: slot P + t K + k belongs to beam k at step t."""
+    """Room for the keys of one layer: slot P + t K + k belongs to beam k at step t."""
 
     key: Float[Tensor, "B G slots D"]
     value: Float[Tensor, "B G slots D"]
@@ -74,6 +75,8 @@ class DecoderState:
     prompt: int
     at: int
     beams: int
+    most: int
+    """Slots that there may be; as many are made as are needed."""
 
     @classmethod
     def empty(
@@ -87,9 +90,9 @@ class DecoderState:
         memory_mask: Mask | None = None,
         prompt: Prompt | None = None,
     ) -> "DecoderState":
-        """Before the first token, with caches for `room` tokens of every beam."""
+        """Before the first token, with caches that grow up to `room` tokens of every beam."""
         read = prompt.keys[0].key.shape[2] if prompt else 0
-        slots = (len(like), attend.groups, read + room * beams, attend.head_width)
+        slots = (len(like), attend.groups, read + min(room, FIRST) * beams, attend.head_width)
         like = like.new_empty(0, dtype=kept_type(like, beams))
         caches = tuple(Cache(like.new_empty(slots), like.new_empty(slots)) for _ in range(layers))
         for cache, keys in zip(caches, prompt.keys if prompt else (), strict=False):
@@ -102,7 +105,8 @@ class DecoderState:
         kept = tuple(keys.to(like.dtype) for keys in memory)
         hidden = memory_mask.bias if memory_mask else None
         mask = Mask(bias=None if hidden is None else hidden.to(like.dtype))
-        return cls(caches, kept, mask, descent, Mask(), prompt.lengths if prompt else None, read, 0, beams)
+        lengths = prompt.lengths if prompt else None
+        return cls(caches, kept, mask, descent, Mask(), lengths, read, 0, beams, read + room * beams)
 
     @property
     def written(self) -> int:
@@ -119,6 +123,19 @@ class DecoderState:
         """The same for each beam of each sentence."""
         where = self.where
         return where if isinstance(where, int) else where.repeat_interleave(self.beams)
+
+    def widened(self, more: int) -> "DecoderState":
+        """With slots for so many more keys."""
+        have, needed = self.caches[0].key.shape[2], self.written + more
+        if needed <= have:
+            return self
+        slots = max(needed, min(self.most, 2 * have))
+        before, descent = self.descent, None
+        if before is not None:
+            descent = before.new_full((*before.shape[:2], slots), HIDDEN)
+            descent[:, :, : self.written] = before[:, :, : self.written]
+        wide = tuple(Cache(*(_wide(part, self.written, slots) for part in (c.key, c.value))) for c in self.caches)
+        return replace(self, caches=wide, descent=descent)
 
     def grown(self, relations: Float[Tensor, "_ H 1 S"] | None) -> "DecoderState":
         """The mask of the step about to be taken: each beam's new slot, its ancestors, and how far away they are.
@@ -179,6 +196,13 @@ class DecoderState:
             descent=None if self.descent is None else self.descent.index_select(0, sentences),
             lengths=None if self.lengths is None else self.lengths.index_select(0, sentences),
         )
+
+
+def _wide(full: Float[Tensor, "B G slots D"], used: int, slots: int) -> Float[Tensor, "B G slots2 D"]:
+    """The same with more slots; what is not yet written is not copied."""
+    more = full.new_empty((*full.shape[:2], slots, full.shape[3]))
+    more[:, :, :used] = full[:, :, :used]
+    return more
 
 
 def _rows(full: Float[Tensor, "B G slots D"], rows: Int[Tensor, "B2"], used: int) -> Float[Tensor, "B2 G slots D"]:

@@ -161,7 +161,7 @@ class Stack(nn.Module):
         """One more position of each beam."""
         x = self.enter(ids[:, :, None].flatten(0, 1), state.where_of_rows)  # (R, 1, W)
         x = x.view(*ids.shape, -1)  # (B, K, W)
-        state = state.grown(self._related(state, x))
+        state = state.widened(state.beams).grown(self._related(state, x))
         where = state.where
         where = torch.tensor([where], device=x.device) if isinstance(where, int) else where[:, None]
         views = [View(state.past_mask, self._rotation(where, False))] * 2
@@ -192,6 +192,7 @@ class Stack(nn.Module):
         if state.beams > 1 or state.descent is not None:
             raise ValueError("several steps at once need one beam, and prompts of one length")
         first, count = state.written, ids.shape[1]
+        state = state.widened(count)
         x = self.enter(ids, first)
         where = torch.arange(first, first + count, device=x.device)
         relations = self.relations(first, count, first + count, x)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
+from seqwise.data.conversations import Conversation
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.decoder import Decoder
@@ -72,24 +73,27 @@ def _written(number: int, one: Translation, several: bool, as_json: bool) -> str
     return f"{number}\t{'' if one.score is None else format(one.score, '.4f')}\t{text}" if several else text
 
 
-def conversation(line: str) -> list[dict[str, Any]]:
-    """Messages in JSON: a list of them, or an object that holds it as `messages`."""
+def conversation(line: str) -> Conversation:
+    """Messages in JSON: a list of them, or an object that holds it as `messages`, and perhaps `tools` beside."""
     try:
-        found = json.loads(line)
+        told = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(
             f"{line[:40]!r}, which is no JSON ({error})",
             'a conversation such as [{"role": "user", "content": "Hello"}]',
             "leaving --messages out, for plain prompts",
         ).about(line) from None
-    found = found.get("messages") if isinstance(found, dict) else found
+    found, tools = (told.get("messages"), told.get("tools")) if isinstance(told, dict) else (told, None)
     if not isinstance(found, list) or not all(isinstance(message, dict) for message in found):
         raise DataError(
             f"{line[:40]!r}",
             'a list of messages such as [{"role": "user", "content": "Hello"}]',
             "leaving --messages out, for plain prompts",
         ).about(line)
-    return found
+    if tools and not (isinstance(tools, list) and all(isinstance(tool, dict) for tool in tools)):
+        given = f'"tools": {json.dumps(tools, ensure_ascii=False)[:40]}'
+        raise DataError(given, "a list of tools, each an object", "leaving tools out").about(line)
+    return Conversation(tuple(found), tools=tuple(tools) if tools else None)
 
 
 def _scored(found: Sequence[Scored]) -> list[dict[str, object]]:

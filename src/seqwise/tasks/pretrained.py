@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from seqwise import device as devices
+from seqwise.checkpoints import sentence_pooling
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.hub import Checkpoint, is_checkpoint, load, open_checkpoint
 from seqwise.checkpoints.run import CONFIG
@@ -26,6 +27,7 @@ from seqwise.models.positions import PositionSettings
 IDS = ("pad_token_id", "eos_token_id", "bos_token_id", "unk_token_id", "decoder_start_token_id")
 PLENTY = 4  # of the free memory such a part may hold what is only there for speed
 NEW = 256  # tokens written at most where the checkpoint names no limit
+UNASKED = 20  # max_length of transformers where nobody has set one; files of old hold it all the same
 IGNORED = (
     "encoder_repetition_penalty", "penalty_alpha", "typical_p", "diversity_penalty",
     "begin_suppress_tokens", "encoder_no_repeat_ngram_size", "exponential_decay_length_penalty", "epsilon_cutoff",
@@ -45,7 +47,8 @@ class Opened:
     counts: Counter[str] = field(default_factory=Counter)
     """Texts that were cut, as `cut`."""
     limit: int | None = None
-    """Tokens that a run of ours can read and write together; None: as the checkpoint says."""
+    """Tokens that a run of ours can read and write together, or that a sentence encoder was made for; None: as the
+    checkpoint says."""
 
     def cut_off(self) -> None:
         """Count a text that was cut."""
@@ -112,7 +115,9 @@ def open_pretrained(
         dtype = checkpoint.dtype
     made = settle(load(checkpoint, dtype, device), chosen)
     quick(made, dtype)
-    return Opened(checkpoint, cast(assemble.Pretrained, made), words, device)
+    opened = Opened(checkpoint, cast(assemble.Pretrained, made), words, device)
+    told = sentence_pooling.reading(checkpoint.folder).longest if checkpoint.head.task == "vectors" else None
+    return opened if told is None else replace(opened, limit=min(told, opened.longest))
 
 
 def quick(model: nn.Module, dtype: torch.dtype) -> None:
@@ -171,18 +176,20 @@ def _generation(checkpoint: Checkpoint) -> Generation:
     )
 
 
+def whole(checkpoint: Checkpoint) -> int | None:
+    """Tokens of prompt and output together at most, as the `max_length` of a decoder has it; None where nobody has set
+    one, or where it is told how many are new."""
+    told = _told(checkpoint, "max_length")
+    asked = isinstance(told, int) and not isinstance(told, bool) and told > 1 and told != UNASKED
+    writes = checkpoint.head.task == "tokens" and not checkpoint.config.get("is_encoder_decoder")
+    return told if asked and writes and not _told(checkpoint, "max_new_tokens") else None
+
+
 def not_applied(checkpoint: Checkpoint) -> Iterator[str]:
     """What the checkpoint asks for that Seqwise does not do."""
     named = checkpoint.config.get("architectures")
     if checkpoint.head.task == "vectors" and isinstance(named, list) and [checkpoint.architecture] != named[:1]:
         yield f"{checkpoint.folder.name} has no weights of the head of {named[0]}: a vector for each text is left"
-    longest = _told(checkpoint, "max_length")
-    writes = checkpoint.head.task == "tokens" and not checkpoint.config.get("is_encoder_decoder")
-    if writes and isinstance(longest, int) and not _told(checkpoint, "max_new_tokens"):
-        yield (
-            f"{checkpoint.folder.name} asks for max_length {longest} of prompt and output together, which Seqwise does "
-            f"not apply: an output has {NEW} tokens at most, or --max-length"
-        )
     for key in IGNORED:
         value = _told(checkpoint, key)
         if value is not None and value not in (0, 0.0, 1, 1.0, False, []):

@@ -16,6 +16,7 @@ from seqwise.decoding.reading import batches, read_all
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import NextToken
+from seqwise.tasks.places import told_of
 from seqwise.tasks.pretrained import Opened, fitting
 
 Text = str | tuple[str, str]
@@ -214,13 +215,18 @@ class Embedder(Reader):
         the vector of nothing but its special tokens; zeros where there are none.
 
         pool   auto: as the folder says (1_Pooling of sentence-transformers), else mean
+
+        A folder of sentence-transformers may name a prompt, which then stands before each text.
         """
         if not isinstance(self.opened.model, Encoder):
             raise ConfigError(
                 f"{self.opened.checkpoint.architecture} for vectors of sentences", "an encoder", "a BERT or its kin"
             )
         how = sentence_pooling.read(self.opened.checkpoint.folder) if pool == "auto" else pool
-        rows = [row.ids for row in self.rows(texts)]
+        reads = sentence_pooling.reading(self.opened.checkpoint.folder)
+        asked = [reads.text(text) for text in texts]
+        with told_of(texts, asked):
+            rows = [row.ids for row in self.rows(asked)]
         full = [i for i, ids in enumerate(rows) if ids]
         made = torch.zeros(len(texts), self.opened.model.settings.width)
         made[full] = read_all(self.opened.model, [rows[i] for i in full], how)

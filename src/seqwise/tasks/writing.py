@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from seqwise.data import chat, turns
+from seqwise.data.conversations import Conversation
 from seqwise.data.tokens import Tokenizer
 from seqwise.decoding import Generation, Specials, decode
 from seqwise.decoding.drafters import Cheaper, Lookup
@@ -18,9 +19,11 @@ from seqwise.models.decoder import Decoder
 from seqwise.models.transformer import Transformer
 from seqwise.models.twin import twin
 from seqwise.tasks.choosing import Translation, chosen
-from seqwise.tasks.pretrained import Opened, fitting, generation, specials
+from seqwise.tasks.pretrained import NEW, Opened, fitting, generation, specials
 
 Messages = Sequence[Mapping[str, Any]]
+Prompt = str | Messages | Conversation
+"""What is asked: a text, messages, or messages with tools."""
 ANSWER = 4
 """A summary is left one in so many of the tokens at least, where its text is too long."""
 _MARIAN = re.compile(r">>(.+)<<")
@@ -47,6 +50,8 @@ class Manner:
     """Whether a text with a tab is one text, as labels were learnt of, and not two."""
     longest: int | None = None
     """Tokens of prompt and answer that it was tuned on at most; texts are cut to no more, where they may be."""
+    whole: int | None = None
+    """Tokens of prompt and output together at most, as a checkpoint may ask; then no settings bound an output."""
 
 
 def beginning(tokenizer: Tokenizer, text: str, less: int) -> str:
@@ -79,7 +84,7 @@ class Writer:
         learnt = self.manner.longest if self.manner.cut else None
         return min(self.opened.longest, learnt or self.opened.longest)
 
-    def prompt(self, asked: str | Messages) -> list[int]:
+    def prompt(self, asked: Prompt) -> list[int]:
         """The ids of a prompt. A text is what the user says where the checkpoint has a chat template, unless raw."""
         most = min(self.opened.readable, self.longest)
         ids = self.ids(asked)
@@ -89,11 +94,30 @@ class Writer:
                 ids = self.ids(beginning(self.tokenizer, asked, len(ids) - (most - most // ANSWER)))
         elif self.manner.cut and len(ids) > most:  # the end is what is answered
             self.opened.cut_off()
-        return ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt", text=asked)
+        ids = ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt", text=asked)
+        whole = self.manner.whole
+        if whole is not None and len(ids) >= whole:
+            name = self.opened.checkpoint.folder.name
+            raise ConfigError(
+                f"a prompt of {len(ids):,} tokens",
+                f"fewer than {whole:,}, the max_length of {name}, which counts prompt and output together",
+                f"--max-length {NEW}, which counts the output alone",
+            ).about(asked)
+        return ids
 
-    def ids(self, asked: str | Messages) -> list[int]:
+    def room(self, prompt: Sequence[int]) -> int:
+        """Tokens that may be written on a prompt, besides what the settings say."""
+        return max(1, min(self.longest, self.manner.whole or self.longest) - len(prompt))
+
+    def bounded(self, settings: Generation) -> Generation:
+        """The same, where an output may be as long as the whole leaves room for."""
+        return settings if self.manner.whole is None else replace(settings, max_length=self.manner.whole)
+
+    def ids(self, asked: Prompt) -> list[int]:
         """However many."""
-        words = self.opened.words
+        words, tools = self.opened.words, None
+        if isinstance(asked, Conversation):
+            tools, asked = asked.tools, asked.messages
         if isinstance(asked, str):
             asked = self.manner.layout.replace("{text}", asked)
         if self.manner.turns and not self.manner.raw and not words.template:
@@ -111,7 +135,15 @@ class Writer:
             said = [{"role": "user", "content": asked}] if isinstance(asked, str) else [*asked]
             if self.manner.system is not None:
                 said = [{"role": "system", "content": self.manner.system}, *said]
-            ids = chat.encode(self.tokenizer, words.template, said, add_generation_prompt=True, specials=words.names)
+            ids = chat.encode(
+                self.tokenizer,
+                words.template,
+                said,
+                add_generation_prompt=True,
+                specials=words.names,
+                tools=tools,
+                going_on=True,
+            )
         return ids or [self.tokenizer.bos]
 
     def drafts(self, settings: Generation) -> Drafter | None:
@@ -125,31 +157,31 @@ class Writer:
                 self.drafter = self.drafter if isinstance(self.drafter, Cheaper) else Cheaper(twin(self.model))
         return self.drafter
 
-    def translate(self, texts: Sequence[str | Messages], settings: Generation) -> list[list[Translation]]:
+    def translate(self, texts: Sequence[Prompt], settings: Generation) -> list[list[Translation]]:
         """Continuations of each prompt, best first, in the order given. An empty text gives one empty output."""
         results = [[Translation("", (), None)] for _ in texts]
         full = [i for i, text in enumerate(texts) if not isinstance(text, str) or text.strip()]
         prompts = [self.prompt(texts[i]) for i in full]
         if not prompts:
             return results
-        rooms = [max(1, self.longest - len(ids)) for ids in prompts]
+        rooms = [self.room(ids) for ids in prompts]
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         sources, starts = [ids[:-1] for ids in prompts], [ids[-1] for ids in prompts]
         steering = specials(self.opened)
         drafter = self.drafts(settings) if len(prompts) == 1 or settings.batch == 1 else None
         further = (self.opened.device, self.generator, starts, rooms, drafter)
-        found = decode(self.model, sources, settings.found, steering, *further)
+        found = decode(self.model, sources, self.bounded(settings).found, steering, *further)
         for i, hypotheses in zip(full, found, strict=True):
             told = self.tokenizer.decode([h.ids for h in hypotheses])
             made = [Translation(text, h.ids, h.score, h.ended) for text, h in zip(told, hypotheses, strict=True)]
             results[i] = chosen(made, settings)
         return results
 
-    def stream(self, asked: str | Messages, settings: Generation) -> Iterator[str]:
+    def stream(self, asked: Prompt, settings: Generation) -> Iterator[str]:
         """A continuation, piece by piece as it is written; greedy or sampled, since a beam may change its mind."""
         ids = self.prompt(asked)
-        room = max(1, self.longest - len(ids))
-        made = replace(settings, max_length=min(settings.max_length, room))
+        made = self.bounded(settings)
+        made = replace(made, max_length=min(made.max_length, self.room(ids)))
         self.generator = self.generator or torch.Generator(self.opened.device).manual_seed(settings.seed)
         further = (self.opened.device, self.generator, self.drafts(settings))
         tokens = stream(self.model, ids, made, specials(self.opened), *further)
@@ -194,8 +226,11 @@ class Rewriter:
         """The token of the language that is written."""
         self.behind = False
         """Whether languages stand where the first mBART has them."""
+        self.ending = 1
+        """Tokens that end a text: the end, and the language where the tokenizer has it behind."""
         if words.languages:
             framed = words.source.framed(["a"])[0].ids
+            self.ending += framed[-1] in words.languages.values()
             usual = next((token for token in framed if token in words.languages.values()), None)
             self.language = usual if source is None else words.language(source)
             if self.language is None:
@@ -225,11 +260,6 @@ class Rewriter:
             allowed = "one of " + ", ".join(known[:20]) if known and source is None else "no such flag here"
             raise ConfigError(f"{given} for {self.opened.checkpoint.folder.name}", allowed, "leaving it out")
         return f">>{target}<< "
-
-    @property
-    def ending(self) -> int:
-        """Tokens that end a text."""
-        return 2 if self.behind else 1
 
     def rows(self, texts: Sequence[str]) -> list[list[int]]:
         """Ids with the special tokens and the language of the checkpoint around them."""

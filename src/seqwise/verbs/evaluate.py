@@ -28,7 +28,7 @@ from seqwise.tasks.forecasting.judging import judge_forecasts
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs, unwritable
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
 from seqwise.tasks.places import placed
-from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
+from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained, whole
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.judging import judge
 from seqwise.tasks.tuning.stored import is_tuned, read_tune
@@ -63,7 +63,7 @@ def evaluate(
     lowercase: bool = False,
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
-    length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
+    length_penalty: Annotated[float, Range(-5.0, 5.0)] | None = None,
     mbr: Literal["none", "bleu", "chrf"] | None = None,
     worst: Annotated[int, Range(0)] = WORST,
     details: bool = False,
@@ -268,7 +268,8 @@ def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> Rewriting:
     if isinstance(opened.model, Decoder):
         _refuse(opened, flags, ("source_language", "target_language"), "an encoder-decoder")
         usual = generation(opened.checkpoint)
-        return Writer(opened, Manner(cut=flags["cut"])), usual, TextSettings(), opened.words.target
+        manner = Manner(cut=flags["cut"], whole=whole(opened.checkpoint))
+        return Writer(opened, manner), usual, TextSettings(), opened.words.target
     model = Rewriter(opened, flags["source_language"], flags["target_language"], flags["cut"])
     return model, model.settings, TextSettings(), opened.words.target
 

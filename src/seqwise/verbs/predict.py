@@ -22,7 +22,7 @@ from seqwise.tasks.forecasting.stored import read_forecast
 from seqwise.tasks.lines import must_have_ends
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.places import Asked, asked, told_of
-from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained
+from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained, whole
 from seqwise.tasks.stored import is_forecast, open_translator
 from seqwise.tasks.tuning.adapting import alone, on_its_base, open_adapted
 from seqwise.tasks.tuning.jobs import layout
@@ -47,7 +47,7 @@ def predict(
     ensemble: tuple[Path, ...] = (),
     adapter: tuple[Path, ...] = (),
     beams: Annotated[int, Range(1, 64)] | None = None,
-    length_penalty: Annotated[float, Range(0.0, 5.0)] | None = None,
+    length_penalty: Annotated[float, Range(-5.0, 5.0)] | None = None,
     best: Annotated[int, Range(1, 64)] | None = None,
     mbr: Literal["none", "bleu", "chrf"] | None = None,
     min_length: Annotated[int, Range(0)] | None = None,
@@ -304,6 +304,8 @@ def _checkpoint(
     named = ("json", "top", "pool", "normalize", "messages", "vectors")
     wanted = Wanted(**{name: flags[name] for name in named}, pairs=flags["column"] is None)
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
+    if usual is None and tuned is None and flags["max_length"] is None:
+        manner = replace(manner, whole=whole(opened.checkpoint))
     answer, writer = of_checkpoint(opened, made, wanted, manner, (flags["source_language"], flags["target_language"]))
     if flags["stream"] and (writer is None or made.beams > 1 or flags["output"] is not None):
         raise ConfigError(
