@@ -353,7 +353,7 @@ def test_lines_that_cannot_be_read_are_skipped_where_that_is_asked_for_and_told(
     with pytest.raises(DataError, match=r"text.txt:2: byte 0xe9"):
         evaluate(folder, test=(str(test),), resamples=5)
     found = evaluate(folder, test=(str(test),), resamples=5, on_bad_row="skip", scores=tmp_path / "each.tsv")
-    assert found.scores[0].count == 2
+    assert found.scores[0].n == 2
     assert any(note.startswith(f"{test}: 1 bad row skipped") for note in found.notes)
 
 

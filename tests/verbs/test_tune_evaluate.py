@@ -110,7 +110,7 @@ def test_rows_that_are_skipped_are_told_of(place, tmp_path, capsys):
     test.write_text("\n".join([*rows[:5], "a text without its label", *rows[5:]]) + "\n")
     found = evaluate(str(place / "classify"), test=(str(test),), on_bad_row="skip", scores=tmp_path / "each.tsv")
     assert f"{test}: 1 bad row skipped" in "\n".join(found.notes)
-    assert found.scores[0].count == 24
+    assert found.scores[0].n == 24
 
 
 def test_what_is_cut_or_left_out_is_told_of(place, tmp_path):
