@@ -171,6 +171,24 @@ def test_labels_that_cannot_be_learnt_fail_and_rare_ones_warn():
     assert found(labelled(texts), labels=["a", "x"])["labels"].rows == tuple(f"train:{i}" for i in (2, 4, 6, 8, 10))
 
 
+def test_texts_in_place_of_labels_are_no_labels():
+    """Two aligned files of a translator, read without --task."""
+    check = found(labelled(sentences(40), sentences(40, 2)))["balance"]
+    assert check.level == "FAIL"
+    assert check.told.startswith("40 labels on 40 rows, such as")
+    assert "--task translate" in check.mend
+    assert found(labelled(sentences(4), ["a", "b", "a", "b"]))["balance"].level == "WARN"
+
+
+def test_labels_that_differ_in_their_spelling_alone_are_told():
+    texts = sentences(60)
+    check = found(labelled(texts, ["neutral"] * 29 + ["Neutral"] + ["1"] * 28 + ["1.0"] * 2))["labels"]
+    assert check.level == "WARN"
+    assert check.told == "written alike, but told apart: 'Neutral' and 'neutral'; '1' and '1.0'"
+    assert check.rows == ("train:30", "train:59", "train:60")
+    assert "labels" not in found(labelled(texts, ["neutral"] * 30 + ["neutral 2"] * 30))
+
+
 def test_a_leak_fails_from_one_percent_on():
     texts = sentences(300)
     test = labelled([*sentences(199, 2), texts[5].upper()], name="test")

@@ -104,6 +104,16 @@ def test_the_end_of_the_head_may_stand_within_quotes(monkeypatch):
 # --- what stands between cells ---
 
 
+def test_the_usual_names_make_a_header_in_whatever_case():
+    """As Excel and people write them; a row of them that counted would be a label of its own."""
+    heard: list[str] = []
+    name = put("a.csv", "Id;LABEL;Text\n1;pos;good\n2;neg;bad\n")
+    assert rows(name, heard.append) == [("good", "pos"), ("bad", "neg")]
+    assert heard == ["a.csv: columns between semicolons"]
+    twice = put("b.csv", "Text,TEXT,Label\n1,good,pos\n")
+    assert len(rows(twice, heard.append)) == 2
+
+
 def test_the_first_rows_tell_the_delimiter():
     heard: list[str] = []
     name = put("a.csv", "Satz;Klasse\nGut, sehr gut;pos\nschlecht;neg\n")

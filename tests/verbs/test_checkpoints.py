@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 
 from seqwise import device
 from seqwise.cli import main
-from seqwise.errors import CheckpointError, ConfigError, SeqwiseError
+from seqwise.errors import CheckpointError, ConfigError, DataError, SeqwiseError
 from seqwise.tasks.pretrained import open_pretrained
 from seqwise.tasks.reading import Classifier, Embedder
 from seqwise.tasks.writing import Writer, as_text
@@ -344,6 +344,17 @@ def test_perplexity_is_that_of_transformers(made, tmp_path):
     assert found.scores[0].value == pytest.approx(math.exp(nats / tokens), rel=1e-4)
     size = sum(len(line) for line in lines)
     assert found.scores[1].value == pytest.approx(nats / math.log(2) / size, rel=1e-4)
+
+
+def test_lines_that_cannot_be_read_are_skipped_where_that_is_asked_for_and_told(made, tmp_path):
+    folder, _ = made["plain"]
+    test = tmp_path / "text.txt"
+    test.write_bytes(b"one two\ncaf\xe9 three\nseven one\n")
+    with pytest.raises(DataError, match=r"text.txt:2: byte 0xe9"):
+        evaluate(folder, test=(str(test),), resamples=5)
+    found = evaluate(folder, test=(str(test),), resamples=5, on_bad_row="skip", scores=tmp_path / "each.tsv")
+    assert found.scores[0].n == 2
+    assert any(note.startswith(f"{test}: 1 bad row skipped") for note in found.notes)
 
 
 def test_labels_are_scored(made, tmp_path):

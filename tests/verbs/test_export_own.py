@@ -126,3 +126,37 @@ def test_what_no_family_has_is_told_with_what_to_train_with(place, capsys):
     capsys.readouterr()
     assert main(["export", str(recurrent), "--to", "onnx", "--out", str(place / "none")]) == 2
     assert "which is an LSTM" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", ["full", "lora"])
+def test_what_was_tuned_is_handed_on_at_once(place, method):
+    """As its merged run is, in one step in place of two."""
+    like_bert = ["--model.norm.place", "post", "--model.norm.embeddings", "--classify.pool", "first"]
+    base = place / "base"
+    if not base.exists():
+        run_of(place, "base", "--task", "classify", *like_bert, "--classify.dense")
+    run, out = place / f"tuned-{method}", place / f"tuned-{method}-out"
+    data = ["--task", "classify", "--train", str(place / "texts.tsv"), "--training.steps", "2"]
+    assert main(["tune", str(base), *data, "--method", method, "--precision", "fp32", "--out", str(run)]) == 0
+    assert export(run, to="hf", out=out).family == "bert"
+    export(run, to="merged", out=place / f"merged-{method}")
+    opened = open_own(place / f"merged-{method}", "cpu", "fp32").opened
+    ids, lengths = read(opened, TEXTS)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(out).eval()
+    given = transformers.AutoTokenizer.from_pretrained(out)(TEXTS, return_tensors="pt", padding=True)
+    with torch.no_grad():
+        torch.testing.assert_close(model(**given).logits, opened.model(ids, lengths), atol=1e-4, rtol=0)
+    assert model.config.id2label == {0: "early", 1: "late"}
+
+
+def test_what_a_tuned_decoder_is_asked_is_told(place):
+    """A run that generates, tuned to translate in a prompt, for transformers and CTranslate2."""
+    run_of(place, "writes", "--task", "generate", "--generate.context", "64")
+    (place / "pairs.tsv").write_text("source\ttarget\n" + "one two\tthree four\nfive\tsix\nseven\tone\n" * 4)
+    run = place / "asked"
+    data = ["--train", str(place / "pairs.tsv"), "--method", "full", "--training.steps", "1", "--out", str(run)]
+    assert main(["tune", str(place / "writes"), "--task", "translate", *data]) == 0
+    done = export(run, to="hf", out=place / "asked-hf")
+    assert done.family == "gpt2"
+    assert done.notes[0].endswith(repr("{text}\nTranslation:\n"))
+    assert (place / "asked-hf" / "model.safetensors").is_file()

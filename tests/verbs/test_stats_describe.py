@@ -247,3 +247,14 @@ def test_dates_with_points_are_no_numbers_where_points_set_thousands_apart(tmp_p
     found = answer.parts[0].result
     assert [one.name for one in found.numbers] == ["sales"]
     assert [one.name for one in found.texts] == ["day"]
+
+
+@pytest.mark.parametrize("words", [("describe", "--report"), ("normal", "--column", "x", "--report"),
+                                   ("standardize", "--out", "z.csv", "--save")])  # fmt: skip
+def test_the_data_are_not_overwritten(words, tmp_path, monkeypatch, capsys):
+    """By whatever flag, and by whatever name of the file."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "data.csv").write_text("x\n1\n2\n4\n")
+    assert main(["stats", words[0], "data.csv", *words[1:], str(tmp_path / "data.csv")]) == 2
+    assert f"{words[-1]} {tmp_path / 'data.csv'}, which is read: needs another file." in capsys.readouterr().err
+    assert (tmp_path / "data.csv").read_text().startswith("x\n1")

@@ -101,3 +101,39 @@ def test_nothing_is_sampled(place, tmp_path, model):
     config.write_text(json.dumps({"max_new_tokens": 8}))
     assert sampled == outputs("greedy")
     config.write_text(json.dumps(SAMPLED))
+
+
+def test_rows_that_are_skipped_are_told_of(place, tmp_path, capsys):
+    """A score of fewer rows than the file has says so."""
+    rows = (place / "labels.tsv").read_text().splitlines()
+    test = tmp_path / "test.tsv"
+    test.write_text("\n".join([*rows[:5], "a text without its label", *rows[5:]]) + "\n")
+    found = evaluate(str(place / "classify"), test=(str(test),), on_bad_row="skip", scores=tmp_path / "each.tsv")
+    assert f"{test}: 1 bad row skipped" in "\n".join(found.notes)
+    assert found.scores[0].n == 24
+
+
+def test_what_is_cut_or_left_out_is_told_of(place, tmp_path):
+    """Texts and prompts that are longer than what the model reads."""
+    long = tmp_path / "labels.tsv"
+    long.write_text((place / "labels.tsv").read_text() + " ".join(["one"] * 500) + "\t" + "odd\n")
+    label = (place / "labels.tsv").read_text().splitlines()[1].split("\t")[1]
+    long.write_text(long.read_text().replace("\todd", f"\t{label}"))
+    found = evaluate(str(place / "classify"), test=(str(long),), scores=tmp_path / "each.tsv")
+    assert "longer than the model reads, and cut: 1 text" in found.notes
+    talk = tmp_path / "talk.jsonl"
+    first = (place / "talks.jsonl").read_text().splitlines()[0]
+    row = {**json.loads(first)}
+    key = "instruction" if "instruction" in row else "prompt"
+    talk.write_text(first + "\n" + json.dumps({**row, key: " ".join(["one"] * 900)}) + "\n")
+    found = evaluate(str(place / "generate"), test=(str(talk),), scores=tmp_path / "each.tsv")
+    assert "the prompts of 1 example were shortened" in found.notes
+
+
+def test_a_label_written_otherwise_is_refused_with_the_right_one(place, tmp_path, capsys):
+    rows = (place / "labels.tsv").read_text().splitlines()
+    text, label = rows[-1].split("\t")
+    (tmp_path / "test.tsv").write_text(f"{rows[0]}\n{text}\t{label}s\n")
+    capsys.readouterr()
+    assert main(["evaluate", str(place / "classify"), "--test", str(tmp_path / "test.tsv")]) == 2
+    assert f"Try writing {label} there." in capsys.readouterr().err

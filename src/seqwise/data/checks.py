@@ -5,7 +5,7 @@
     rows          how many, and how many could not be read       lengths    share that the model would cut off
     empty         texts or answers without a character           encoding   what was once read wrongly
     duplicates    the same text with the same answer             near       texts that agree by 80 % (`nearness.py`)
-    conflicts     the same text with different labels            balance    one label only, rare ones, unknown ones
+    conflicts     the same text with different labels            balance    one label only; rare, unknown, alike ones
     leakage       texts of one part that also stand in another   test size  the smallest gain that can be shown
     learnt        which share of conversations is, and of which nothing (`learnt`, as it needs their ids)
 
@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from seqwise.data.filters import key
-from seqwise.data.labelchecks import balance, conflicts, size_of, unknown
+from seqwise.data.labelchecks import alike, balance, conflicts, size_of, unknown
 from seqwise.data.masking import Masks, preflight
 from seqwise.data.mojibake import garbled
 from seqwise.data.nearness import LIKE, near
@@ -54,7 +54,7 @@ def checks_for(
     if nearly:
         found.append(_near_duplicates(train, pairs))
     if train.labelled:
-        found += [conflicts(train), balance(train), *unknown(train, parts[1:], labels)]
+        found += [conflicts(train), balance(train), *alike(train), *unknown(train, parts[1:], labels)]
     for place, part in enumerate(parts[1:], 1):
         found += [_leakage(part, other, pairs) for other in parts[:place]]
     found += [_lengths(part, room) for part in parts]

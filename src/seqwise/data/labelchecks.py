@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from math import ceil, sqrt
 
+from seqwise.data.files import shown
 from seqwise.data.filters import key
 from seqwise.data.parts import SHOWN, Check, Level, Part, percent, share
 from seqwise.errors import Fault, nearest
@@ -20,6 +21,8 @@ COARSE = 0.05
 """A gain of five points: a test set that cannot show it is small."""
 FEW = 100
 """Texts below which a mean of scores says little."""
+LABELS_AT_MOST = 0.5
+"""Labels on a row: with more of them, most stand on one row only."""
 _BOTH_SIDES, _POWER = 1.959964, 0.841621  # normal quantiles of 97.5 % and 80 %
 
 
@@ -78,6 +81,10 @@ def balance(part: Part) -> Check:
     told += f" and {len(counts) - 6} labels more" if len(counts) > 6 else ""
     for fault in label_faults(part.answers):
         return Check("balance", "FAIL", fault.given, mend=fault.mend)
+    if len(counts) > len(part) * LABELS_AT_MOST:
+        told = f"{len(counts):,} labels on {len(part):,} rows, such as {shown(part.answers[0])}: hardly labels"
+        mend = "--task translate or summarize, if they are texts to be written, or the column that holds the labels"
+        return Check("balance", "FAIL", told, mend=mend)
     rare = [label for label, count in counts.items() if count < RARE]
     if rare:
         least = min(counts, key=counts.__getitem__)
@@ -91,6 +98,28 @@ def balance(part: Part) -> Check:
         mend = "judging by macro-F1: accuracy is high if the model always says the same"
         return Check("balance", "WARN", told, mend=mend)
     return Check("balance", "PASS", told)
+
+
+def alike(part: Part) -> Iterator[Check]:
+    """Labels that differ only in their case, in spaces or in the spelling of a number: mostly the same one meant."""
+    spellings: dict[str, set[str]] = {}
+    for label in part.answers:
+        spellings.setdefault(_meant(label), set()).add(label)
+    torn = [sorted(several) for several in spellings.values() if len(several) > 1]
+    if torn:
+        told = "; ".join(" and ".join(map(repr, several)) for several in torn[:6])
+        rarest = [min(several, key=part.answers.count) for several in torn]
+        where = part.named(item for item, label in enumerate(part.answers) if label in rarest)
+        told = f"written alike, but told apart: {told}"
+        yield Check("labels", "WARN", told, where, "writing each in one way, if they are the same")
+
+
+def _meant(label: str) -> str:
+    """What a label is, whatever its case and spaces; a number by its value."""
+    try:
+        return repr(float(label))
+    except ValueError:
+        return key(label)
 
 
 def unknown(train: Part, others: Sequence[Part], known: Sequence[str]) -> Iterator[Check]:

@@ -107,6 +107,9 @@ class _Table:
             if twice := next((name for name in names if cells.count(name) > 1), None):
                 raise DataError(f'two columns "{twice}"', "a name of its own for each column", "another name", where)
             return tuple(map(cells.index, names)), True
+        lowered = [cell.lower() for cell in cells]
+        if self.columns.given == (None, None) and all(lowered.count(name) == 1 for name in names):
+            return tuple(map(lowered.index, names)), True
         counted = group is not None and group.isdecimal()
         if len(missing) < len(names) or self.columns.given != (None, None) or (group is not None and not counted):
             raise DataError.of([self._unknown(name, cells, where) for name in missing])

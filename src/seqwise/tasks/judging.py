@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 from seqwise.data.corpus import TextSettings
 from seqwise.data.files import shown
-from seqwise.data.instructions import read_texts
+from seqwise.data.instructions import OnBadRow, read_texts
 from seqwise.data.text import read_labelled
 from seqwise.data.tokens import Tokenizer
 from seqwise.errors import ConfigError, DataError
@@ -189,9 +189,12 @@ def label_logits(reader: Classifier, texts: Sequence[Text]) -> Float[np.ndarray,
     return found
 
 
-def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8") -> Judged:
+def judge_text(
+    opened: Opened, test: Sequence[str], resamples: int, encoding: str = "utf-8", on_bad_row: OnBadRow = "stop"
+) -> Judged:
     """Perplexity and bits a byte of plain text, line by line; the most surprising lines first."""
-    lines = [text for path in test for text, _ in read_texts(path, encoding)]
+    notes: list[str] = []
+    lines = [text for path in test for text, _ in read_texts(path, encoding, on_bad_row, notes.append)]
     if not lines:
         raise DataError("no text", "lines to foresee", "another file", ", ".join(test))
     found = surprise(opened, lines)
@@ -200,7 +203,6 @@ def judge_text(opened: Opened, test: Sequence[str], resamples: int, encoding: st
     rates = [nats / max(1, tokens) for nats, tokens in zip(found.nats, found.tokens, strict=True)]
     order = sorted(range(len(lines)), key=lambda i: -rates[i])
     items = tuple((str(i), f"{rates[i]:.4f}", str(found.tokens[i]), lines[i]) for i in order)
-    notes = []
     if found.pieces:
         notes.append(
             f"lines longer than {opened.longest} tokens were read in {found.pieces:,} pieces more, each by itself"

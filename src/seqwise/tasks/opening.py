@@ -18,6 +18,7 @@ from seqwise.checkpoints.hub import Checkpoint
 from seqwise.checkpoints.run import RunFolder
 from seqwise.data.batch import Batch
 from seqwise.data.examples import ordered
+from seqwise.data.instructions import OnBadRow
 from seqwise.data.pretrained import Pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.data.windows import windows
@@ -124,17 +125,18 @@ def summarizes(run: str | Path) -> bool:
     return read_settings(RunFolder.open(run)).task == "summarize"
 
 
-def judge_lines(own: Own, test: Sequence[str], resamples: int, encoding: str) -> Judged:
+def judge_lines(own: Own, test: Sequence[str], resamples: int, encoding: str, on_bad_row: OnBadRow) -> Judged:
     """Perplexity and bits a byte of plain text, line by line."""
-    return judge_text(own.opened, test, resamples, encoding)
+    return judge_text(own.opened, test, resamples, encoding, on_bad_row)
 
 
 @torch.inference_mode()
-def judge_stream(own: Own, test: Sequence[str], resamples: int, encoding: str) -> Judged:
+def judge_stream(own: Own, test: Sequence[str], resamples: int, encoding: str, on_bad_row: OnBadRow) -> Judged:
     """Perplexity and bits a byte of whole files, cut into windows as in training; the most surprising ones first."""
     opened, tokenizer = own.opened, own.opened.words.source
     model: Any = opened.model
-    ids = joined(whole(test, encoding), tokenizer)
+    notes: list[str] = []
+    ids = joined(whole(test, encoding, on_bad_row, notes.append), tokenizer)
     examples = windows(ids, own.settings.generate.context)
     nats = [0.0] * len(examples)
     for batch in ordered(examples, BUDGET):
@@ -148,8 +150,8 @@ def judge_stream(own: Own, test: Sequence[str], resamples: int, encoding: str) -
     rates = [loss / count for loss, count in zip(nats, tokens, strict=True)]
     order = sorted(range(len(rates)), key=lambda i: -rates[i])
     items = tuple((str(i), f"{rates[i]:.4f}", str(tokens[i]), texts[i]) for i in order)
-    note = f"read in windows of {own.settings.generate.context:,} tokens, each by itself, as in training"
-    return Judged(scores, items, ("item", "nats a token", "tokens", "text"), (note,))
+    notes.append(f"read in windows of {own.settings.generate.context:,} tokens, each by itself, as in training")
+    return Judged(scores, items, ("item", "nats a token", "tokens", "text"), tuple(notes))
 
 
 def _nats(model: Any, batch: Batch, device: torch.device) -> list[float]:

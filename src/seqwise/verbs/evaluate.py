@@ -289,7 +289,7 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
         if own.settings.task == "classify":
             return judge_labels(own.opened, test, reading, flags["cut"], resamples)
         judge = judge_stream if own.streams else judge_lines
-        return judge(own, test, resamples, reading.encoding)
+        return judge(own, test, resamples, reading.encoding, reading.on_bad_row)
 
     found = _ours_named(judged)
     told = _save(found, flags["scores"])
@@ -306,7 +306,7 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
             lambda: judge_labels(opened, test, _reading(TextSettings(), flags), flags["cut"], resamples)
         )
     elif task == "tokens":
-        found = judge_text(opened, test, resamples, flags["encoding"] or "utf-8")
+        found = judge_text(opened, test, resamples, flags["encoding"] or "utf-8", flags["on_bad_row"] or "stop")
     else:
         raise only_pairs(opened)
     told = _save(found, flags["scores"])

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated, Any, Literal
 
 import torch
@@ -130,6 +131,7 @@ def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: flo
         return _Done(torch.float32, notes=tuning.write_peft(place, folder))
     kept = torch.float32 if to in ("onnx", "ctranslate2") else TYPES.get(precision)
     opened, notes = tuning.whole(place, kept)
+    notes = (*notes, *tuning.asked_as(place, opened))
     if to == "merged" and tuning.is_own(place):
         tuning.write_run(place, folder, opened.models[0] if isinstance(opened, Translator) else opened.model)
         return _Done(torch.float32, notes=notes)
@@ -137,11 +139,13 @@ def _tuned(place: Path, folder: Path, to: Format, precision: Numbers, shard: flo
         done = _translator(place, opened, tuning.base_settings(place), folder, to, precision, shard)
         return replace(done, notes=(*notes, *done.notes))
     if tuning.is_own(place):
-        raise ConfigError(
-            f"--to {to} for {place}, a tuned run of Seqwise that classifies or generates",
-            "a plain run of Seqwise",
-            "--to merged",
-        )
+        with TemporaryDirectory(dir=folder.parent) as made:
+            tuning.write_run(place, Path(made), opened.model)
+            own = open_own(made, "cpu", "fp32")
+            if own is None:
+                raise TypeError("it classifies or generates")
+            done = _own(place, own, folder, to, precision, shard)
+        return replace(done, notes=(*notes, *done.notes))
     checkpoint = opened.checkpoint
     dtype = TYPES.get(precision, torch.float32 if to == "onnx" else checkpoint.dtype)
     done = _loaded(checkpoint, opened.model, dtype, folder, "hf" if to == "merged" else to, shard)

@@ -14,13 +14,15 @@ from seqwise.config import to_yaml
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import ConfigError
 from seqwise.models import lora
+from seqwise.models.decoder import Decoder
 from seqwise.models.heads import NextToken
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.running import LABELS
 from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import read_settings
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.bases import HEAD
+from seqwise.tasks.tuning.bases import HEAD, REWRITING
+from seqwise.tasks.tuning.jobs import layout
 from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune
 
 
@@ -68,6 +70,14 @@ def write_peft(place: Path, folder: Path) -> tuple[str, ...]:
     adapters.save(folder, found.model, found.checkpoint, base=facts.place)
     export.copy_files(found.checkpoint.folder, folder)
     return (f"belongs to {facts.place}",)
+
+
+def asked_as(place: Path, opened: Opened | Translator) -> tuple[str, ...]:
+    """What a decoder that was tuned to rewrite texts is asked, which no file of the hub tells."""
+    settings = read_tune(RunFolder.open(place))
+    if isinstance(opened, Translator) or settings.task not in REWRITING or not isinstance(opened.model, Decoder):
+        return ()
+    return (f"asked as it learnt to be, with a text in place of {{text}}: {layout(opened, settings)!r}",)
 
 
 def base_settings(place: Path) -> Train:

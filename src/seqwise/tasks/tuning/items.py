@@ -18,7 +18,7 @@ from seqwise.data.filters import key
 from seqwise.data.instructions import InstructionSettings, read_instructions
 from seqwise.data.splits import split
 from seqwise.data.text import Labelled, Pairs, TextSettings, read_labelled, read_pairs
-from seqwise.errors import DataError, Fault, SeqwiseError
+from seqwise.errors import DataError, Fault, SeqwiseError, nearest
 from seqwise.tasks.tuning.settings import Task, Tune
 
 HELD_OUT = 1000  # examples that are split off for validation at most
@@ -291,9 +291,11 @@ def known(task: Task, items: Mapping[str, Items], labels: Sequence[str]) -> None
     for part, of in items.items():
         for label, place in zip(of.wanted, of.places, strict=True):
             if label not in labels:
+                close = nearest(label, labels)
+                mend = f"writing {close} there" if close else "training examples of it, or leaving the row out"
                 raise DataError(
                     f"the label {label!r} in {part}, which no training example has",
                     "one of " + ", ".join(labels[:12]),
-                    "training examples of it, or leaving the row out",
+                    mend,
                     place,
                 )

@@ -15,6 +15,7 @@ from seqwise.decoding import Generation
 from seqwise.metrics.likelihood import perplexity
 from seqwise.metrics.text import AUTO
 from seqwise.models.assemble import Model
+from seqwise.stats.phrases import counted
 from seqwise.tasks.judging import Judged, judge_outputs, judge_predictions, unwritable
 from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened, generation
@@ -24,7 +25,7 @@ from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.answers import Answers
 from seqwise.tasks.tuning.bases import OwnBase, PretrainedBase
 from seqwise.tasks.tuning.items import Items, known, read
-from seqwise.tasks.tuning.jobs import Job, job_for
+from seqwise.tasks.tuning.jobs import Job, Labelling, Rewriting, Writing, job_for
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune, usual_generation
 
@@ -69,18 +70,48 @@ def judge(
     usual = usual_generation(folder) or told
     settings = replace(settings, generation=decoding(usual))
     with placed(items.texts, items.places.__getitem__):
-        answers = job_on(found, folder, settings).answers(items)
+        job = job_on(found, folder, settings)
+        answers = job.answers(items)
+    notes += _shortened(job, items)
+    judged = _judged(answers, items, settings, read_facts(folder).labels, resamples, metric)
+    if answers.outputs and settings.task != "classify":
+        words = found.words if isinstance(found, Opened) else found[0].vocabularies
+        notes += unwritable(items.right, words.target)
+    return replace(judged, notes=(*notes, *judged.notes))
+
+
+def _judged(
+    answers: Answers,
+    items: Items,
+    settings: Tune,
+    labels: Sequence[str],
+    resamples: int,
+    metric: tuple[str, str, bool],
+) -> Judged:
+    """As the task is scored."""
     if settings.task == "classify":
-        return _labels(answers, items, read_facts(folder).labels, resamples)
+        return _labels(answers, items, labels, resamples)
     if settings.task == "generate":
         return _surprise(answers, items, resamples)
     measure, tokenize, lowercase = metric
     rouge = measure == "rouge" or (not measure and settings.task == "summarize")
-    judged = judge_outputs(
+    return judge_outputs(
         answers.outputs, items.right, items.texts, "rouge" if rouge else "bleu", tokenize, lowercase, resamples
     )
-    words = found.words if isinstance(found, Opened) else found[0].vocabularies
-    return replace(judged, notes=(*judged.notes, *unwritable(items.right, words.target)))
+
+
+def _shortened(job: Job, items: Items) -> list[str]:
+    """What the model could not read whole, and what it was not judged on for that reason."""
+    if not isinstance(job, Labelling | Rewriting | Writing):
+        return []
+    count = job.opened.counts["cut"]
+    notes = [f"longer than the model reads, and cut: {counted(count, 'text')}"] if count else []
+    if isinstance(job, Writing) and job.task == "generate":
+        masks = job.masked(items)
+        notes += [f"the prompts of {counted(masks.cut, 'example')} were shortened"] if masks.cut else []
+        left = len(masks.skipped)
+        notes += [f"{counted(left, 'example')} left out, the first: {masks.skipped[0]}"] if left else []
+    return notes
 
 
 def _labels(answers: Answers, items: Items, labels: Sequence[str], resamples: int) -> Judged:

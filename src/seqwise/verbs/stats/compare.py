@@ -70,7 +70,7 @@ def compare(
         seqwise stats compare scores.csv --value write --by prog
     """
     _possible(by, and_, paired, to)
-    table = reading.opened(data, written, "compare scores.csv --value write --by prog")
+    table = reading.opened(data, written, "compare scores.csv --value write --by prog", {"--report": report})
     given = {"--value": value, "--by": by, "--and": and_, "--paired": paired}
     columns = {flag: reading.names(text, table.names, flag, several=False) for flag, text in given.items()}
     chosen, labels = columns["--value"][0], columns["--by"] + columns["--and"] + columns["--paired"]

@@ -63,7 +63,7 @@ def control(
         seqwise stats control wafers.csv --value thickness --lower 9 --upper 11
     """
     _possible(ewma, subgroup, (centre, sd), (lower, upper))
-    table = reading.opened(data, written, "control wafers.csv --value thickness")
+    table = reading.opened(data, written, "control wafers.csv --value thickness", {"--report": report})
     chosen = reading.column(table, value, "--value")
     labels = reading.names(subgroup, table.names, "--subgroup", several=False)
     name, unit = quantity(chosen)

@@ -50,7 +50,7 @@ def describe(
     Example:
         seqwise stats describe scores.csv --report scores.html
     """
-    table = opened(data, written, "describe scores.csv")
+    table = opened(data, written, "describe scores.csv", {"--report": report})
     chosen = names(columns, table.names, "--columns") or table.names
     numbers = [name for name in chosen if name in table.numbers]
     texts = [name for name in chosen if name not in table.numbers and table.kinds[name] != "other"]

@@ -44,7 +44,7 @@ def normal(
     Example:
         seqwise stats normal adults.csv --column height --report height.html
     """
-    table = reading.opened(data, written, "normal adults.csv --column height")
+    table = reading.opened(data, written, "normal adults.csv --column height", {"--report": report})
     chosen = reading.column(table, column, "--column")
     name, unit = quantity(chosen)
     found = reading.rows(table, [chosen])

@@ -1,7 +1,8 @@
 """Columns of the user's files for `seqwise stats`, named as in the file; rows that lack a value are left out, told."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import numpy as np
@@ -36,11 +37,18 @@ class Rows:
         return self.numbers[:, 0]
 
 
-def opened(data: Sequence[str], written: ColumnSettings, example: str) -> Table:
-    """The files as one table."""
+def opened(
+    data: Sequence[str], written: ColumnSettings, example: str, outputs: Mapping[str, Path | None] | None = None
+) -> Table:
+    """The files as one table. `outputs`: the files of what is found by their flags, which are none of these."""
     if not data:
         raise ConfigError("no data", "one or more tables: CSV, TSV, JSONL or Parquet", f"seqwise stats {example}")
-    return open_table(data, written)
+    table = open_table(data, written)
+    for flag, file in (outputs or {}).items():
+        if file is not None and file.is_file() and any(file.samefile(path) for path in table.paths):
+            ending = ".html" if flag == "--report" else ".json"
+            raise ConfigError(f"{flag} {file}, which is read", "another file", f"{flag} {file.stem}-out{ending}")
+    return table
 
 
 def rows(table: Table, numbers: Sequence[str], labels: Sequence[str] = ()) -> Rows:

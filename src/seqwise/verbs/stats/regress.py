@@ -57,7 +57,7 @@ def regress(
     """
     if cluster is not None and errors == "HC3":
         raise ConfigError("--errors HC3 with --cluster", "one of the two", "leaving out --errors")
-    table = reading.opened(data, written, "regress schools.csv --target score --on ratio,income")
+    table = reading.opened(data, written, "regress schools.csv --target score --on ratio,income", {"--report": report})
     chosen = reading.names(target, table.names, "--target", several=False)[0]
     columns = reading.names(on, table.names, "--on")
     if chosen in columns:

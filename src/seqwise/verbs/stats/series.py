@@ -65,7 +65,7 @@ def series(
     Example:
         seqwise stats series passengers.csv --value passengers --time month --period 12
     """
-    table = reading.opened(data, written, "series passengers.csv --value passengers")
+    table = reading.opened(data, written, "series passengers.csv --value passengers", {"--report": report})
     chosen = reading.column(table, value, "--value")
     name, unit = quantity(chosen)
     clock = reading.names(time, table.names, "--time", several=False)

@@ -63,7 +63,9 @@ def standardize(
     if apply is not None and save is not None:
         raise ConfigError("--save with --apply", "one of the two", "leaving out --save")
     ending = checked_ending(out) if out is not None else ""
-    table = reading.opened(data, written, "standardize train.csv --out train-z.csv")
+    table = reading.opened(
+        data, written, "standardize train.csv --out train-z.csv", {"--report": report, "--save": save}
+    )
     if out is not None and any(Path(path).resolve() == out.resolve() for path in table.paths):
         raise ConfigError(f"--out {out}, which is read", "another file", f"--out {out.stem}-z{out.suffix}")
     if apply is not None:
