@@ -35,3 +35,16 @@ def test_a_character_that_bytes_spell_is_one_word(translator):
     words, groups = translator.words("龘我")
     assert words == ("龘", "我", "</s>")
     assert groups[:3] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("text", ["I love 'x' 😀 y", " I  love 'x' 😀 y ", "I\tlove 'x'\u00a0😀 y"])
+def test_a_space_that_is_a_token_of_its_own_parts_two_words(translator, text):
+    words, groups = translator.words(text)
+    assert words == ("I", "love", "'x'", "😀", "y", "</s>")
+    assert groups == sorted(groups)
+    assert len(groups) == len(translator.vocabularies.source.encode([text])[0]) + 1
+
+
+def test_a_mark_that_normalizing_joins_stays_in_its_word(translator):
+    words, _ = translator.words("I a\u0301 love")
+    assert words == ("I", "a\u0301", "love", "</s>")

@@ -101,6 +101,16 @@ def test_an_evaluation_shows_source_reference_and_output_of_its_samples():
     assert len(lines) == 11
 
 
+def test_a_look_at_averaged_weights_is_told_from_the_one_at_the_same_step():
+    console, out = plain()
+    console.tell(Evaluated(40, {"loss": 1.5}, False, averaged=True))
+    console.tell(Evaluated(40, {"loss": 1.25}, True, averaged=True))
+    assert out.getvalue().splitlines() == [
+        "step 40  loss 1.5  weights of the last looks, averaged",
+        "step 40  loss 1.25  weights of the last looks, averaged  best so far",
+    ]
+
+
 def test_saving_and_the_end_are_told():
     console, out = plain()
     console.tell(Saved(40, "runs/a/state/step-000040", "evaluation"))

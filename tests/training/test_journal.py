@@ -25,6 +25,7 @@ events = st.lists(
             st.dictionaries(anything, floats),
             st.booleans(),
             st.lists(st.builds(Sample, anything, anything, anything), max_size=3).map(tuple),
+            averaged=st.booleans(),
         ),
         st.builds(Saved, steps, anything, anything),
         st.builds(Noted, steps, anything, st.dictionaries(anything, st.one_of(floats, anything))),

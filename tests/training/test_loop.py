@@ -128,6 +128,9 @@ def test_the_untouched_model_is_looked_at_first_where_asked(small):
     first = events[0]
     assert isinstance(first, Evaluated)
     assert (first.step, first.best, first.scores) == (0, True, {"loss": 1.0, "train_loss": 0.5})
+    looks = [event for event in events if isinstance(event, Evaluated)]
+    assert [look.averaged for look in looks] == [False] * (len(looks) - 1) + [True], "the last is of averaged weights"
+    assert looks[-1].step == looks[-2].step
     assert all(torch.equal(seen[0][name], before[name]) for name in before)
     last = events[-1]
     assert isinstance(last, Finished)

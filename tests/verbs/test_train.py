@@ -174,6 +174,37 @@ def test_pairs_longer_than_a_batch_are_told(tiny, capsys):
     )
 
 
+def test_a_note_stays_on_its_line_and_shows_what_stands_in_the_file(tiny, tmp_path, capsys):
+    """Whatever rich makes of such letters on a terminal of 80 columns."""
+    table = tmp_path / "a-name-so-long-that-with-the-rest-of-the-note-it-needs-more-than-eighty-columns.tsv"
+    rows = zip(*(Path(path).read_text().splitlines() for path in tiny.train), strict=True)
+    table.write_text(":smile: [bold]one\tun\n" + "".join(f"{one}\t{two}\n" for one, two in rows))
+    train(changed(tiny, train=(str(table),), training={"steps": 1}))
+    told = f"{table}: columns 1 and 2 of 2, without a header: ':smile: [bold]one', 'un'"
+    assert told in capsys.readouterr().err.splitlines()
+
+
+@pytest.mark.parametrize(
+    ("model", "mend"),
+    [(None, "--model.width 25 --model.heads 1"), (LSTMSettings(width=24, layers=1), "--model.embedding-width 25")],
+    ids=["transformer", "lstm"],
+)
+def test_word_vectors_of_another_width_tell_the_flags_that_fit_them(tiny, tmp_path, model, mend):
+    file = tmp_path / "glove.txt"
+    file.write_text("".join(f"{word}{' 0.5' * 25}\n" for word in ("one", "two")))
+    model = replace(model or tiny.model, embeddings=EmbeddingSettings(source_vectors=str(file)))
+    with pytest.raises(ConfigError, match=f"{mend}[.]$"):
+        train(changed(tiny, model=model))
+
+
+@pytest.mark.parametrize("task", ["translate", "classify", "generate"])
+def test_a_single_item_left_is_told_with_what_was_left_out(tiny, tmp_path, task):
+    file = tmp_path / ("same.txt" if task == "generate" else "same.tsv")
+    file.write_text("one two\tun\n" * 20)
+    with pytest.raises(DataError, match=r"20 \w+ read, 1 kept \(left out: 19 duplicate"):
+        train(changed(tiny, train=(str(file),), valid=(), task=task))
+
+
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
 def test_accumulated_batches_are_one_large_batch(tiny, precision):
     """An epoch in one step, as many small batches or as one: the same weights after it."""

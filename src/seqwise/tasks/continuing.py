@@ -229,7 +229,8 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Lines, Lines]:
         return train, valid
     train = _sifted(train, settings, held, notes)
     if len(train) < 2:
-        raise DataError("a single line", "at least two, one of them to validate with", "--valid, or more lines")
+        given = f"a single line left: {notes[-1].removeprefix('train: ')}"
+        raise DataError(given, "at least two, one of them to validate with", "--valid, or more lines")
     count = min(HELD_OUT, max(1, len(train) // HELD_OUT_SHARE))
     kept, aside = splits.split(len(train), count, settings.training.seed, texts=train.texts)
     train, valid = train.select(kept), train.select(aside)

@@ -166,7 +166,8 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Labelled, Labelled]:
         return train, valid
     train = _sifted(train, data, held, notes)
     if len(train) < 2:
-        raise DataError("a single text", "at least two, one of them to validate with", "--valid, or more texts")
+        given = f"a single text left: {notes[-1].removeprefix('train: ')}"
+        raise DataError(given, "at least two, one of them to validate with", "--valid, or more texts")
     count = min(HELD_OUT, max(1, len(train) // HELD_OUT_SHARE))
     kept, aside = splits.split(len(train), count, settings.training.seed, labels=train.labels, texts=train.texts)
     valid, train = train.select(aside), train.select(kept)

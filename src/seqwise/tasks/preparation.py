@@ -14,6 +14,7 @@ from seqwise.models.architecture import TransformerSettings
 from seqwise.models.decoder import Decoder
 from seqwise.models.embeddings import Embeddings
 from seqwise.models.heads import ChangeSettings, LabelsSettings
+from seqwise.models.lstm import LSTMSettings
 from seqwise.models.recurrent import RecurrentTranslator
 from seqwise.models.transformer import Transformer
 from seqwise.tasks.continuing import prepare_text
@@ -95,11 +96,11 @@ def fresh_model(
     sides = [(chosen.source_vectors, source, read)]
     if isinstance(model, Transformer | RecurrentTranslator):
         sides.append((chosen.target_vectors, target, model.decoder.embed))
-    notes = [_load_vectors(path, tokens, table, chosen.frozen) for path, tokens, table in sides if path]
+    notes = [_load_vectors(path, tokens, table, settings) for path, tokens, table in sides if path]
     return model, tuple(notes)
 
 
-def _load_vectors(path: str, tokens: Tokenizer, table: nn.Module, frozen: bool) -> str:
+def _load_vectors(path: str, tokens: Tokenizer, table: nn.Module, settings: Train) -> str:
     if not isinstance(table, Embeddings):
         raise TypeError("word vectors go into a table of tokens")
     words = {piece: i for i, piece in enumerate(tokens.pieces(range(tokens.size)))}
@@ -109,8 +110,17 @@ def _load_vectors(path: str, tokens: Tokenizer, table: nn.Module, frozen: bool) 
         raise ConfigError(
             f"word vectors of width {found.width} for embeddings of width {width}",
             "the same width",
-            f"--model.width {found.width}",
+            _as_wide(settings.model, found.width),
             where=path,
         )
-    table.load(found.ids, found.vectors, frozen)
+    table.load(found.ids, found.vectors, settings.model.embeddings.frozen)
     return f"{path}: {found}"
+
+
+def _as_wide(model: TransformerSettings | LSTMSettings, width: int) -> str:
+    """The flags that make the vectors of tokens so wide."""
+    if isinstance(model, LSTMSettings):
+        return f"--model.embedding-width {width}"
+    fitting = next(heads for heads in range(model.heads, 0, -1) if width % heads == 0)
+    heads = f" --model.heads {fitting}" if model.attention.head_width is None and fitting != model.heads else ""
+    return f"--model.width {width}{heads}"

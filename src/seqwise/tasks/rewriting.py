@@ -167,7 +167,8 @@ def _pairs(settings: Train, notes: list[str]) -> tuple[Pairs, Pairs]:
     read, report = filter_pairs(read, settings.data, held_out=tests)
     notes.append(f"train: {report}")
     if len(read) < 2:
-        raise DataError("a single pair", "at least two, one of them to validate with", "--valid, or more pairs")
+        given = f"a single pair left: {report}"
+        raise DataError(given, "at least two, one of them to validate with", "--valid, or more pairs")
     if len(set(read.targets)) == 1:
         given = f"the target {shown(read.targets[0])} for all of {len(read):,} pairs"
         mend = "--data.target with another column, or --data.languages"

@@ -12,6 +12,7 @@ from seqwise.config import to_yaml
 from seqwise.data.tokens import Vocabularies
 from seqwise.errors import CheckpointError
 from seqwise.models import assemble
+from seqwise.stats.phrases import counted
 from seqwise.tasks.preparation import empty, fresh_model, hashes, prepare
 from seqwise.tasks.prepared import Prepared
 from seqwise.tasks.restoring import restored
@@ -81,7 +82,7 @@ def begin(
     state, objective = _state(settings, prepared, material.model.to(where), where, group)
     notes = [restored(state, folder, group)] if settings.resume else []
     if oversized := getattr(state.loader, "oversized", 0):
-        longer = f"{oversized:,} {UNITS[settings.task]} are longer than --training.batch-tokens"
+        longer = f"{counted(oversized, UNITS[settings.task].removesuffix('s'))} longer than --training.batch-tokens"
         notes.append(f"{longer} {settings.training.batch_tokens:,}: each makes a batch of its own")
     dtype = device.precision(settings.training.precision, where)
     twin = empty(settings, prepared.vocabularies, prepared.labels).to(where, dtype)

@@ -103,17 +103,20 @@ class Translator:
         """The source as words, the end token last; and for each source token which word it is of. A word stands between
         spaces; in scripts without spaces each token is one, but that several bytes may spell one character."""
         source = self.vocabularies.source
-        pieces = source.words(text)
-        words: list[str] = []
+        begins: list[int] = []  # where each word stands in the text
         groups: list[int] = []
         last = 0
-        for piece in pieces:
+        for piece in source.words(text):
             edge = piece.start >= last and _UNSPACED.search(text[max(0, piece.start - 1) : piece.start + 1])
-            if not words or edge or any(letter.isspace() for letter in text[last : piece.start]):
-                words.append("")
-            words[-1] += text[max(last, piece.start) : piece.end]
+            gap = any(letter.isspace() for letter in text[last : piece.start + 1])  # the piece may be a space itself
+            if not begins or ((edge or gap) and text[begins[-1] : last].strip()):
+                begins.append(piece.start)
             last = max(last, piece.end)
-            groups.append(len(words) - 1)
+            groups.append(len(begins) - 1)
+        words = [text[a:b].strip() for a, b in zip(begins, [*begins[1:], len(text)], strict=True)]
+        if len(words) > 1 and not words[-1]:  # a space behind the last word
+            words.pop()
+            groups = [min(group, len(words) - 1) for group in groups]
         return (*words, source.pieces([source.eos])[0]), [*groups, len(words)]
 
     def _texts(self, hypotheses: Sequence[Hypothesis]) -> list[Translation]:

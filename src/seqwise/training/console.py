@@ -48,7 +48,7 @@ class Console:
             case Stepped():
                 self._step(event)
             case Evaluated():
-                marks = "  best so far" if event.best else ""
+                marks = "  weights of the last looks, averaged" * event.averaged + "  best so far" * event.best
                 self._say(f"step {event.step:,}  {_scores(event.scores)}{marks}", "bold")
                 for sample in event.samples:
                     for name in ("source", "reference", "output"):

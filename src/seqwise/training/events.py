@@ -75,6 +75,8 @@ class Evaluated:
     samples: tuple[Sample, ...] = ()
     losses: Losses | None = field(default=None, compare=False, repr=False)
     """What `loss` and `train_loss` are means of. No part of the journal: `training.looks` writes it."""
+    averaged: bool = False
+    """Whether the weights are the mean of those of the last looks: the last look of a run, at the step of another."""
 
 
 @dataclass(frozen=True)

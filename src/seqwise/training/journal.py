@@ -156,6 +156,7 @@ _KINDS: dict[str, Callable[[dict[str, Any]], Event]] = {
         _numbers(t["scores"]),
         t["best"],
         tuple(Sample(s["source"], s["reference"], s["output"]) for s in t["samples"]),
+        averaged=t.get("averaged", False),
     ),
     "saved": lambda t: Saved(t["step"], t["path"], t["reason"]),
     "noted": lambda t: Noted(t["step"], t["name"], {str(name): _fact(value) for name, value in t["values"].items()}),

@@ -302,7 +302,7 @@ def _evaluated(state: TrainingState, setting: Setting, weights: Mapping[str, Ten
         setting.folder.save_model(weights, {"step": str(progress.step), **told})
     if agreed:
         progress.best, progress.best_step = look.scores, progress.step
-    return Evaluated(progress.step, look.scores, bool(agreed), look.samples, look.losses)
+    return Evaluated(progress.step, look.scores, bool(agreed), look.samples, look.losses, bool(told))
 
 
 def _save(state: TrainingState, setting: Setting, reason: str) -> Iterator[Event]:

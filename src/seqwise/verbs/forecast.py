@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seqwise import device
 from seqwise.checkpoints.run import CONFIG, RunFolder
@@ -82,7 +83,7 @@ def forecast(settings: Forecast) -> Trained:
         windows = f"{len(material.train):,} windows to learn from, {len(material.valid):,} to look at"
         console = Console(stderr=True, quiet=not group.first, highlight=False)
         for note in (*material.notes, windows):
-            console.print(note, markup=False)
+            console.print(Text(note), soft_wrap=True)
         if group.first:
             # only now is anything written: a fault in the data leaves no folder behind, and an old run as it was
             if not settings.resume:
@@ -92,7 +93,7 @@ def forecast(settings: Forecast) -> Trained:
         stopped = stack.enter_context(asked_to_stop())
         run = begin(settings, material, folder, where, group, stopped, clock)
         for note in run.notes:
-            console.print(note, markup=False)
+            console.print(Text(note), soft_wrap=True)
         group.wait()
         told = folder, console, run.state.progress.step, "values"
         following = readers(settings.training, *told) if group.first else []

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from seqwise import device
 from seqwise.checkpoints.run import RunFolder
@@ -73,7 +74,7 @@ def train(settings: Train) -> Trained:
         material = gather(settings, folder)
         console = Console(stderr=True, quiet=not group.first, highlight=False)
         for note in material.notes:
-            console.print(note, markup=False)
+            console.print(Text(note), soft_wrap=True)
         if group.first:
             # only now is anything written: a fault in the data leaves no folder behind, and an old run as it was
             if not settings.resume:
@@ -83,7 +84,7 @@ def train(settings: Train) -> Trained:
         stopped = stack.enter_context(asked_to_stop())  # from here on Ctrl-C saves; before, there is nothing to save
         run = begin(settings, material, folder, where, group, stopped, clock)
         for note in run.notes:
-            console.print(note, markup=False)
+            console.print(Text(note), soft_wrap=True)
         group.wait()
         told = folder, console, run.state.progress.step, counted(settings.task)
         following = readers(settings.training, *told) if group.first else []
