@@ -48,6 +48,18 @@ def labelled(path: Path, count: int, seed: int, signs=SIGNS) -> str:
     return str(path)
 
 
+def nli(path: Path, count: int, seed: int, label: str = "label") -> str:
+    """Pairs whose second text tells the label by its last word; the first one alone says nothing."""
+    chance = random.Random(seed)
+    rows = []
+    for number in range(count):
+        name = list(SIGNS)[number % 2]
+        first, second = (" ".join(chance.choices(FILLERS, k=chance.randint(2, 4))) for _ in range(2))
+        rows.append(f"{number}\t{first}\t{second} {chance.choice(SIGNS[name])}\t{name}\n")
+    path.write_text(f"idx\tpremise\thypothesis\t{label}\n" + "".join(rows))
+    return str(path)
+
+
 def pairs(path: Path, count: int, seed: int) -> str:
     """Random digits, English and French."""
     chance = random.Random(seed)

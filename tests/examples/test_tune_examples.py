@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import tunable
 from folders import llama
+from tunable import nli
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.cli import main
@@ -25,7 +26,15 @@ def summaries(path, count, seed):
     return str(path)
 
 
+def compared(path, count, seed):
+    """Premises, hypotheses and labels, between commas."""
+    rows = Path(nli(path, count, seed)).read_text().splitlines()
+    path.write_text("".join(row.replace("\t", ",") + "\n" for row in rows))
+    return str(path)
+
+
 MODELS = {
+    "tune-pairs.yaml": (tunable.bert, compared, "csv"),
     "tune-sentiment.yaml": (tunable.bert, tunable.labelled, "tsv"),
     "tune-translate.yaml": (tunable.marian, tunable.pairs, "tsv"),
     "tune-summarize.yaml": (tunable.t5, summaries, "jsonl"),

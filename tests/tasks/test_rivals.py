@@ -102,3 +102,22 @@ def test_words_of_scripts_with_vowel_signs_are_whole():
     assert fitted.predict(["लड़का सोता है", "लड़की सोती है"]).outputs == ("boy", "girl")
     told = fitted.predict(["लड़का", "लड़की"]).chances
     assert abs(told[0, 0] - told[1, 0]) > 0.3
+
+
+def test_tf_idf_of_pairs_sees_what_both_texts_share():
+    """Whether the second repeats words of the first: of a bag of all words nothing of that is left."""
+    chance = random.Random(1)
+    words = [f"{a}{b}o" for a in "bcdfghklmnpr" for b in "aeiou"]
+
+    def made(count):
+        texts, labels = [], []
+        for number in range(count):
+            first = chance.sample(words, 6)
+            second = chance.sample(first if number % 2 else words, 3)
+            texts.append(" ".join(first) + "\t" + " ".join(second))
+            labels.append("same" if number % 2 else "other")
+        return texts, labels
+
+    told = TfIdf().fit(*made(300)).predict(made(200)[0])
+    right = ["same" if number % 2 else "other" for number in range(200)]
+    assert sum(a == b for a, b in zip(told.outputs, right, strict=True)) > 180

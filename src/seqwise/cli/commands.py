@@ -181,6 +181,8 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
             return word(plain, tokens[0].value, tokens[0].keyword or name)
 
         hint = Annotated[hint, Parameter(converter=converted)]
+    elif set(get_args(hint)) == {str, tuple[str, str], NoneType}:  # twice, since words of another may follow
+        hint = Annotated[tuple[str, ...], Parameter(converter=_one_or_more, consume_multiple=False)]
     elif several := [member for member in get_args(hint) if get_origin(member) is tuple]:
         hint = several[0]  # one value by itself is for Python: here it is a word of several
     elif set(get_args(hint)) in ({str, NoneType}, {Path, NoneType}):
@@ -188,6 +190,12 @@ def _native(parameter: inspect.Parameter, hint: Any) -> inspect.Parameter:
     unsaid = parameter.default is None or (parameter.default == () and parameter.kind in _WORDS)
     shown = False if unsaid else _default
     return parameter.replace(annotation=Annotated[hint, Parameter(show_default=shown)])
+
+
+def _one_or_more(_: Any, tokens: Sequence[Token]) -> object:
+    """A text, or of several a tuple."""
+    words = tuple(token.value for token in tokens)
+    return words[0] if len(words) == 1 else words
 
 
 def _noted(hint: Any) -> bool:

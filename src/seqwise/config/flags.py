@@ -7,7 +7,7 @@ flag follows from its form: none or one for a switch, several for a list, else o
 from collections.abc import Iterator, Sequence
 
 from seqwise.config.compounds import Either, Items, Nothing
-from seqwise.config.forms import Form, Switch
+from seqwise.config.forms import Form, Switch, Text
 from seqwise.config.nodes import Node, Origin, Scalar, Series, Table, flag, snake
 from seqwise.config.sections import TAG, Group, Section, paths
 from seqwise.config.texts import NOTHINGS, SWITCHES, listed
@@ -59,7 +59,9 @@ class _Reader:
 
     def _keep(self, name: str, values: list[str], origin: Origin) -> None:
         """Put the words under their name; a list given twice grows, anything else is given anew."""
-        many = self._has(name, Items)
+        many, before = self._has(name, Items), self.found.get(name)
+        if many and before is None and len(values) == 1:  # where a text will do as well, one by itself is one
+            many = not self._has(name, Text)
         scalars = tuple(Scalar(value, origin=origin) for value in values)
         form = self.forms[name][0]
         if isinstance(form, Group) and values and values[0].lower() not in NOTHINGS:
@@ -74,8 +76,9 @@ class _Reader:
                 Fault(f"{origin.flag} without a value", _allowed(self.forms[name]), _example(self, name))
             )
         elif many and not (self._has(name, Nothing) and len(values) == 1 and values[0].lower() in NOTHINGS):
-            before = self.found.get(name)
             earlier = before.items if isinstance(before, Series) else ()
+            if isinstance(before, Scalar) and self._has(name, Text):
+                earlier = (before,)
             self.found[name] = Series(() if values == ["[]"] else (*earlier, *scalars), origin)
         else:
             self.found[name] = scalars[0]

@@ -63,10 +63,13 @@ class Batch:
     """What each target counts in the loss: 1, or 0 for padding and for what is not to be learnt."""
     items: Int[Tensor, "D"]
     """Which example of the corpus each document is."""
+    segments: Int[Tensor, "B S"] | None = None
+    """Of pairs of texts, which of the two each input is of: 0 or 1; None: all are of the first."""
 
-    def tensors(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What an objective is called with: inputs, lengths, targets, weights."""
-        return self.inputs, self.lengths, self.targets, self.weights
+    def tensors(self) -> tuple[Tensor, ...]:
+        """What an objective is called with: inputs, lengths, targets, weights, and segments where there are any."""
+        told = (self.inputs, self.lengths, self.targets, self.weights)
+        return told if self.segments is None else (*told, self.segments)
 
     def uncounted(self) -> "Batch":
         """The same with all weights 0."""

@@ -186,7 +186,7 @@ def _lengths(part: Part, room: Room | None) -> Check:
         sizes = [len(text) for text in part.texts]
         told = f"median {median(sizes):,.0f} characters, longest {max(sizes):,}"
         return Check(name, "PASS", told)
-    sizes = list(room.count(part.texts))
+    sizes = list(room.count(part.asked))
     answers = [0] * len(sizes) if part.labelled else list(room.count(part.answers))
     sizes = [a + b if room.shared else max(a, b) for a, b in zip(sizes, answers, strict=True)]
     told = f"median {median(sizes):,.0f} tokens, longest {max(sizes):,}"

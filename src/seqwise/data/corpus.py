@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from seqwise.config import Range
+from seqwise.data.paired import Text, pair
 from seqwise.errors import Fault, nearest
 
 Format = Literal["auto", "lines", "tsv", "csv", "jsonl", "parquet", "tmx"]
@@ -43,8 +44,9 @@ class TextSettings:
     dot leads into an object: translation.en."""
     target: str | None = None
     """Column of what is written: by default "target" or the second; otherwise like `source`."""
-    text: str | None = None
-    """Column of a labelled text: by default "text" or the first; otherwise like `source`."""
+    text: str | tuple[str, str] | None = None
+    """Column of a labelled text: by default "text" or the first; otherwise like `source`. Two columns are read as a
+    pair, such as premise and hypothesis; those of usual names without being asked for."""
     label: str | None = None
     """Column of its label: by default "label" or the second; otherwise like `source`."""
     languages: tuple[str, ...] = ()
@@ -67,8 +69,9 @@ class TextSettings:
     def faults(self) -> Iterator[Fault]:
         """What contradicts itself, or is no name of an encoding."""
         yield from encoding_faults(self.encoding)
-        yield from _half_numbered("source", self.source, "target", self.target)
-        yield from _half_numbered("text", self.text, "label", self.label)
+        yield from _half_numbered(("source", self.source), ("target", self.target))
+        texts = self.text if isinstance(self.text, tuple) else (self.text,)
+        yield from _half_numbered(*(("text", name) for name in texts), ("label", self.label))
         if self.languages and (len(self.languages), len({*map(str.lower, self.languages)})) != (2, 2):
             yield Fault(
                 given=f"--data.languages {' '.join(self.languages)}",
@@ -143,8 +146,9 @@ class Labelled:
     """The bad rows that were left out."""
     groups: tuple[str, ...] = ()
     """What each belongs to, where a column was named for that; else empty."""
-    plain: bool = False
-    """Whether they are lines of a plain file, in which a tab parts two texts; in a row of a table it is a letter."""
+    parted: bool = False
+    """Whether a tab parts two texts, as in lines of a plain file and where a table has two columns of texts; else it is
+    a letter."""
 
     @classmethod
     def of(cls, texts: Iterable[str], labels: Iterable[str], name: str = "memory") -> "Labelled":
@@ -167,8 +171,13 @@ class Labelled:
             tuple([self.files[item] for item in items]),
             tuple([self.lines[item] for item in items]),
             groups=tuple([self.groups[item] for item in items]) if self.groups else (),
-            plain=self.plain,
+            parted=self.parted,
         )
+
+    @property
+    def asked(self) -> list[Text]:
+        """The texts as a model reads them: single ones, or pairs."""
+        return [pair(text) for text in self.texts] if self.parted else list(self.texts)
 
 
 def encoding_faults(name: str, prefix: str = "--data.") -> Iterator[Fault]:
@@ -190,12 +199,15 @@ def _is_encoding(name: str) -> bool:
     return True
 
 
-def _half_numbered(first: str, one: str | None, second: str, other: str | None) -> Iterator[Fault]:
-    """One column by number and the other by name: then the first row would be both a header and none."""
-    numbers = [name.isdecimal() for name in (one or "", other or "")]
-    if numbers != [False, False] and (numbers != [True, True] or "0" in (one, other) or one == other):
-        yield Fault(
-            given=" with ".join(f"--data.{flag} {name}" for flag, name in ((first, one), (second, other)) if name),
-            allowed="two names, or two different numbers counted from 1",
-            mend=f"--data.{first} 1 --data.{second} 2, or the names in the first row",
-        )
+def _half_numbered(*asked: tuple[str, str | None]) -> Iterator[Fault]:
+    """Some columns by number and others by name, whose first row would be both a header and none; or one twice."""
+    names = [name for _, name in asked]
+    numbers = [(name or "").isdecimal() for name in names]
+    given = " with ".join(f"--data.{flag} {name}" for flag, name in asked if name)
+    many = "two" if len(asked) == 2 else "three"
+    if any(numbers) and (not all(numbers) or "0" in names or len(set(names)) < len(names)):
+        mend = " ".join(f"--data.{flag} {number}" for number, (flag, _) in enumerate(asked, 1))
+        allowed = f"{many} names, or {many} different numbers counted from 1"
+        yield Fault(given=given, allowed=allowed, mend=f"{mend}, or the names in the first row")
+    elif len(asked) == 3 and len(set(names)) < 3:
+        yield Fault(given=given, allowed="different columns", mend="the two that hold the texts")

@@ -48,6 +48,8 @@ class Examples:
     """Fills up inputs."""
     target_pad: int = 0
     """Fills up targets; it counts for nothing."""
+    segments: Rows | None = None
+    """Of pairs of texts, which of the two each input is of: 0 or 1; None: all are of the first."""
 
     def __post_init__(self) -> None:
         inputs, targets = self.inputs.lengths, self.targets.lengths
@@ -78,8 +80,9 @@ class Examples:
 
     def select(self, items: Int[np.ndarray, "D"]) -> "Examples":
         """These examples, in this order."""
-        trained = None if self.trained is None else self.trained.select(items)
-        return replace(self, inputs=self.inputs.select(items), targets=self.targets.select(items), trained=trained)
+        trained, segments = (None if rows is None else rows.select(items) for rows in (self.trained, self.segments))
+        inputs, targets = self.inputs.select(items), self.targets.select(items)
+        return replace(self, inputs=inputs, targets=targets, trained=trained, segments=segments)
 
     def batch(self, items: Int[np.ndarray, "D"], packed: bool = False) -> Batch:
         """These examples, side by side or end to end."""
@@ -87,6 +90,8 @@ class Examples:
 
     def _padded(self, items: Int[np.ndarray, "D"]) -> Batch:
         batch = gather(self.inputs, self.targets, items, self.target_pad, self.pad)
+        if self.segments is not None:
+            batch = replace(batch, segments=self.segments.padded(items, 0)[0])
         if self.trained is None:
             return batch
         counted, _ = self.trained.padded(items, 0)  # (D, T)
@@ -98,7 +103,8 @@ class Examples:
         weights = torch.ones(len(targets)) if self.trained is None else self.trained.joined(items)[0].float()
         shape = (1, -1) if self.aligned else (-1, 1)
         numbers = torch.tensor(items, dtype=torch.int64)
-        return Batch(inputs[None], lengths, targets.view(shape), weights.view(shape), numbers)
+        segments = None if self.segments is None else self.segments.joined(items)[0][None]
+        return Batch(inputs[None], lengths, targets.view(shape), weights.view(shape), numbers, segments)
 
 
 class ExampleLoader(Turns[Batch]):

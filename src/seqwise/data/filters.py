@@ -18,6 +18,7 @@ from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from seqwise.data.corpus import Pairs, TextSettings
+from seqwise.data.paired import TAB, sides
 from seqwise.errors import DataError
 from seqwise.stats.phrases import counted
 
@@ -141,8 +142,10 @@ class _Sieve:
 
 
 def key(text: str) -> str:
-    """What two texts share that a reader calls the same: "Va !" and "va!"."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """What two texts share that a reader calls the same: "Va !" and "va!". Of a pair of texts both count, each for
+    itself."""
+    bare = ["".join(unicodedata.normalize("NFKC", side).casefold().split()) for side in sides(text)]
+    return TAB.join(bare) if any(bare) else ""
 
 
 def _none_left(report: FilterReport, reasons: dict[str, int]) -> DataError:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from seqwise.data.conversations import Conversations
 from seqwise.data.corpus import Labelled, Pairs
+from seqwise.data.paired import Text, pair
 from seqwise.errors import Fault
 
 Level = Literal["PASS", "WARN", "FAIL"]
@@ -47,6 +48,13 @@ class Part:
     """Whether the answers are labels."""
     bad: tuple[Fault, ...] = ()
     """Rows that could not be read."""
+    parted: bool = False
+    """Whether a tab parts two texts; else it is a letter."""
+
+    @property
+    def asked(self) -> Sequence[Text]:
+        """The texts as a model reads them: single ones, or pairs."""
+        return [pair(text) for text in self.texts] if self.parted else self.texts
 
     @classmethod
     def of(cls, name: str, data: Labelled | Pairs | Conversations) -> "Part":
@@ -54,7 +62,7 @@ class Part:
         places = tuple(map(data.where, range(len(data))))
         match data:
             case Labelled():
-                return cls(name, data.texts, data.labels, places, True, data.skipped)
+                return cls(name, data.texts, data.labels, places, True, data.skipped, data.parted)
             case Pairs():
                 return cls(name, data.sources, data.targets, places, False, data.skipped)
         texts, answers = tuple(one.question for one in data.items), tuple(one.answer for one in data.items)
@@ -72,8 +80,8 @@ class Part:
 class Room:
     """How much the model takes."""
 
-    count: Callable[[Sequence[str]], Sequence[int]]
-    """Tokens of each text."""
+    count: Callable[[Sequence[Text]], Sequence[int]]
+    """Tokens of each text, or pair of texts."""
     longest: int | None
     """Tokens at most; None where there is no limit."""
     shared: bool = False

@@ -55,6 +55,8 @@ class Pretrained:
     """Every token that ends a text, the usual one first: Llama 3 has three."""
     names: dict[str, str]
     """What chat templates call the special tokens: "bos_token" -> "<s>"."""
+    typed: bool = True
+    """Whether the model is told which of two texts a token is of, if it can be."""
     behind: bool = False
     """Whether the language stands behind the end of its text, and before what is written: the first mBART."""
 
@@ -96,6 +98,7 @@ def load(folder: Path, config: Mapping[str, Any]) -> Pretrained:
         languages=languages,
         mask=next((ids[name] for name in masks if name in ids), None),
         longest=around.longest,
+        typed="token_type_ids" in around.settings.get("model_input_names", ("token_type_ids",)),
         ends=tuple(dict.fromkeys([target.eos, *ends])),
         names=_names(second.backend, around, config),
         behind=mbart and source.framed(["a"])[0].ids[-1] in languages.values(),

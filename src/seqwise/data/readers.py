@@ -14,17 +14,19 @@ In JSONL and Parquet a text may be a list of sentences; a list of targets holds 
 import io
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import zip_longest
 from typing import Any, TypeGuard
 
+from seqwise.data import paired
 from seqwise.data.files import Undecoded, bad_row, empty, lines, opened, shown
+from seqwise.data.paired import Text
 from seqwise.errors import DataError, Fault, nearest
 
 Second = str | tuple[str, ...]
-Row = tuple[int, str, Second] | tuple[int, str, Second, str]
+Row = tuple[int, Text, Second] | tuple[int, Text, Second, str]
 """A line, a first text and a second one, or what may stand for the second: several summaries of a text; then the
-group, where a column was named for it."""
+group, where a column was named for it. What is labelled may be a pair of texts."""
 Rows = Generator[Row | Fault, None, None]
 Note = Callable[[str], None]
 
@@ -35,7 +37,7 @@ ABSENT = object()
 
 @dataclass(frozen=True)
 class Columns:
-    """The two columns that are asked for."""
+    """The two columns that are asked for, and what may stand beside them."""
 
     given: tuple[str | None, str | None]
     """As the user named them; None where not."""
@@ -44,7 +46,9 @@ class Columns:
     labelled: bool = False
     """Whether the second is a label, so that a whole number or true and false will do."""
     group: str | None = None
-    """A third one, whose value says what belongs together."""
+    """A further one, whose value says what belongs together."""
+    second: str | None = None
+    """Of labelled texts: the column of a text that is judged together with the first."""
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -54,20 +58,45 @@ class Columns:
     @property
     def names(self) -> tuple[str, ...]:
         """What to look for."""
-        return self.texts if self.group is None else (*self.texts, self.group)
+        return (*self.texts, *(name for name in (self.second, self.group) if name is not None))
 
     def flag(self, name: str) -> str:
         """The flag that names this column."""
-        return f"--data.{(*self.usual, 'group-by')[self.names.index(name)]}"
+        flags = (*self.usual, *([self.usual[0]] if self.second is not None else []), "group-by")
+        return f"--data.{flags[self.names.index(name)]}"
+
+    def mended(self, name: str, meant: str) -> str:
+        """Flags with another column in the place of this one."""
+        if self.second is None or name not in (self.texts[0], self.second):
+            return f"{self.flag(name)} {meant}"
+        return " ".join(f"{self.flag(one)} {meant if one == name else one}" for one in (self.texts[0], self.second))
 
     def loose(self, place: int) -> bool:
         """Whether this column may hold whole numbers, and true and false."""
-        return place == 2 or (self.labelled and place == 1)
+        return (self.labelled and place == 1) or (self.group is not None and place == len(self.names) - 1)
 
     def row(self, number: int, texts: Sequence[str], several: tuple[str, ...] = ()) -> Row:
         """A row of these columns; `several` may stand for the second."""
+        first = texts[0] if self.second is None else (texts[0], texts[2])
         second = several or texts[1]
-        return (number, texts[0], second) if self.group is None else (number, texts[0], second, texts[2].strip())
+        return (number, first, second) if self.group is None else (number, first, second, texts[-1].strip())
+
+    @property
+    def open(self) -> bool:
+        """Whether a file may say by its columns that what is labelled are pairs."""
+        return self.labelled and self.given[0] is None and not (self.given[1] or "").isdecimal()
+
+    def among(self, names: Sequence[str], where: str, note: Note) -> "Columns":
+        """The columns of a file that has these: where none is asked for and none called "text", perhaps two texts."""
+        found = paired.named(names, where) if self.open else None
+        if found is None:
+            return self
+        if self.usual[0] in names and self.usual[0] not in found:
+            note(f"{where}: the column text alone is read; {found[0]} with {found[1]} by --data.text, given twice")
+            return self
+        label = self.given[1] or next((name for name in paired.LABELS if name in names), None)
+        note(f"{where}: pairs of texts, {found[0]} with {found[1]}, labelled by {label or self.usual[1]}")
+        return replace(self, given=(found[0], label), second=found[1])
 
 
 def aligned(first: str, second: str, encoding: str) -> Rows:
@@ -91,17 +120,23 @@ def aligned(first: str, second: str, encoding: str) -> Rows:
             yield number, one, other
 
 
-def jsonl(path: str, encoding: str, columns: Columns) -> Rows:
-    """An object a line."""
+def jsonl(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
+    """An object a line; the first one tells of pairs."""
+    settled: Columns | None = None
     for number, line in enumerate(lines(path, encoding), 1):
         if isinstance(line, Undecoded):
             yield line.fault
         elif line.strip():
-            yield _parsed(path, number, line, columns)
+            row = _object(path, number, line)
+            if isinstance(row, dict):
+                settled = settled or columns.among(_names(row), path, note)
+                yield _picked(path, number, row, line, settled)
+            else:
+                yield row
 
 
-def parquet(path: str, columns: Columns) -> Rows:
-    """Two columns of a Parquet file; its rows count from 1."""
+def parquet(path: str, columns: Columns, note: Note) -> Rows:
+    """Some columns of a Parquet file; its rows count from 1."""
     import polars  # 0.3 s, which nobody else should wait for
 
     with opened(path) as stream:
@@ -110,6 +145,7 @@ def parquet(path: str, columns: Columns) -> Rows:
         try:
             table = polars.scan_parquet(io.BytesIO(stream.read()))
             schema = dict(table.collect_schema())
+            columns = columns.among(_columns_of(schema), path, note)
             wanted = [_column(path, schema, place, columns).alias(str(place)) for place in range(len(columns.names))]
             frame = table.select(wanted).collect()
         except (polars.exceptions.PolarsError, polars.exceptions.PanicException) as error:  # on damaged bytes
@@ -130,9 +166,8 @@ def listed(names: Sequence[str]) -> str:
     return ", ".join(shown(name, 24)[1:-1] for name in names[:_LISTED]) + more
 
 
-def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
-    """The two texts of a line of JSON. A list of texts is read as one text, sentence by sentence; in place of the
-    second one, as all that may be written."""
+def _object(path: str, number: int, line: str) -> dict[str, Any] | Fault:
+    """What stands on a line of JSON."""
     try:
         row = json.loads(line)
     except (ValueError, RecursionError) as error:
@@ -141,9 +176,15 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
             why = f"{error.msg}, column {error.colno}"
         mend = f"jq -c '.[]' {path}" if line.lstrip().startswith("[") else "mending it"
         return bad_row(path, number, f"no JSON ({why})", "an object in each line", mend)
-    if not isinstance(row, dict):
-        mend = f"jq -c '.[]' {path}" if isinstance(row, list) else "mending it"
-        return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line", mend)
+    if isinstance(row, dict):
+        return row
+    mend = f"jq -c '.[]' {path}" if isinstance(row, list) else "mending it"
+    return bad_row(path, number, f"JSON that is no object, {shown(line)}", "an object in each line", mend)
+
+
+def _picked(path: str, number: int, row: dict[str, Any], line: str, columns: Columns) -> Row | Fault:
+    """The texts of an object. A list of texts is read as one text, sentence by sentence; in place of the second one, as
+    all that may be written."""
     texts: list[str] = []
     several: tuple[str, ...] = ()
     for place, name in enumerate(columns.names):
@@ -153,7 +194,7 @@ def _parsed(path: str, number: int, line: str, columns: Columns) -> Row | Fault:
             value = value[0] if place == 1 else " ".join(value)
         if value is ABSENT:
             given, near = f'no "{name}" among {listed(_names(row))}', nearest(name, _names(row))
-            mend = f"{columns.flag(name)} {near}" if near else f"{columns.flag(name)} with one of them"
+            mend = columns.mended(name, near or "with one of them")
             return bad_row(path, number, given, f'"{name}" in every row', mend)
         if not isinstance(value, str | int if loose else str):
             given, allowed = (
@@ -204,7 +245,7 @@ def _column(path: str, schema: dict[str, Any], place: int, columns: Columns) -> 
             kind, found = fields.get(part), found.struct.field(part)
     if kind is None:
         names = _columns_of(schema)
-        mend = f"{columns.flag(name)} {nearest(name, names) or 'with one of them'}"
+        mend = columns.mended(name, nearest(name, names) or "with one of them")
         raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
     if kind == polars.List(polars.String) and not columns.labelled and place < 2:  # sentences; or several to choose
         if place == 1:

@@ -15,6 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from seqwise.data.dialect import HEAD, Dialect, broken, even_delimiter, named_delimiter, told_delimiter
 from seqwise.data.files import OR_SKIP, Undecoded, bad_row, lines, opened, shown
+from seqwise.data.paired import NAMES
 from seqwise.data.readers import Columns, Note, Rows, listed
 from seqwise.errors import DataError, Fault, nearest
 
@@ -30,7 +31,9 @@ def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> R
     head = _head(path, encoding)
     told = told_delimiter(head)
     first = next((line for line in head.split("\n") if line.strip()), "")
-    mark = told or named_delimiter(first, columns.names) or even_delimiter(head) or ","
+    asked = [columns.names, *(NAMES if columns.open else ())]
+    named = next(filter(None, (named_delimiter(first, names) for names in asked)), None)
+    mark = told or named or even_delimiter(head) or ","
     dialect = Dialect.of(head, mark)
     if mark != ",":
         note(f"{path}: columns between {dialect.name}s")
@@ -94,8 +97,9 @@ class _Table:
 
     def _find(self, cells: list[str], number: int) -> tuple[tuple[int, ...], bool]:
         """Where the columns stand, and whether this first row is a header."""
-        names, group = self.columns.names, self.columns.group
         where = f"{self.path}:{number}"
+        self.columns = self.columns.among(cells, where, self.note)
+        names, group = self.columns.names, self.columns.group
         numbered = all(name.isdecimal() for name in names)
         missing = [name for name in names if numbered or name not in cells]
         if zero := next((name for name in missing if name.isdecimal() and not int(name)), None):
@@ -125,7 +129,9 @@ class _Table:
         else:
             close = others[0] if len(others) == 1 else nearest(name, cells) or "with one of them"
             numbers = f"--data.{usual[0]} 1 --data.{usual[1]} 2"
-            mend = f"{self.columns.flag(name)} {close}, or {numbers} where the file has no header"
+            if self.columns.second is not None:
+                numbers = f"--data.{usual[0]} 1 --data.{usual[0]} 2 --data.{usual[1]} 3"
+            mend = f"{self.columns.mended(name, close)}, or {numbers} where the file has no header"
         return Fault(f'no column "{name}" among {listed(cells)}', "a column of the first row", mend, where)
 
     @property

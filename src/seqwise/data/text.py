@@ -24,6 +24,7 @@ from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
 from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, left_out, lines
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
+from seqwise.data.paired import joined
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, jsonl, parquet
 from seqwise.data.sheets import comma_separated, tsv
 from seqwise.data.tmx import tmx
@@ -75,23 +76,26 @@ def read_pairs(
 def read_labelled(
     paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None, group_by: str | None = None
 ) -> Labelled:
-    """Read texts with labels, as `read_pairs` does. A text or a label that is empty makes a bad row."""
-    columns = Columns((settings.text, settings.label), ("text", "label"), labelled=True, group=group_by)
+    """Read texts with labels, or pairs of texts, as `read_pairs` does. What is empty makes a bad row."""
+    first, second = settings.text if isinstance(settings.text, tuple) else (settings.text, None)
+    asked = (first, settings.label)
+    columns = Columns(asked, ("text", "label"), labelled=True, group=group_by, second=second)
     found = _read(paths, settings, columns, on_note)
     plain = not isinstance(paths, str | Path) and "lines" in _formats(paths, settings)  # of which there are two
-    return Labelled(*found.columns(), groups=tuple(found.groups), plain=plain)
+    return Labelled(*found.columns(), groups=tuple(found.groups), parted=plain or found.pairs > 0)
 
 
-def read_column(path: str | Path, column: str, encoding: str = "utf-8") -> Pairs:
+def read_column(path: str | Path, column: str | tuple[str, str], encoding: str = "utf-8") -> Pairs:
     """The texts of a column of a table, one for each row, as sources and as targets, each with its place; a number
-    counts the columns of a table without a header."""
+    counts the columns of a table without a header. Of two columns the first are the sources."""
+    first, second = (column, column) if isinstance(column, str) else column
     if not is_table(path):
-        raise ConfigError(f"--column {column} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
-    columns = Columns((column, column), ("column", "column"))
+        raise ConfigError(f"--column {first} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
+    columns = Columns((first, second), ("column", "column"))
     try:
         return Pairs(*_read([path], TextSettings(encoding=encoding), columns, None).columns())
     except DataError as error:
-        fault = error.faults[0]  # the two columns are one
+        fault = error.faults[0]  # of columns that are one, or else the first that lacks
         mend = fault.mend.partition(", or --data.")[0].replace("--data.", "--").removesuffix(OR_SKIP)
         given = fault.given.replace("--data.column", "--column")
         raise DataError.of([replace(fault, given=given, mend=mend)]) from None
@@ -124,6 +128,8 @@ class _Found:
     skipped: list[Fault] = field(default_factory=list)
     several: dict[int, tuple[str, ...]] = field(default_factory=dict)
     groups: list[str] = field(default_factory=list)
+    pairs: int = 0
+    """First texts that are two."""
 
     def take(self, path: str, form: Format, rows: Rows, columns: Columns, stop: bool) -> None:
         """Add the good rows of a file, stripped, and the bad ones; or raise the first bad one."""
@@ -147,20 +153,23 @@ class _Found:
     def _keep(self, path: str, form: Format, row: Row, columns: Columns) -> Fault | None:
         """Add a row, or tell what every format can hold and no text should."""
         several = () if isinstance(row[2], str) else tuple(text.strip() for text in row[2])
-        number, first, second = row[0], row[1].strip(), several[0] if several else str(row[2]).strip()
-        if "\0" in first or "\0" in second or any("\0" in text for text in several):
+        firsts = [text.strip() for text in ((row[1],) if isinstance(row[1], str) else row[1])]
+        number, second = row[0], several[0] if several else str(row[2]).strip()
+        if any("\0" in text for text in (*firsts, second, *several)):
             without = _WITHOUT_NUL.get(form, f"tr -d '\\000' < {path}")
             return bad_row(path, number, "a NUL byte" if form not in _WITHOUT_NUL else "a NUL", "text", without)
-        if columns.labelled and not (first and second):
-            name = columns.usual[bool(first)]
-            return bad_row(path, number, f"an empty {name}", "a text and a label in every row")
+        if columns.labelled and not (all(firsts) and second):
+            name = columns.usual[all(firsts)]
+            allowed = "a text and a label in every row" if len(firsts) == 1 else "two texts and a label in every row"
+            return bad_row(path, number, f"an empty {name}", allowed)
         second = composed(second) if columns.labelled else second  # two spellings of an accent are one class
         if several:
             self.several[len(self.firsts)] = several
         if len(row) == 4:
             self.groups.append(row[3])
+        self.pairs += len(firsts) == 2
         self.lines.append(number)
-        self.firsts.append(first)
+        self.firsts.append(joined(*firsts) if len(firsts) == 2 else firsts[0])
         self.seconds.append(second)
         return None
 
@@ -176,9 +185,16 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
         new = found.skipped[bad:]
         if len(found.firsts) == good:
             raise _nothing(path, new)
+        if found.pairs not in (0, len(found.firsts)):
+            raise _half_paired(path, names=[file for file in dict.fromkeys(found.files) if file != path])
         if new:
             note(left_out(path, new))
     return found
+
+
+def _half_paired(path: str, names: Sequence[str]) -> DataError:
+    given = f"single texts here and pairs of texts in {names[0]}, or the other way round"
+    return DataError(given, "the same columns in all files", "--data.text with the column, or given twice", path)
 
 
 def _formats(paths: Sequence[str | Path], settings: TextSettings) -> list[Format]:
@@ -211,9 +227,9 @@ def _rows(path: str, form: Format, settings: TextSettings, columns: Columns, not
         case "csv":
             return comma_separated(path, settings.encoding, columns, note)
         case "jsonl":
-            return jsonl(path, settings.encoding, columns)
+            return jsonl(path, settings.encoding, columns, note)
         case "parquet":
-            return parquet(path, columns)
+            return parquet(path, columns, note)
     if columns.labelled:
         raise DataError("a translation memory", "texts with labels", "a TSV, CSV, JSONL or Parquet file", path)
     _ungrouped(columns, "a translation memory", path)

@@ -61,11 +61,13 @@ def read_all(
     rows: Sequence[Sequence[int]],
     pool: Literal["first", "mean", "last"] | None = "mean",
     budget: int = UNPADDED,
+    segments: Sequence[Sequence[int]] = (),
 ) -> Float[Tensor, "N _"]:
     """One row of numbers for each text, in the order given and in fp32 on the processor.
 
     rows      ids of each text, special tokens included; none may be empty
     pool      which vector stands for a text; None: what the model's head for labels says of it
+    segments  of each id, which of two texts it is of; empty where all are of the first
     """
     device = next(model.parameters()).device
     sizes = [len(row) for row in rows]
@@ -74,7 +76,10 @@ def read_all(
         for places in unpadded(sizes, budget):
             ids = torch.tensor([list(chain.from_iterable(rows[i] for i in places))], device=device)  # (1, K)
             lengths = torch.tensor([sizes[i] for i in places], device=device)
-            told = model(ids, lengths) if pool is None else pooled(model.hidden(ids, lengths), lengths, pool)  # (B, _)
+            read = [ids, lengths]
+            if segments:
+                read.append(torch.tensor([list(chain.from_iterable(segments[i] for i in places))], device=device))
+            told = model(*read) if pool is None else pooled(model.hidden(*read), lengths, pool)  # (B, _)
             if found is None:
                 found = torch.empty(len(rows), told.shape[-1])
             found[torch.tensor(places)] = told.float().cpu()

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Protocol
 
 from seqwise.data.conversations import Conversation
+from seqwise.data.paired import pair
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.decoder import Decoder
@@ -18,7 +19,7 @@ from seqwise.models.transformer import Transformer
 from seqwise.tasks.choosing import Translation
 from seqwise.tasks.places import told_of
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored, pair
+from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 Answer = Callable[[Sequence[str]], Iterator[str]]
@@ -46,7 +47,9 @@ class Wanted:
     vectors: bool = False
     """Vectors, whatever the head."""
     pairs: bool = True
-    """Whether a tab parts two texts, as on a line; not in the rows of a table."""
+    """Whether a tab parts two texts, as on a line; not in the rows of a column."""
+    two: str = ""
+    """What pairs of texts were asked for by; empty where they were not."""
 
 
 def written(model: Writes, settings: Generation, wanted: Wanted) -> Answer:
@@ -163,6 +166,10 @@ def of_checkpoint(
     """What the checkpoint does with texts, by its head; and the writer, where it can be listened to."""
     _only_where_meant(opened, wanted, languages)
     head, task = opened.model.head, opened.checkpoint.head.task
+    if wanted.two and (task != "labels" or wanted.vectors):
+        raise single_texts(wanted.two, opened.checkpoint.architecture)
+    if wanted.two and manner.single:
+        raise single_texts(wanted.two, "a run that was tuned on single texts")
     if settings.drafting.by != "none" and not (isinstance(opened.model, Decoder) and isinstance(head, NextToken)):
         given = f"drafts by {settings.drafting.by} for {opened.checkpoint.architecture}"
         raise ConfigError(given, "a decoder that writes", "--draft none")
@@ -178,6 +185,11 @@ def of_checkpoint(
     writer = Writer(opened, manner)
     writer.drafts(settings)  # what cannot be is refused before anything is read
     return written(writer, settings, wanted), writer
+
+
+def single_texts(given: str, model: str) -> ConfigError:
+    """For models that read one text at a time."""
+    return ConfigError(f"{given} for {model}", "a model that names labels of pairs of texts", "one text")
 
 
 def _only_where_meant(opened: Opened, wanted: Wanted, languages: tuple[str | None, str | None]) -> None:

@@ -16,6 +16,7 @@ from jaxtyping import Float, Int
 from seqwise.data.corpus import TextSettings
 from seqwise.data.files import shown
 from seqwise.data.instructions import OnBadRow, read_texts
+from seqwise.data.paired import Text
 from seqwise.data.text import read_labelled
 from seqwise.data.tokens import Tokenizer
 from seqwise.errors import ConfigError, DataError
@@ -33,7 +34,7 @@ from seqwise.tasks.foreseeing import surprise
 from seqwise.tasks.numbering import numbered
 from seqwise.tasks.places import placed
 from seqwise.tasks.pretrained import Opened
-from seqwise.tasks.reading import Classifier, Text, paired
+from seqwise.tasks.reading import Classifier
 from seqwise.tasks.sentences import lead
 
 # N texts, L labels
@@ -166,7 +167,7 @@ def judge_labels(opened: Opened, test: Sequence[str], reading: TextSettings, cut
     labelled = read_labelled(test, reading, notes.append)
     true = numbered(labelled, known)
     with placed(labelled.texts, labelled.where):
-        logits = label_logits(Classifier(opened, cut), paired(labelled))
+        logits = label_logits(Classifier(opened, cut), labelled.asked)
     notes += [*true.notes, *filter(None, [opened.told()])]
     return judge_predictions(logits, true.numbers, known, labelled.texts, resamples, notes=notes)
 

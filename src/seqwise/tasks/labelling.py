@@ -11,13 +11,13 @@ from seqwise.data import splits
 from seqwise.data.batch import Rows
 from seqwise.data.examples import ExampleLoader, Examples
 from seqwise.data.filters import key
+from seqwise.data.paired import sides
 from seqwise.data.text import Labelled, TextSettings, read_labelled
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.errors import DataError, nearest
 from seqwise.letters import composed
 from seqwise.stats.phrases import counted
 from seqwise.tasks.prepared import Prepared
-from seqwise.tasks.reading import paired
 from seqwise.tasks.settings import Train
 from seqwise.tasks.watching import LabelWatcher, part_of
 from seqwise.training.agreement import agreeing
@@ -87,6 +87,7 @@ class HiddenWords(nn.Module):
         lengths: Int[Tensor, "D"],
         targets: Int[Tensor, "R T"],
         weights: Float[Tensor, "R T"],
+        *segments: Int[Tensor, "B S"],
     ) -> Float[Tensor, ""]:
         """Summed loss."""
         if self.training:
@@ -94,7 +95,7 @@ class HiddenWords(nn.Module):
             for token in self.kept:
                 hidden &= inputs != token
             inputs = inputs.masked_fill(hidden, self.unknown)
-        loss: Tensor = self.objective(inputs, lengths, targets, weights)
+        loss: Tensor = self.objective(inputs, lengths, targets, weights, *segments)
         return loss
 
 
@@ -137,7 +138,7 @@ def ordered_labels(found: Sequence[str]) -> tuple[str, ...]:
 
 def framed(labelled: Labelled, tokenizer: Tokenizer) -> list[list[int]]:
     """Ids of each text as `predict` gives them to the model."""
-    return [one.ids for one in tokenizer.framed(paired(labelled))]
+    return [one.ids for one in tokenizer.framed(labelled.asked)]
 
 
 def _examples(labelled: Labelled, labels: tuple[str, ...], tokenizer: Tokenizer) -> Examples:
@@ -184,7 +185,7 @@ def _sifted(labelled: Labelled, data: TextSettings, held_out: Sequence[Labelled]
     kept: list[int] = []
     reasons = dict.fromkeys(("too long", "duplicate", "also in validation or test"), 0)
     for item, (text, label) in enumerate(zip(labelled.texts, labelled.labels, strict=True)):
-        if len(text) > most:
+        if max(map(len, sides(text) if labelled.parted else (text,))) > most:
             reasons["too long"] += 1
         elif data.drop_duplicates and (text, label) in seen:
             reasons["duplicate"] += 1

@@ -14,7 +14,9 @@ from seqwise.errors import ConfigError, DataError
 AHEAD = 1024  # lines of a file sorted by length and answered together
 
 
-def must_have_ends(text: str | None, source: Path | None, column: str | None, output: Path | None) -> None:
+def must_have_ends(
+    text: str | None, source: Path | None, column: str | tuple[str, str] | None, output: Path | None
+) -> None:
     """Refuse contradictory ways in, and a way out that leads nowhere or over what is read, before a model is opened.
 
     source, output   files, where some are given
@@ -22,7 +24,10 @@ def must_have_ends(text: str | None, source: Path | None, column: str | None, ou
     if text is not None and source is not None:
         raise ConfigError("a text and --input", "one of them", "--input FILE without a text")
     if column is not None and source is None:
-        raise ConfigError(f"--column {column} without --input", "a table to read", "--input FILE")
+        named = column if isinstance(column, str) else " --column ".join(column)
+        raise ConfigError(f"--column {named} without --input", "a table to read", "--input FILE")
+    if isinstance(column, tuple) and len(column) != 2:
+        raise ConfigError(f"--column {len(column)} times", "one column of texts, or two of pairs", "--column once")
     if output is None:
         return
     must_have_place("--output", output)

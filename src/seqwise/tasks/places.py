@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from seqwise.data.paired import joined
 from seqwise.data.text import is_table, read_column, read_lines
 from seqwise.errors import ConfigError, SeqwiseError
 from seqwise.tasks.lines import as_they_come, in_chunks
@@ -43,8 +44,9 @@ class Asked:
         return self.where(first + item)
 
 
-def asked(text: str | None, source: Path | None, column: str | None, messages: bool) -> Asked:
-    """One text, or the lines of a file, or of a table the texts of a column; else standard input, line by line."""
+def asked(text: str | None, source: Path | None, column: str | tuple[str, str] | None, messages: bool) -> Asked:
+    """One text, or the lines of a file, or of a table the texts of a column, or of two, as pairs; else standard input,
+    line by line."""
     if text is not None:
         return Asked([[text]], lambda _: "")
     if source is None:
@@ -58,7 +60,10 @@ def asked(text: str | None, source: Path | None, column: str | None, messages: b
         note = told if is_table(source) and not messages else ""
         return Asked(in_chunks(read_lines(source)), lambda item: f"{source}:{item + 1}", note)
     found = read_column(source, column)
-    return Asked(in_chunks(found.sources), found.where)
+    texts: Iterable[str] = found.sources
+    if isinstance(column, tuple):
+        texts = (joined(*both) if any(both) else "" for both in zip(found.sources, found.targets, strict=True))
+    return Asked(in_chunks(texts), found.where)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from seqwise.checkpoints import sentence_pooling
-from seqwise.data.corpus import Labelled
+from seqwise.data.paired import TAB, Text
 from seqwise.data.pieces import Framed
 from seqwise.data.tokens import Tokenizer
 from seqwise.decoding.reading import batches, read_all
@@ -19,7 +19,6 @@ from seqwise.models.heads import NextToken
 from seqwise.tasks.places import told_of
 from seqwise.tasks.pretrained import Opened, fitting
 
-Text = str | tuple[str, str]
 Pool = Literal["auto", "mean", "first"]
 REPLACED = ("original", "replaced")
 """What ELECTRA's discriminator tells of each token (Clark et al. 2020)."""
@@ -47,32 +46,51 @@ class Row:
 
     ids: list[int]
     segments: list[int]
+    """0 for tokens of the first text, 1 for those of the second; all 0 where the model does not tell them apart."""
+
+
+def told_apart(rows: Sequence[Row]) -> list[list[int]]:
+    """Which of two texts each id is of; empty where all are of the first."""
+    return [row.segments for row in rows] if any(any(row.segments) for row in rows) else []
 
 
 class Reader:
     """A checkpoint that reads: what it makes of texts."""
 
-    def __init__(self, opened: Opened, cut: bool = False) -> None:
+    def __init__(self, opened: Opened, cut: bool = False, longest: int | None = None) -> None:
+        """longest: ids that all rows are cut to, whatever the model reads."""
         self.opened = opened
         self.tokenizer: Tokenizer = opened.words.source
         self.may_cut = cut
+        self.longest = longest or 2**31
+        model = opened.model
+        self.kinds = model.settings.segments if isinstance(model, Encoder) and opened.words.typed else 0
 
     def rows(self, texts: Sequence[Text]) -> list[Row]:
         """Ids with the special tokens of the checkpoint around them."""
         found = []
         for text, framed in zip(texts, self.tokenizer.framed(texts), strict=True):
-            found.append(self._row(text, framed))
+            ids, segments = self._fitted(text, framed)
+            found.append(Row(ids, segments if self.kinds > max(segments, default=0) else [0] * len(ids)))
         return found
 
-    def _row(self, text: Text, framed: Framed) -> Row:
+    def _fitted(self, text: Text, framed: Framed) -> tuple[list[int], list[int]]:
         """What is too long is cut, or refused; of a pair the longer text is."""
-        if isinstance(text, str):
-            ids = fitting(framed.ids, self.opened, self.may_cut, "a text", text=text)
-            return Row(ids, [*framed.segments[: len(ids) - 1], framed.segments[-1]] if ids else [])
-        if self.may_cut and len(framed.ids) > self.opened.readable:
-            self.opened.cut_off()
-            framed = self.tokenizer.cut(text, self.opened.readable)
-        return Row(fitting(framed.ids, self.opened, False, "a pair of texts", text="\t".join(text)), framed.segments)
+        readable = self.opened.readable
+        most = min(self.longest, readable)
+        if len(framed.ids) <= most:
+            return framed
+        whole = TAB.join(text) if isinstance(text, tuple) else text
+        if not self.may_cut and len(framed.ids) > readable:
+            fitting(framed.ids, self.opened, False, "a pair of texts" if text != whole else "a text", text=whole)
+        self.opened.cut_off()
+        if isinstance(text, tuple):
+            cut = self.tokenizer.cut(text, most)
+            if len(cut.ids) > most:
+                given = f"a pair of texts cut to {most:,} tokens"
+                raise ConfigError(given, "more than its special tokens", "--examples.longest with more").about(whole)
+            return cut
+        return [*framed.ids[: most - 1], framed.ids[-1]], [*framed.segments[: most - 1], framed.segments[-1]]
 
     @torch.inference_mode()
     def read(self, rows: Sequence[Row]) -> Iterator[tuple[int, Float[Tensor, "*T V"]]]:
@@ -108,7 +126,7 @@ class Classifier(Reader):
         """Ids with the special tokens of the checkpoint around them."""
         if not self.single:
             return super().rows(texts)
-        return super().rows([text if isinstance(text, str) else "\t".join(text) for text in texts])
+        return super().rows([text if isinstance(text, str) else TAB.join(text) for text in texts])
 
     def classify(self, texts: Sequence[Text]) -> list[list[Scored]]:
         """All labels of each text, the likeliest first. Where the checkpoint allows several, each by itself; where it
@@ -148,17 +166,6 @@ class Classifier(Reader):
                     results[i].append(WordLabel(word, Scored(names[int(places[t])], float(values[t]))))
                 first = last
         return results
-
-
-def pair(text: str) -> Text:
-    """Two texts with a tab between them, as on a line of premise and hypothesis."""
-    first, tab, second = text.partition("\t")
-    return (first, second) if tab else text
-
-
-def paired(labelled: Labelled) -> list[Text]:
-    """The texts as a model reads them: lines of a plain file are parted at a tab, rows of a table keep theirs."""
-    return [pair(text) for text in labelled.texts] if labelled.plain else list(labelled.texts)
 
 
 def frame(tokenizer: Tokenizer) -> tuple[list[int], list[int]]:

@@ -13,12 +13,14 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal, Protocol
 
 import numpy as np
 from jaxtyping import Float
 
 from seqwise import letters
+from seqwise.data.paired import TAB, sides
 from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.sentences import lead
 
@@ -116,7 +118,8 @@ class TfIdf:
     """Logistic regression on words and pairs of words (sublinear tf-idf): for short texts often hard to beat.
 
     By scikit-learn, with its usual words of two letters or more, marks among them; scripts without spaces are cut into
-    rows of one to three letters instead. Deterministic.
+    rows of one to three letters instead. Of pairs of texts, which a tab parts, each text has words of its own, and so
+    have those that stand in both and the share of the second's that do. Deterministic.
     """
 
     name: str = "tf-idf"
@@ -150,15 +153,15 @@ class TfIdf:
         from sklearn.linear_model import LogisticRegression
 
         unspaced = letters.unspaced(texts)
-        words = TfidfVectorizer(
+        cut = dict[str, Any](
             preprocessor=lambda text: letters.composed(text.lower()),
             analyzer="char" if unspaced else "word",
             token_pattern=None if unspaced else letters.long_word(),
             ngram_range=(1, 3) if unspaced else (1, 2),
-            sublinear_tf=True,
-            max_features=self.features,
-            dtype=np.float64,
         )
+        if 2 * sum(TAB in text for text in texts) > len(texts):
+            cut = {"analyzer": partial(_of_pair, TfidfVectorizer(**cut).build_analyzer())}
+        words = TfidfVectorizer(**cut, sublinear_tf=True, max_features=self.features, dtype=np.float64)
         try:
             rows = words.fit_transform(texts)
         except ValueError:  # an empty vocabulary
@@ -168,6 +171,15 @@ class TfIdf:
             warnings.simplefilter("ignore", ConvergenceWarning)  # real texts take less than a hundred steps
             model.fit(rows, np.array(targets, dtype=object))
         return words, model
+
+
+def _of_pair(cut: Callable[[str], list[str]], text: str) -> list[str]:
+    """The words of both texts, told apart; those that both have; and how much of the second these are, in tenths."""
+    first, second = map(cut, (*sides(text), "")[:2])
+    shared = set(first) & set(second)
+    tenths = 10 * len(shared) // max(1, len(set(second)))
+    named = {"1": first, "2": second, "both": sorted(shared), "share": [str(tenths)]}
+    return [f"{name} {word}" for name, words in named.items() for word in words]
 
 
 def _chances(words: Any, model: Any, texts: Sequence[str], labels: int) -> Float[np.ndarray, "N L"]:

@@ -66,12 +66,14 @@ class Agreeing(nn.Module):
         lengths: Int[Tensor, "D"],
         targets: Int[Tensor, "R T"],
         weights: Float[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, ""]:
         """Summed loss of what counts, each position once."""
         aside = int(len(lengths) != len(inputs))  # packed texts stand end to end in one row
         below = int(len(targets) == 1 and len(lengths) > 1)  # and so do their targets, where each token has one
         read = torch.cat((inputs, inputs), aside), torch.cat((lengths, lengths))
-        thought = self.objective.think(self.objective.model, *read, torch.cat((targets, targets), below))
+        kinds = None if segments is None else torch.cat((segments, segments), aside)
+        thought = self.objective.think(self.objective.model, *read, torch.cat((targets, targets), below), kinds)
         counted = weights.flatten().nonzero()[:, 0]  # (N,)
         flat = thought.flatten(0, -2)  # (2 R T, W)
         both = flat.view(2, -1, flat.shape[-1]).index_select(1, counted)  # (2, N, W)

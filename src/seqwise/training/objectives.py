@@ -5,8 +5,9 @@
     LabelObjective       an encoder or a decoder says which label
     Anchored             any of these, and a price for leaving what the untouched model said
 
-All are called with the tensors of a batch and return the summed loss of what counts in it, so that parts of a step,
-however they are cut, add up to one. Left out: what a batch is made of, and the mean.
+All are called with the tensors of a batch, of which the segments may be lacking, and return the summed loss of what
+counts in it, so that parts of a step, however they are cut, add up to one. Left out: what a batch is made of, and the
+mean.
 """
 
 from abc import ABC, abstractmethod
@@ -38,9 +39,15 @@ class Learning(nn.Module, ABC):
 
     @abstractmethod
     def think(
-        self, model: nn.Module, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "D"], targets: Int[Tensor, "R T"]
+        self,
+        model: nn.Module,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, "..."]:
-        """Of this model, or of another of the same make: what scores are made of, the targets' place first."""
+        """Of this model, or of another of the same make: what scores are made of, the targets' place first. segments:
+        which of two texts each input is of, for models that tell them apart."""
 
     @abstractmethod
     def cost(
@@ -62,9 +69,10 @@ class Learning(nn.Module, ABC):
         lengths: Int[Tensor, "D"],
         targets: Int[Tensor, "R T"],
         weights: Float[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, ""]:
         """Summed loss of what counts."""
-        return self.cost(self.think(self.model, inputs, lengths, targets), targets, weights)
+        return self.cost(self.think(self.model, inputs, lengths, targets, segments), targets, weights)
 
     @abstractmethod
     def costs(
@@ -78,11 +86,12 @@ class Learning(nn.Module, ABC):
         lengths: Int[Tensor, "D"],
         targets: Int[Tensor, "R T"],
         weights: Float[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> tuple[Float[Tensor, "R T"], Float[Tensor, ""]]:
         """Loss of each target and of all, from one pass; for looking, without smoothing and gradients."""
         if self.smoothing:
             raise ValueError("a look is one without smoothing")
-        return self.costs(self.think(self.model, inputs, lengths, targets), targets, weights)
+        return self.costs(self.think(self.model, inputs, lengths, targets, segments), targets, weights)
 
 
 class _Tokens(Learning):
@@ -121,7 +130,12 @@ class Objective(_Tokens):
         self.start = start
 
     def think(
-        self, model: nn.Module, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], targets: Int[Tensor, "B T"]
+        self,
+        model: nn.Module,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "B"],
+        targets: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, "B T W"]:
         """With the targets shifted right behind the start token."""
         begin = torch.full_like(targets[:, :1], self.start)
@@ -134,7 +148,12 @@ class NextTokenObjective(_Tokens):
     """Of a decoder: targets[i] follows inputs[i]."""
 
     def think(
-        self, model: nn.Module, inputs: Int[Tensor, "B T"], lengths: Int[Tensor, "D"], targets: Int[Tensor, "B T"]
+        self,
+        model: nn.Module,
+        inputs: Int[Tensor, "B T"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "B T"],
+        segments: Int[Tensor, "B T"] | None = None,
     ) -> Float[Tensor, "B T W"]:
         """Padding comes last and is seen by nothing that counts, so lengths matter to packed documents alone."""
         packed = len(lengths) != len(inputs)
@@ -156,10 +175,16 @@ class LabelObjective(Learning):
     """Of a model whose head judges the text, or each of its tokens."""
 
     def think(
-        self, model: nn.Module, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "D"], targets: Int[Tensor, "R T"]
+        self,
+        model: nn.Module,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, "*R L"]:
         """The scores themselves, which are few."""
-        hidden = model.hidden(inputs, lengths)  # type: ignore[operator]
+        told = (inputs, lengths) if segments is None else (inputs, lengths, segments)
+        hidden = model.hidden(*told)  # type: ignore[operator]
         scores: Tensor = model.head(hidden, lengths)  # type: ignore[operator]
         return scores
 
@@ -224,10 +249,11 @@ class Anchored(nn.Module):
         lengths: Int[Tensor, "D"],
         targets: Int[Tensor, "R T"],
         weights: Float[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None = None,
     ) -> Float[Tensor, ""]:
         """Summed loss of what counts, and the price of leaving the reference."""
-        base = self._before(inputs, lengths, targets)
-        thought = self.objective.think(self.objective.model, inputs, lengths, targets)
+        base = self._before(inputs, lengths, targets, segments)
+        thought = self.objective.think(self.objective.model, inputs, lengths, targets, segments)
         loss = self.objective.cost(thought, targets, weights)
         counted = weights.flatten().nonzero()[:, 0]  # (N,)
         return loss + self.weight * self._distance(
@@ -236,14 +262,18 @@ class Anchored(nn.Module):
 
     @torch.no_grad()
     def _before(
-        self, inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "D"], targets: Int[Tensor, "R T"]
+        self,
+        inputs: Int[Tensor, "B S"],
+        lengths: Int[Tensor, "D"],
+        targets: Int[Tensor, "R T"],
+        segments: Int[Tensor, "B S"] | None,
     ) -> Float[Tensor, "..."]:
         """What the reference thinks, without dropout."""
         (reference,) = self._reference
         learning = reference.training
         with self.untouched():
             reference.eval()
-            thought = self.objective.think(reference, inputs, lengths, targets)
+            thought = self.objective.think(reference, inputs, lengths, targets, segments)
         reference.train(learning)
         return thought
 

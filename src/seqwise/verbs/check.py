@@ -13,7 +13,7 @@ from seqwise.checkpoints import soundness
 from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.hub import open_checkpoint
 from seqwise.checkpoints.run import RunFolder
-from seqwise.data import pretrained
+from seqwise.data import paired, pretrained
 from seqwise.data.checks import Check, Part, Room, checks_for, learnt
 from seqwise.data.conversations import Conversations
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
@@ -70,7 +70,7 @@ def check(
     format: Format = "auto",  # noqa: A002  # the name of the flag
     form: Form = "auto",
     encoding: str = "utf-8",
-    text: str | None = None,
+    text: str | tuple[str, str] | None = None,
     label: str | None = None,
     source: str | None = None,
     target: str | None = None,
@@ -92,7 +92,7 @@ def check(
         format: Of tables and aligned files; auto goes by their endings.
         form: Of the rows of --task generate; auto goes by their keys.
         encoding: Of text files, by any name that Python knows.
-        text: Column of a labelled text.
+        text: Column of a labelled text; given twice, the two of a pair of texts, such as premise and hypothesis.
         label: Column of its label.
         source: Column of what is read; of --task generate the entry of the prompt, if not "prompt".
         target: Column of what is written; of --task generate the entry of the answer, if not "completion".
@@ -126,13 +126,14 @@ def check(
     return Checked(found)
 
 
-def _must_mean_something(task: Task, columns: Mapping[str, str | None]) -> None:
+def _must_mean_something(task: Task, columns: Mapping[str, str | tuple[str, str] | None]) -> None:
     """Refuse columns of another task: others would be read in their place."""
     for name, column in columns.items():
         if column is not None and (name in ("text", "label")) != (task == "classify"):
             allowed = "--text and --label" if task == "classify" else "--source and --target"
             mend = "--task translate" if task == "classify" else "--task classify"
-            raise ConfigError(f"--{name} {column} with --task {task}", allowed, f"{mend}, or {allowed}")
+            told = column if isinstance(column, str) else " ".join(column)
+            raise ConfigError(f"--{name} {told} with --task {task}", allowed, f"{mend}, or {allowed}")
 
 
 def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:
@@ -194,8 +195,8 @@ def _words(model: str, revision: str | None) -> tuple[Pretrained, int | None, bo
     return words, min(limits, default=None), found.head.task == "tokens" and not found.config.get("is_encoder_decoder")
 
 
-def _counter(words: Pretrained, bare: bool) -> Callable[[Sequence[str]], list[int]]:
+def _counter(words: Pretrained, bare: bool) -> Callable[[Sequence[paired.Text]], list[int]]:
     """How many tokens texts have; with the special ones around them, where these are not the chat template's."""
     if bare:
-        return lambda texts: list(map(len, words.source.encode(texts)))
+        return lambda texts: list(map(len, words.source.encode(paired.whole(texts))))
     return lambda texts: [len(framed.ids) for framed in words.source.framed(texts)]

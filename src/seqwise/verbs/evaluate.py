@@ -74,7 +74,7 @@ def evaluate(
     source: str | None = None,
     target: str | None = None,
     on_bad_row: Literal["stop", "skip"] | None = None,
-    text: str | None = None,
+    text: str | tuple[str, str] | None = None,
     label: str | None = None,
     revision: str | None = None,
     source_language: str | None = None,
@@ -115,7 +115,7 @@ def evaluate(
         encoding: Of lines, TSV, CSV and JSONL; as the run was set unless given.
         source: Column of what is read; as the run was set unless given.
         target: Column of the reference; as the run was set unless given.
-        text: Column of a labelled text.
+        text: Column of a labelled text; given twice, the two of a pair of texts, such as premise and hypothesis.
         label: Column of its label.
         revision: Branch, tag or commit of a model on the hub.
         source_language: What is translated from, for M2M-100, NLLB and mBART.

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
+from seqwise.data.paired import pair
 from seqwise.errors import ConfigError, DataError
 from seqwise.inspection.attention import Attended, Row, by_word, cross_attention
 from seqwise.inspection.selfattention import Habit, chosen, habits, recomputed
@@ -21,9 +22,10 @@ from seqwise.printable import printable
 from seqwise.tasks.choosing import Translation
 from seqwise.tasks.opening import Own, open_own
 from seqwise.tasks.pretrained import Opened, fitting, is_run, open_pretrained
+from seqwise.tasks.reading import Reader
 from seqwise.tasks.stored import open_translator
 from seqwise.tasks.translation import Translator
-from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_tune
+from seqwise.tasks.tuning.stored import is_tuned, open_tuned, read_facts, read_tune
 from seqwise.tasks.writing import Rewriter
 
 SHOWN = 3  # words named for each token
@@ -89,7 +91,7 @@ def inspect(
 
     Args:
         model: A run folder, a tuned one too, a folder with config.json, or owner/name on the hub.
-        text: The sentence.
+        text: The sentence; two with a tab between them for models that name labels of pairs.
         layer: Layer, from 0; the mean of all layers unless given.
         head: Attention head, from 0; the mean of all heads unless given.
         beams: Hypotheses kept while translating; as the model was set unless given.
@@ -109,7 +111,8 @@ def inspect(
         if isinstance(found, Opened):
             written = read_tune(RunFolder.open(model)).writing
             kept = (source_language or written.source_language, target_language or written.target_language)
-            return _of_checkpoint(found, text, (layer, head), beams, part, kept)
+            single = read_facts(RunFolder.open(model)).single
+            return _of_checkpoint(found, text, (layer, head), beams, part, kept, single)
         translator, settings = found
     elif not is_run(model):
         opened = open_pretrained(model, revision, "cpu", "fp32")
@@ -134,6 +137,7 @@ def _of_checkpoint(
     beams: int | None,
     part: Part | None,
     languages: tuple[str | None, str | None],
+    single: bool = False,
 ) -> Inspected:
     """A checkpoint of the hub, tuned or not."""
     if isinstance(opened.model, Transformer):
@@ -142,7 +146,7 @@ def _of_checkpoint(
         raise ConfigError(f"--part {part} for {opened.checkpoint.architecture}", "no part", "leaving it out")
     if not isinstance(opened.model, Encoder | Decoder):
         raise _without_attention(opened)
-    return _read(opened, text, *place)
+    return _read(opened, text, *place, single)
 
 
 def _read_by_own(own: Own, text: str, layer: int | None, head: int | None, part: Part | None) -> Inspected:
@@ -180,14 +184,17 @@ def _which(layer: int | None, head: int | None) -> str:
     return which + (", mean of all heads" if head is None else f", head {head}")
 
 
-def _read(opened: Opened, text: str, layer: int | None, head: int | None) -> Inspected:
-    """Self-attention of a model that reads, or of a decoder over a prompt."""
+def _read(opened: Opened, text: str, layer: int | None, head: int | None, single: bool = False) -> Inspected:
+    """Self-attention of a model that reads, or of a decoder over a prompt. Of labels two texts with a tab between them
+    are a pair, unless `single` texts were learnt."""
     tokenizer = opened.words.source
-    ids = fitting(tokenizer.framed([text])[0].ids, opened, False, "a text", "a shorter text")
-    inputs, lengths = torch.tensor([ids]), torch.tensor([len(ids)])
+    asked = pair(text) if opened.checkpoint.head.task == "labels" and not single else text
+    fitting(tokenizer.framed([asked])[0].ids, opened, False, "a text", "a shorter text")
+    ((ids, segments),) = [(row.ids, row.segments) for row in Reader(opened).rows([asked])]
+    inputs, lengths, kinds = torch.tensor([ids]), torch.tensor([len(ids)]), torch.tensor([segments])
     model: Any = opened.model
     encoder = isinstance(model, Encoder)
-    run = (lambda: model.hidden(inputs, lengths)) if encoder else (lambda: model.hidden(inputs))
+    run = (lambda: model.hidden(inputs, lengths, kinds)) if encoder else (lambda: model.hidden(inputs))
     found = recomputed(model, run, "encoder.attend" if encoder else "decoder.attend")
     table = _table(
         tokenizer.pieces(ids), tokenizer.pieces(ids), chosen(found, layer, head), layer, head, "self-attention"

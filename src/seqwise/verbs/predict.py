@@ -10,12 +10,13 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
+from seqwise.data.paired import joined
 from seqwise.decoding import Generation, Repetition
 from seqwise.errors import ConfigError
 from seqwise.models.lora import selected
 from seqwise.printable import on_terminal
 from seqwise.reports.forecasts import drawn, fans
-from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, written
+from seqwise.tasks.answering import Answer, Wanted, conversation, of_checkpoint, single_texts, written
 from seqwise.tasks.destinations import must_be_free, save_lines
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
 from seqwise.tasks.forecasting.stored import read_forecast
@@ -38,10 +39,11 @@ FOR_CHECKPOINTS = ("revision", "source_language", "target_language", "system", "
 def predict(
     model: str,
     text: str | None = None,
+    second: str | None = None,
     /,
     *,
     input: Path | None = None,  # noqa: A002  # the name of the flag
-    column: str | None = None,
+    column: str | tuple[str, str] | None = None,
     output: Path | None = None,
     plot: Path | None = None,
     ensemble: tuple[Path, ...] = (),
@@ -90,9 +92,11 @@ def predict(
 
     Args:
         model: A run folder, a folder with config.json, owner/name on the hub, or an adapter in PEFT's layout.
-        text: One sentence or prompt; two texts with a tab between them for models that compare two.
+        text: One sentence or prompt.
+        second: A second text, for models that compare two. On a line of a file a tab stands between them.
         input: A text file, a sentence a line; `.gz` is read too. Of a forecaster a table like that of training.
-        column: --input is a table, .tsv, .csv, .jsonl or .parquet: the column whose texts are answered, a line a row.
+        column: --input is a table, .tsv, .csv, .jsonl or .parquet: the column whose texts are answered, a line a row;
+            given twice, the two of a pair of texts.
         output: Where the results go, written when all are there; standard output unless given. Of a forecaster .csv,
             .tsv, .jsonl or .parquet.
         plot: Of a forecaster: draw the fan into this file, .svg or .html.
@@ -138,6 +142,9 @@ def predict(
     """
     flags = dict(locals())
     must_have_ends(text, input, None if is_forecast(model) else column, output)
+    flags["two"] = "--column twice" if isinstance(column, tuple) else ""
+    if text is not None and second is not None:
+        flags |= {"text": joined(text, second), "two": "a second text"}
     devices.keep_memory()
     if is_forecast(model):
         return _foreseen(flags)
@@ -272,6 +279,8 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
 
 def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
     """Flags that mean nothing to a run."""
+    if flags["two"]:
+        raise single_texts(flags["two"], f"the run {flags['model']}")
     for name in names:
         if flags[name] and flags[name] != "none":
             given = f"--{name.replace('_', '-')} for the run {flags['model']}"
@@ -301,8 +310,8 @@ def _checkpoint(
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     made = _made(usual or generation(opened.checkpoint), flags)
-    named = ("json", "top", "pool", "normalize", "messages", "vectors")
-    wanted = Wanted(**{name: flags[name] for name in named}, pairs=flags["column"] is None)
+    named = ("json", "top", "pool", "normalize", "messages", "vectors", "two")
+    wanted = Wanted(**{name: flags[name] for name in named}, pairs=not isinstance(flags["column"], str))
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
     if usual is None and tuned is None and flags["max_length"] is None:
         manner = replace(manner, whole=whole(opened.checkpoint))

@@ -165,7 +165,7 @@ def _make(settings: Tune, folder: RunFolder, start: starting.Start, stack: ExitS
     RunFolder.create(settings.out, settings.overwrite)
     stack.enter_context(folder.lock())
     folder.save_config(to_yaml(starting.kept(settings), comments=True))
-    stored.write_base(folder, start.base, settings, start.labels, marks, start.turns)
+    stored.write_base(folder, start.base, settings, start.labels, marks, start.turns, start.single)
     files = [*settings.train, *settings.valid, *settings.test, *settings.guard.replay]
     folder.save_signature(signature(settings.training.seed, hashes(files)))
     ending.keep_before(folder, answers)

@@ -18,7 +18,10 @@ def checked(job: Job, read: Read, labels: Sequence[str]) -> tuple[Check, ...]:
     labelled = isinstance(job, Labelling)
 
     def part(name: str, items: Items | None) -> Part | None:
-        return None if items is None else Part(name, items.texts, items.wanted, items.places, labelled)
+        if items is None:
+            return None
+        parted = items.parted and not (isinstance(job, Labelling) and job.single)
+        return Part(name, items.texts, items.wanted, items.places, labelled, parted=parted)
 
     train, valid, test = part("train", read.train), part("valid", read.valid), part("test", read.test)
     if train is None:

@@ -16,6 +16,7 @@ from typing import TypeVar
 from seqwise.data.conversations import Conversations
 from seqwise.data.filters import key
 from seqwise.data.instructions import InstructionSettings, read_instructions
+from seqwise.data.paired import TAB, Text, pair, sides
 from seqwise.data.splits import split
 from seqwise.data.text import Labelled, Pairs, TextSettings, read_labelled, read_pairs
 from seqwise.errors import DataError, Fault, SeqwiseError, nearest
@@ -46,8 +47,8 @@ class Items:
     """What belongs together."""
     labelled: bool = False
     """Whether what is wanted are labels."""
-    plain: bool = False
-    """Whether the texts are lines of a plain file, in which a tab parts two."""
+    parted: bool = False
+    """Whether a tab parts two texts; else it is a letter."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -66,8 +67,18 @@ class Items:
             self.conversations.select(chosen) if self.conversations else None,
             taken(self.groups),
             self.labelled,
-            self.plain,
+            self.parted,
         )
+
+    @property
+    def asked(self) -> Sequence[Text]:
+        """The texts as a model reads them: single ones, or pairs."""
+        return [pair(text) for text in self.texts] if self.parted else self.texts
+
+    @property
+    def pairs(self) -> int:
+        """How many of the texts are two."""
+        return sum(TAB in text for text in self.texts) if self.parted else 0
 
     @property
     def right(self) -> tuple[tuple[str, ...], ...]:
@@ -95,6 +106,8 @@ def read_all(settings: Tune) -> Read:
     """All files, filtered and split."""
     notes: list[str] = []
     train = read(settings, settings.train, notes, grouped=True)
+    if 0 < train.pairs < len(train):
+        notes.append(f"train: {train.pairs:,} of {len(train):,} lines are pairs of texts, with a tab between them")
     test = read(settings, settings.test, notes) if settings.test else None
     held_out = [test] if test else []
     if settings.valid:
@@ -126,7 +139,7 @@ def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
         return _conversations(read_instructions(paths, _instructions(settings), notes.append))
     if settings.task == "classify":
         found = read_labelled(paths, data, notes.append, group_by=group)
-        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True, plain=found.plain)
+        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True, parted=found.parted)
     pairs = read_pairs(paths, data, notes.append, group_by=group)
     return Items(pairs.sources, pairs.targets, _places(pairs), pairs.references, groups=pairs.groups)
 
@@ -267,7 +280,7 @@ def _kept(items: Items, held_out: Sequence[Items], data: TextSettings, notes: li
 def _unlike(items: Items, i: int, data: TextSettings) -> str:
     """Why the lengths of an example are against the filters, if they are: those of a label say nothing."""
     if items.labelled:
-        shorter = longer = len(items.texts[i])
+        shorter = longer = max(map(len, sides(items.texts[i]) if items.parted else items.texts[i : i + 1]))
     else:
         shorter, longer = sorted((len(items.texts[i]), len(items.wanted[i])))
     if data.max_length is not None and longer > data.max_length:

@@ -23,6 +23,7 @@ from seqwise.data.batch import Rows
 from seqwise.data.conversations import exchange
 from seqwise.data.examples import Examples
 from seqwise.data.masking import Masked, Masks, mask
+from seqwise.data.paired import Text
 from seqwise.decoding.reading import read_all
 from seqwise.metrics.labels import accuracy, macro_f1
 from seqwise.models.assemble import Pretrained
@@ -30,7 +31,7 @@ from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels
 from seqwise.tasks.pretrained import Opened, fitting, generation
-from seqwise.tasks.reading import Reader, Row, Text, pair
+from seqwise.tasks.reading import Reader, Row, told_apart
 from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, steady, texts_answered
 from seqwise.tasks.tuning.bases import Base, OwnBase
 from seqwise.tasks.tuning.items import Items
@@ -68,8 +69,8 @@ class Job(Protocol):
         ...
 
 
-def job_for(base: Base, settings: Tune, labels: Sequence[str]) -> Job:
-    """The one that fits task and model."""
+def job_for(base: Base, settings: Tune, labels: Sequence[str], single: bool = False) -> Job:
+    """The one that fits task and model. single: of labels, a checkpoint that learns, or learnt, from single texts."""
     opened = base.opened
     if isinstance(base, OwnBase):
         if opened is None:
@@ -81,7 +82,7 @@ def job_for(base: Base, settings: Tune, labels: Sequence[str]) -> Job:
     if opened is None:
         raise TypeError("a checkpoint is opened")
     if settings.task == "classify":
-        return Labelling(opened, settings, tuple(labels), isinstance(base, OwnBase))
+        return Labelling(opened, settings, tuple(labels), single and not isinstance(base, OwnBase))
     return Rewriting(opened, settings) if hasattr(opened.model, "encoder") else Writing(opened, settings)
 
 
@@ -115,18 +116,17 @@ def shortened(rows: list[list[int]], most: int | None, opened: Opened, ending: i
 
 
 class Labelling:
-    """Texts -> labels."""
+    """Texts, or pairs of texts -> labels."""
 
     task: Task = "classify"
 
-    def __init__(self, opened: Opened, settings: Tune, labels: tuple[str, ...], pairs: bool = False) -> None:
-        """pairs: whether a tab in a line of a plain file parts two texts, as in runs of ours."""
+    def __init__(self, opened: Opened, settings: Tune, labels: tuple[str, ...], single: bool = False) -> None:
+        """single: pairs are read as one text with a tab in it, since the model learnt from such."""
         self.opened = opened
         self.numbers = {label: i for i, label in enumerate(labels)}
         self.labels = labels
-        self.pairs = pairs
-        self.reader = Reader(opened, settings.examples.cut)
-        self.longest = settings.examples.longest
+        self.single = single
+        self.reader = Reader(opened, settings.examples.cut, settings.examples.longest)
 
     @property
     def model(self) -> nn.Module:
@@ -140,23 +140,26 @@ class Labelling:
 
     def examples(self, items: Items) -> Examples:
         """Framed texts, and a number for each."""
-        rows = self._rows(items)
-        return Examples(
-            Rows.of(rows), Rows.of([[self.numbers[one]] for one in items.wanted]), None, self.opened.words.source.pad
-        )
+        rows = self.rows(self.asked(items))
+        inputs, targets = Rows.of([row.ids for row in rows]), Rows.of([[self.numbers[one]] for one in items.wanted])
+        pad, segments = self.opened.words.source.pad, told_apart(rows)
+        return Examples(inputs, targets, None, pad, segments=Rows.of(segments) if segments else None)
 
-    def _rows(self, items: Items) -> list[list[int]]:
-        parted = self.pairs and items.plain
-        asked: list[Text] = [pair(text) if parted else text for text in items.texts]
-        return shortened([row.ids for row in self.reader.rows(asked)], self.longest, self.opened)
+    def asked(self, items: Items) -> Sequence[Text]:
+        """Texts as the model reads them: single ones, or pairs."""
+        return items.texts if self.single else items.asked
 
-    def _logits(self, rows: list[list[int]]) -> Float[Tensor, "N L"]:
+    def rows(self, asked: Sequence[Text]) -> list[Row]:
+        """The same as ids, cut where that is asked for."""
+        return self.reader.rows(asked)
+
+    def _logits(self, rows: list[Row]) -> Float[Tensor, "N L"]:
         """Of each text, in their order."""
         model = self.opened.model
         if isinstance(model, Encoder | Decoder):
-            return read_all(model, rows, None)
+            return read_all(model, [row.ids for row in rows], None, segments=told_apart(rows))
         found = torch.empty(len(rows), len(self.labels))
-        for i, scores in self.reader.read([Row(ids, [0] * len(ids)) for ids in rows]):
+        for i, scores in self.reader.read(rows):
             found[i] = scores.float().cpu()
         return found
 
@@ -170,7 +173,7 @@ class Labelling:
         model = self.opened.model
         if not isinstance(model.head, Labels):
             raise TypeError("labels need a head for them")
-        logits = self._logits(self._rows(items))
+        logits = self._logits(self.rows(self.asked(items)))
         true = torch.tensor([self.numbers[one] for one in items.wanted])
         losses = label_loss(logits, true)
         outputs = tuple(self.labels[i] for i in logits.argmax(1).tolist())

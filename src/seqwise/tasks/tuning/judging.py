@@ -38,7 +38,7 @@ def job_on(found: Opened | tuple[Translator, Train], folder: RunFolder, settings
         base = OwnBase(small, made, translator.vocabularies, translator.models[0], translator.device)
         return job_for(base, settings, facts.labels)
     if facts.kind == "pretrained":
-        return job_for(PretrainedBase(found), settings, facts.labels)
+        return job_for(PretrainedBase(found), settings, facts.labels, facts.single)
     made, words = read_settings(small), Vocabularies.load(small.path)
     own = OwnBase(small, made, words, cast(Model, found.model), found.device, opened=found)
     return job_for(own, settings, facts.labels)

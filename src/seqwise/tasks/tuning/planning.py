@@ -81,7 +81,7 @@ def measured(settings: Tune, say: starting.Say) -> Data:
     labels = starting.labels_for(settings, found)
     base = memory.hollow(settings, labels)
     must_suit(base, settings)
-    job = job_for(base, settings, labels)
+    job = job_for(base, settings, labels, single=not found.train.pairs)
     checks = checked(job, found, ())
     material = ours_named(lambda: running.encode(job, found, settings))
     judged, part = found.judged

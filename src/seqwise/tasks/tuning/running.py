@@ -258,11 +258,11 @@ def _apart(job: Job, base: Base, settings: Tune, group: distributed.Group) -> Jo
     if not (settings.training.shard and group.world > 1 and group.first):
         return job
     twin = copy.deepcopy(job.model)
-    labels = getattr(job, "labels", ())
+    told = getattr(job, "labels", ()), getattr(job, "single", False)
     if isinstance(base, OwnBase):
-        return job_for(replace(base, model=twin), settings, labels)  # type: ignore[arg-type]  # of the same class
+        return job_for(replace(base, model=twin), settings, *told)  # type: ignore[arg-type]  # of the same class
     opened = replace(base.opened, model=twin)  # type: ignore[arg-type]
-    return job_for(replace(base, opened=opened), settings, labels)
+    return job_for(replace(base, opened=opened), settings, *told)
 
 
 def _named(material: Material) -> Callable[[int], str]:

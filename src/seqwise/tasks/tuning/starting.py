@@ -24,7 +24,7 @@ from seqwise.tasks.tuning.bases import (
 )
 from seqwise.tasks.tuning.checking import checked, must_teach, told
 from seqwise.tasks.tuning.items import Items, Read, known, labels_of, ours_named, read_all
-from seqwise.tasks.tuning.jobs import Job, Writing, job_for
+from seqwise.tasks.tuning.jobs import Job, Labelling, Writing, job_for
 from seqwise.tasks.tuning.memory import must_fit
 from seqwise.tasks.tuning.outcome import BASE, answers_of_rivals
 from seqwise.tasks.tuning.running import Material, encode
@@ -49,6 +49,11 @@ class Start:
         return self.material.read.judged[0]
 
     @property
+    def single(self) -> bool:
+        """Whether labels are learnt of single texts by a checkpoint."""
+        return isinstance(self.job, Labelling) and self.job.single
+
+    @property
     def turns(self) -> bool:
         """Whether a decoder without a chat template learns conversations, in a layout of ours."""
         talks = self.material.read.train.conversations
@@ -68,7 +73,7 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
     must_fit(settings, labels)
     base = open_base(settings, labels, settings.training.seed)
     must_suit(base, settings)
-    job = job_for(base, settings, labels)
+    job = job_for(base, settings, labels, single=not read.train.pairs)
     for check in checked(job, read, stored):
         if check.level != "PASS":
             say(told(check))

@@ -71,11 +71,8 @@ class Facts:
     """Whether model.safetensors holds all weights."""
     turns: bool = False
     """Whether a text is put to the model as the first turn of a conversation, in the layout of `data.turns`."""
-
-    @property
-    def single(self) -> bool:
-        """Whether a text with a tab was learnt from as one text; runs of ours read two there."""
-        return self.kind == "pretrained"
+    single: bool = False
+    """Whether a text with a tab is one text, as it learnt from no pairs; runs of ours read two there."""
 
     @classmethod
     def of(cls, told: Mapping[str, Any], where: Path) -> "Facts":
@@ -83,7 +80,7 @@ class Facts:
         try:
             return cls(
                 str(told["kind"]), str(told["place"]), told["revision"], dict(told["hashes"]), tuple(told["labels"]),
-                bool(told["complete"]), bool(told.get("turns")),
+                bool(told["complete"]), bool(told.get("turns")), bool(told.get("single", told["kind"] == "pretrained")),
             )  # fmt: skip
         except (KeyError, TypeError, ValueError) as error:
             raise CheckpointError(
@@ -94,7 +91,13 @@ class Facts:
 
 
 def write_base(
-    folder: RunFolder, base: Base, settings: Tune, labels: Sequence[str], hashes: Mapping[str, str], turns: bool
+    folder: RunFolder,
+    base: Base,
+    settings: Tune,
+    labels: Sequence[str],
+    hashes: Mapping[str, str],
+    turns: bool,
+    single: bool,
 ) -> None:
     """The facts of the base and its small files."""
     own = isinstance(base, OwnBase)
@@ -109,6 +112,7 @@ def write_base(
             "labels": list(labels),
             "complete": complete,
             "turns": turns,
+            "single": single,
         },
     )
     small = folder.path / BASE

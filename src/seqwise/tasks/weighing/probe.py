@@ -17,11 +17,12 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Int
 
+from seqwise.data.paired import Text
 from seqwise.decoding.reading import read_all
 from seqwise.errors import ConfigError, DataError
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
-from seqwise.tasks.reading import Reader
+from seqwise.tasks.reading import Reader, Row, told_apart
 from seqwise.tasks.weighing.systems import System
 
 # N texts, W numbers of a vector
@@ -31,15 +32,15 @@ STRENGTH = 1.0  # scikit-learn's C
 SEED = 1
 
 
-def vectors(system: System, texts: Sequence[str]) -> Float[np.ndarray, "N W"]:
-    """The mean vector of each text."""
+def vectors(system: System, texts: Sequence[Text]) -> Float[np.ndarray, "N W"]:
+    """The mean vector of each text, or pair of texts."""
     opened = system.opened
     if opened is None or not isinstance(opened.model, Encoder | Decoder):
         given = f"a probe of {system.name}"
         raise ConfigError(given, "a Transformer that is an encoder or a decoder", "a general set of the task itself")
     pad = opened.words.source.pad
-    rows = [row.ids or [pad] for row in Reader(opened, cut=True).rows(list(texts))]
-    return read_all(opened.model, rows, "mean").double().numpy()
+    rows = [row if row.ids else Row([pad], [0]) for row in Reader(opened, cut=True).rows(texts)]
+    return read_all(opened.model, [row.ids for row in rows], "mean", segments=told_apart(rows)).double().numpy()
 
 
 def folds(labels: Sequence[str], count: int = FOLDS, seed: int = SEED) -> Int[np.ndarray, "N"]:

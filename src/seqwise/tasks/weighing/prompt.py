@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqwise.data.conversations import Conversations, exchange
+from seqwise.data.paired import sides
 from seqwise.models.decoder import Decoder
 from seqwise.models.heads import NextToken
 from seqwise.tasks.pretrained import is_run
@@ -34,7 +35,8 @@ def prompted(base: str, items: Items, labels: Sequence[str], settings: Tune) -> 
     if not isinstance(opened, PretrainedBase) or not _writes(opened):
         return None
     spaced = "" if opened.opened.words.template else " "  # a chat template parts question and answer itself
-    pairs = [(PROMPT.replace("{text}", text), f"{spaced}{label}") for text in items.texts for label in labels]
+    told = ["\n".join(sides(text)) if items.parted else text for text in items.texts]
+    pairs = [(PROMPT.replace("{text}", text), f"{spaced}{label}") for text in told for label in labels]
     texts, wanted = (tuple(side) for side in zip(*pairs, strict=True))
     places = tuple(place for place in items.places for _ in labels)
     talks = Conversations.of(exchange(*pair) for pair in pairs)

@@ -101,7 +101,8 @@ def open_system(
                 must_choose(base.opened)
     settings = _searching(settings, usual)
     able = like is not None or isinstance(base, OwnBase) or _task(base.opened) is not None
-    job = job_for(base, settings, labels) if able else None
+    single = like is not None and is_tuned(like) and read_facts(RunFolder.open(like)).single
+    job = job_for(base, settings, labels, single) if able else None
     return System(model, made, settings, job, base.opened, tuple(labels) if able else (), base.fresh)
 
 

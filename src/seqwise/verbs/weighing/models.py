@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from seqwise.data import paired
 from seqwise.data.text import read_lines
 from seqwise.device import Precision
 from seqwise.errors import ConfigError, DataError, SeqwiseError, nearest
@@ -173,7 +174,9 @@ def further(system: System, items: Items, paths: Sequence[str]) -> dict[str, tup
         taken: tuple[str, ...] = ("messages", "conversations", "instruction", "input", "output", "text", "prompt")
         taken = (*taken, "completion", *(name for name in (data.source, data.target) if name))
     elif items.labelled:
-        taken = data.text or "text", data.label or "label"
+        names = data.text if isinstance(data.text, tuple) else (data.text or "text",)
+        usual = () if data.text else (name for pair in paired.NAMES for name in pair)
+        taken = (*names, *usual, *([data.label] if data.label else paired.LABELS))
     else:
         taken = data.source or "source", data.target or "target"
     return columns_beside(items.places, paths, taken)
@@ -214,7 +217,7 @@ def _needs_probe(systems: Mapping[str, System], read: Mapping[str, Items]) -> bo
 
 def _probed(name: str, system: System, items: Items, part: str, paths: Sequence[str]) -> Scored:
     """What the representation knows of the labels."""
-    outputs = probed(vectors(system, items.texts), items.wanted)
+    outputs = probed(vectors(system, items.asked), items.wanted)
     right = labels("accuracy", outputs, items.wanted).values
     found = Measured(right_or_wrong(PROBE, "probe|folds:5|mean of tokens|logistic regression"), right)
     return made(name, part, found, items, outputs, further(system, items, paths))
