@@ -137,7 +137,7 @@ class Layer(nn.Module):
         """Add what a part says."""
         part = part if inner is None else inner(part)
         added = x + (self.dropout(part) if self.training else part)
-        return added if self.before_part else normalize(added)  # type: ignore[no-any-return]
+        return added if self.before_part else normalize(added)
 
     def forward(
         self,
