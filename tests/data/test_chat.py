@@ -431,3 +431,31 @@ def test_the_template_of_json_is_no_html():
 def test_a_template_cannot_fill_the_memory(template):
     with pytest.raises(ConfigError, match="characters at once"):
         chat.render(template, [{"role": "user", "content": "x"}], add_generation_prompt=False, specials={})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", ["chatml", "llama3", "mistral", "gemma"])
+@pytest.mark.parametrize("begun", ["e", "d", "of", "s", "It is: é.\n", " b  ", "e d"])
+def test_an_answer_is_gone_on_with_from_its_own_end(kind, name, begun):
+    """Oracle: transformers, but where it finds the last letters of the answer in what the template writes behind it."""
+    asked, answer = {"role": "user", "content": "Is the dog home?"}, {"role": "assistant", "content": begun}
+    template, tokenizer = TEMPLATES[name], TOKENIZERS[kind]
+    further = {"add_generation_prompt": True, "specials": NAMES, "going_on": True}
+    found = chat.encode(tokenizer, template, [asked, answer], **further)
+    marked = chat.render(template, [asked, {**answer, "content": "@@"}], add_generation_prompt=False, specials=NAMES)
+    trims = name in ("llama3", "gemma")
+    assert found == tokenizer.from_template(marked.partition("@@")[0] + (begun.strip() if trims else begun))
+    if begun not in ("e", "d", "of", "s"):
+        expected = theirs(kind).apply_chat_template(
+            [asked, answer], chat_template=template, continue_final_message=True, tokenize=False
+        )
+        assert found == tokenizer.from_template(expected)
+
+
+def test_an_answer_in_parts_is_gone_on_with_from_its_own_end():
+    parts = [{"type": "text", "text": "the dog"}, {"type": "text", "text": "e "}]
+    messages = [{"role": "user", "content": "cat?"}, {"role": "assistant", "content": parts}]
+    tokenizer = TOKENIZERS["bytewise"]
+    template = PARTS.partition("{{ undefined")[0]
+    found = chat.encode(tokenizer, template, messages, add_generation_prompt=True, specials={}, going_on=True)
+    assert found == tokenizer.from_template("<|im_start|>user\ncat?<|im_end|>\n<|im_start|>assistant\nthe doge ")

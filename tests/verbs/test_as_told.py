@@ -13,7 +13,8 @@ from seqwise.cli import main
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.answering import conversation
 from seqwise.tasks.pretrained import NEW, generation, not_applied, open_pretrained, whole
-from seqwise.tasks.writing import Writer
+from seqwise.tasks.writing import Manner, Writer
+from seqwise.verbs.evaluate import evaluate
 from seqwise.verbs.predict import predict
 
 TEXT, OTHER = "The cat sat on the mat. The cat", "Paris is"
@@ -117,6 +118,28 @@ def test_a_prompt_that_leaves_no_room_is_refused_with_what_helps(plain, tmp_path
     assert len(json.loads(predict(folder, TEXT, max_length=3, json=True))["ids"]) == 3
 
 
+def test_a_prompt_that_leaves_no_room_is_cut_where_it_may_be(plain, tmp_path, capsys):
+    """Its end is what is answered, by one token."""
+    folder = asking(plain[0], tmp_path / "copy", max_length=9)
+    writer = Writer(open_pretrained(folder, precision="fp32"), Manner(cut=True, whole=9))
+    assert writer.prompt(TEXT) == words(folder)(TEXT)["input_ids"][-8:]
+    assert len(json.loads(predict(folder, TEXT, cut=True, json=True))["ids"]) == 1
+    assert capsys.readouterr().err == "1 text was cut to 8 tokens\n"
+
+
+def test_rouge_of_a_decoder_whose_limit_the_prompts_fill_has_ways_out(plain, tmp_path):
+    folder = asking(plain[0], tmp_path / "copy", max_length=9)
+    test = tmp_path / "test.jsonl"
+    test.write_text(json.dumps({"source": TEXT, "target": "Paris"}) + "\n")
+    settings = {"test": (str(test),), "rouge": True, "resamples": 2, "precision": "fp32"}
+    with pytest.raises(SeqwiseError, match=r"test.jsonl:1: a prompt of .* Try --max-length 256, which"):
+        evaluate(folder, **settings)
+    (row,) = evaluate(folder, **settings, max_length=5).worst
+    assert row["output"] == predict(folder, TEXT, max_length=5, precision="fp32")
+    (row,) = evaluate(folder, **settings, cut=True).worst
+    assert row["output"] == predict(folder, TEXT, cut=True, precision="fp32")
+
+
 def test_a_length_penalty_below_zero_prefers_short_outputs_as_theirs_does(plain, tmp_path):
     found = {}
     for penalty in (-3.0, 3.0):
@@ -191,7 +214,8 @@ def test_the_default_prompt_of_a_sentence_encoder_stands_before_each_text(encode
     assert predict(folder, "The cat sat") == predict(str(encoder), "one two The cat sat")
     assert main(["export", folder, "--to", "hf", "--out", str(tmp_path / "out")]) == 0
     assert predict(str(tmp_path / "out"), "The cat sat") == predict(folder, "The cat sat")
-    for silent in ({**told, "default_prompt_name": None}, {"prompts": None}, {}):
+    odd = [{**told, "default_prompt_name": value} for value in (None, ["query"], {"query": 1})]
+    for silent in (*odd, {"prompts": None}, {}):
         small_file(encoder, tmp_path / "copy", name, silent)
         assert predict(folder, "The cat sat") == predict(str(encoder), "The cat sat")
     small_file(encoder, tmp_path / "copy", name, told)
@@ -206,7 +230,9 @@ def test_the_default_prompt_of_a_sentence_encoder_stands_before_each_text(encode
 def test_a_sentence_encoder_reads_as_many_tokens_as_it_was_made_for(encoder, tmp_path, capsys):
     folder = small_file(encoder, tmp_path / "copy", "sentence_bert_config.json", {"max_seq_length": 7})
     (tmp_path / "in.txt").write_text("one two\none two three four five six\n")
-    with pytest.raises(SeqwiseError, match=r"in.txt:2: a text of 8 tokens: needs at most 7"):
+    with pytest.raises(
+        SeqwiseError, match=r"in.txt:2: a text of 8 tokens: needs at most 7, the max_seq_length of copy"
+    ):
         predict(folder, input=tmp_path / "in.txt")
     assert predict(folder, "one two three four five six", cut=True) == predict(str(encoder), "one two three four five")
     assert "1 text was cut to 7 tokens" in capsys.readouterr().err
@@ -227,3 +253,15 @@ def test_a_small_file_that_is_no_object_is_one_line(encoder, tmp_path):
         folder = small_file(encoder, tmp_path / name, name, ["no object"])
         with pytest.raises(SeqwiseError, match=rf"{name}: a file that cannot be read as JSON \(no object\)"):
             predict(folder, "The cat sat")
+
+
+def test_a_sentence_encoder_made_for_more_than_its_positions_names_those(encoder, tmp_path):
+    folder = small_file(encoder, tmp_path / "copy", "sentence_bert_config.json", {"max_seq_length": 9999})
+    with pytest.raises(SeqwiseError, match=r"the positions of copy"):
+        predict(folder, " ".join(["one"] * 3000))
+
+
+def test_names_of_inputs_that_are_none_are_the_usual_ones(encoder, tmp_path):
+    told = json.loads((encoder / "tokenizer_config.json").read_text())
+    folder = small_file(encoder, tmp_path / "copy", "tokenizer_config.json", {**told, "model_input_names": None})
+    assert predict(folder, "The cat sat") == predict(str(encoder), "The cat sat")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import pytest
 import tunable
@@ -46,6 +47,7 @@ IDLE = [
     ("classify", ["--cut"]),
     ("classify", ["--rouge"]),
     ("classify", ["--beams", "2"]),
+    ("classify", ["--max-length", "9"]),
     ("classify", ["--length-penalty", "0"]),
     ("classify", ["--lowercase"]),
     ("classify", ["--tokenize", "none"]),
@@ -74,6 +76,7 @@ USED = [
     ("classify", {"details": True, "text": "text", "label": "label"}),
     ("translate", {"rouge": True, "beams": 2, "length_penalty": 0.5, "source": "source", "target": "target"}),
     ("translate", {"tokenize": "none", "lowercase": True}),
+    ("translate", {"max_length": 3}),
     ("summarize", {"rouge": True, "beams": 2}),
     ("generate", {"worst": 1}),
 ]
@@ -121,6 +124,14 @@ def test_what_is_cut_or_left_out_is_told_of(place, tmp_path):
     long.write_text(long.read_text().replace("\todd", f"\t{label}"))
     found = evaluate(str(place / "classify"), test=(str(long),), scores=tmp_path / "each.tsv")
     assert "longer than the model reads, and cut: 1 text" in found.notes
+    folder = tmp_path / "short"
+    shutil.copytree(place / "classify", folder)
+    config = (folder / "config.yaml").read_text()
+    assert config.count("longest: null") == 1
+    (folder / "config.yaml").write_text(config.replace("longest: null", "longest: 6"))
+    long.write_text((place / "labels.tsv").read_text().splitlines()[0] + "\n" + f"{'one ' * 9}\t{label}\n")
+    found = evaluate(str(folder), test=(str(long),), scores=tmp_path / "each.tsv")
+    assert "longer than the 6 tokens of examples.longest, and cut: 1 text" in found.notes
     talk = tmp_path / "talk.jsonl"
     first = (place / "talks.jsonl").read_text().splitlines()[0]
     row = {**json.loads(first)}

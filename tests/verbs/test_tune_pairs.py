@@ -13,11 +13,12 @@ from tokenizers import Tokenizer, processors
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.cli import main
-from seqwise.errors import ConfigError
+from seqwise.errors import ConfigError, DataError
 from seqwise.tasks.judging import label_logits
 from seqwise.tasks.pretrained import open_pretrained
 from seqwise.tasks.reading import Classifier
 from seqwise.tasks.tuning.stored import open_tuned
+from seqwise.tasks.weighing.systems import items_of, open_system
 from seqwise.verbs.evaluate import evaluate
 from seqwise.verbs.export import export
 from seqwise.verbs.predict import predict
@@ -230,3 +231,24 @@ def test_a_run_that_learnt_single_texts_refuses_two(tmp_path):
     tune(tunable.settings(tmp_path / "bert", tmp_path, method="lora", task="classify", **parts))
     with pytest.raises(ConfigError, match="a second text for a run that was tuned on single texts"):
         predict(str(tmp_path / "run"), "one", "two")
+    pairs = tunable.nli(tmp_path / "pairs.tsv", 8, 2)
+    given = r"pairs.tsv:2: pairs of texts, for a model that learnt from single texts"
+    with pytest.raises(DataError, match=given):
+        evaluate(str(tmp_path / "run"), test=(pairs,))
+    with pytest.raises(DataError, match=given):
+        items_of(open_system(str(tmp_path / "run")), [pairs])  # as weigh reads them
+    parts = parts | {"test": (pairs,), "out": str(tmp_path / "other")}
+    with pytest.raises(DataError, match=given):
+        tune(tunable.settings(tmp_path / "bert", tmp_path, method="lora", task="classify", **parts))
+    lines = {"one.txt": "one\ttwo\nthree\n", "one.labels": "good\nbad\n"}
+    for name, text in lines.items():
+        (tmp_path / name).write_text(text)
+    found = evaluate(str(tmp_path / "run"), test=tuple(str(tmp_path / name) for name in lines), resamples=2)
+    assert found.scores[0].n == 2
+
+
+def test_a_run_that_learnt_pairs_tells_that_texts_are_single(tuned, tmp_path):
+    test = tunable.labelled(tmp_path / "single.tsv", 8, 2)
+    note = "single texts, for a run that was tuned on pairs of texts"
+    assert note in evaluate(str(tuned / "run"), test=(test,), resamples=2).notes
+    assert note not in evaluate(str(tuned / "run"), test=(str(tuned / "test.tsv"),), resamples=2).notes

@@ -43,7 +43,8 @@ def reading(folder: Path) -> Reading:
     """As the folder says; nothing of it has to be there."""
     asked, told = _object(folder / PROMPTS), _object(folder / READING)
     prompts, longest = asked.get("prompts"), told.get("max_seq_length")
-    prompt = prompts.get(asked.get("default_prompt_name")) if isinstance(prompts, Mapping) else None
+    named = asked.get("default_prompt_name")
+    prompt = prompts.get(named) if isinstance(prompts, Mapping) and isinstance(named, str) else None
     prompt = prompt if isinstance(prompt, str) else ""
     if prompt and _object(folder / PLACE).get("include_prompt") is False:
         raise CheckpointError(

@@ -62,8 +62,13 @@ def encode(
     ]
     begun = _begun(veiled[-1]) if going_on else ""
     asks = add_generation_prompt and not begun
-    text = _rendered(template, veiled, asks, specials, veil.over(_plain(tools, "tools")))
-    return tokenizer.from_template(_up_to(text, begun) if begun else text, veil.marks)
+    told = veil.over(_plain(tools, "tools"))
+    text = _rendered(template, veiled, asks, specials, told)
+    if begun:
+        end = veil.mark("")
+        marked = _rendered(template, [*veiled[:-1], _ended(veiled[-1], end)], asks, specials, told)
+        text = _up_to(text, marked, begun, end)
+    return tokenizer.from_template(text, veil.marks)
 
 
 def _begun(message: Mapping[str, Any]) -> str:
@@ -75,16 +80,27 @@ def _begun(message: Mapping[str, Any]) -> str:
     return said if answers and isinstance(said, str) and said.strip() else ""
 
 
-def _up_to(text: str, said: str) -> str:
-    """The conversation as far as the end of its last message, with the spaces there that the template keeps."""
-    place, bare = text.rfind(said.strip()), said.lstrip()
-    if place < 0:
+def _ended(message: Mapping[str, Any], mark: str) -> dict[str, Any]:
+    """The same message with a mark behind its text."""
+    said = message["content"]
+    if isinstance(said, str):
+        return {**message, "content": said + mark}
+    return {**message, "content": [*said[:-1], {**said[-1], "text": said[-1]["text"] + mark}]}
+
+
+def _up_to(text: str, marked: str, said: str, mark: str) -> str:
+    """The conversation as far as the end of its last message, with the spaces there that the template keeps.
+
+    marked   the same with a mark at that end: the letters of an answer may stand in what the template writes behind it
+    """
+    begun, found, _ = marked.rpartition(mark)
+    if not (found and begun.rstrip().endswith(said.strip())):
         raise DataError(
             given="an answer at the end that the chat template writes otherwise",
             allowed="one that it writes as it is, where a model shall go on with it",
             mend="a conversation that ends with what the user says",
         )
-    return text[: place + len(bare if text.startswith(bare, place) else said.strip())]
+    return begun if text.startswith(begun) else begun.rstrip()
 
 
 class _Veil:
@@ -108,7 +124,7 @@ class _Veil:
         return value
 
     def _over_text(self, text: str) -> str:
-        text = self._whole.sub(lambda found: self._mark(found[0]), text)
+        text = self._whole.sub(lambda found: self.mark(found[0]), text)
         # Templates trim texts, so that spaces are no wall.
         bare = text.strip()
         start = len(text) - len(text.lstrip())
@@ -118,12 +134,13 @@ class _Veil:
         bare = bare[tail:]
         head = next((cut for cut in range(min(longest, len(bare)), 0, -1) if bare[-cut:] in self._heads), 0)
         first, last = start + tail, end - head
-        front = self._mark(text[start:first]) if tail else ""
-        back = self._mark(text[last:end]) if head else ""
+        front = self.mark(text[start:first]) if tail else ""
+        back = self.mark(text[last:end]) if head else ""
         return f"{text[:start]}{front}{text[first:last]}{back}{text[end:]}"
 
-    def _mark(self, text: str) -> str:
-        """Digits alone: no template that writes all in capitals, or as JSON, changes them."""
+    def mark(self, text: str) -> str:
+        """What stands for a text until the template is through. Digits alone: no template that writes all in capitals,
+        or as JSON, changes them."""
         mark = f"{secrets.randbelow(10**32):032}"
         self.marks[mark] = text
         return mark

@@ -149,6 +149,8 @@ class Labelled:
     parted: bool = False
     """Whether a tab parts two texts, as in lines of a plain file and where a table has two columns of texts; else it is
     a letter."""
+    paired: bool = False
+    """Whether a table has two columns of texts."""
 
     @classmethod
     def of(cls, texts: Iterable[str], labels: Iterable[str], name: str = "memory") -> "Labelled":

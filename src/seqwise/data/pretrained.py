@@ -98,7 +98,7 @@ def load(folder: Path, config: Mapping[str, Any]) -> Pretrained:
         languages=languages,
         mask=next((ids[name] for name in masks if name in ids), None),
         longest=around.longest,
-        typed="token_type_ids" in around.settings.get("model_input_names", ("token_type_ids",)),
+        typed="token_type_ids" in (around.settings.get("model_input_names") or ("token_type_ids",)),
         ends=tuple(dict.fromkeys([target.eos, *ends])),
         names=_names(second.backend, around, config),
         behind=mbart and source.framed(["a"])[0].ids[-1] in languages.values(),

@@ -81,8 +81,9 @@ def read_labelled(
     asked = (first, settings.label)
     columns = Columns(asked, ("text", "label"), labelled=True, group=group_by, second=second)
     found = _read(paths, settings, columns, on_note)
+    paired = found.pairs > 0
     plain = not isinstance(paths, str | Path) and "lines" in _formats(paths, settings)  # of which there are two
-    return Labelled(*found.columns(), groups=tuple(found.groups), parted=plain or found.pairs > 0)
+    return Labelled(*found.columns(), groups=tuple(found.groups), parted=plain or paired, paired=paired)
 
 
 def read_column(path: str | Path, column: str | tuple[str, str], encoding: str = "utf-8") -> Pairs:

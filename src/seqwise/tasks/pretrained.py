@@ -45,19 +45,20 @@ class Opened:
     words: Pretrained
     device: torch.device
     counts: Counter[str] = field(default_factory=Counter)
-    """Texts that were cut, as `cut`."""
+    """Texts that were cut, as `cut`; and the tokens that were left, as `left`, where they are fewer than it reads."""
     limit: int | None = None
     """Tokens that a run of ours can read and write together, or that a sentence encoder was made for; None: as the
     checkpoint says."""
 
-    def cut_off(self) -> None:
+    def cut_off(self, left: int = 0) -> None:
         """Count a text that was cut."""
         self.counts["cut"] += 1
+        self.counts["left"] = left
 
     def told(self) -> str | None:
         """How many texts were cut; None where none was."""
-        cut = self.counts["cut"]
-        return f"{cut:,} text{'s were' if cut != 1 else ' was'} cut to {self.readable:,} tokens" if cut else None
+        cut, left = self.counts["cut"], self.counts["left"] or self.readable
+        return f"{cut:,} text{'s were' if cut != 1 else ' was'} cut to {left:,} tokens" if cut else None
 
     @property
     def longest(self) -> int:
@@ -117,7 +118,7 @@ def open_pretrained(
     quick(made, dtype)
     opened = Opened(checkpoint, cast(assemble.Pretrained, made), words, device)
     told = sentence_pooling.reading(checkpoint.folder).longest if checkpoint.head.task == "vectors" else None
-    return opened if told is None else replace(opened, limit=min(told, opened.longest))
+    return opened if told is None or told >= opened.longest else replace(opened, limit=told)
 
 
 def quick(model: nn.Module, dtype: torch.dtype) -> None:
@@ -242,7 +243,8 @@ def fitting(
     if len(ids) <= most:
         return ids
     if not cut:
-        where = f"the positions of {opened.checkpoint.folder.name}"
+        asked = most == opened.limit and opened.checkpoint.head.task == "vectors"
+        where = f"the {'max_seq_length' if asked else 'positions'} of {opened.checkpoint.folder.name}"
         raise ConfigError(f"{what} of {len(ids):,} tokens", f"at most {most:,}, {where}", mend).about(text)
     opened.cut_off()
     return [*ids[: most - ending], *ids[-ending:]]

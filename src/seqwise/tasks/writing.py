@@ -86,16 +86,17 @@ class Writer:
 
     def prompt(self, asked: Prompt) -> list[int]:
         """The ids of a prompt. A text is what the user says where the checkpoint has a chat template, unless raw."""
-        most = min(self.opened.readable, self.longest)
+        most, whole = min(self.opened.readable, self.longest), self.manner.whole
+        if self.manner.cut and whole is not None:  # one token at least is written
+            most = min(most, whole - 1)
         ids = self.ids(asked)
         if self.manner.cut and self.manner.rewrites and isinstance(asked, str):
             if len(ids) > most - most // ANSWER:
                 self.opened.cut_off()
                 ids = self.ids(beginning(self.tokenizer, asked, len(ids) - (most - most // ANSWER)))
         elif self.manner.cut and len(ids) > most:  # the end is what is answered
-            self.opened.cut_off()
+            self.opened.cut_off(most)
         ids = ids[-most:] if self.manner.cut else fitting(ids, self.opened, False, "a prompt", text=asked)
-        whole = self.manner.whole
         if whole is not None and len(ids) >= whole:
             name = self.opened.checkpoint.folder.name
             raise ConfigError(

@@ -36,7 +36,8 @@ from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 SCORES = "test-scores.tsv"
 WORST, RESAMPLES = 5, 1000  # items shown, draws of the bootstrap
-JUDGED = ("rouge", "beams", "length_penalty", "mbr", "tokenize", "lowercase")
+SEARCHED = ("beams", "max_length", "length_penalty", "mbr")
+JUDGED = ("rouge", *SEARCHED, "tokenize", "lowercase")
 IDLE: Mapping[str, tuple[str, ...]] = {
     "classify": (*JUDGED, "source", "target"),
     "translate": ("text", "label", "details"),
@@ -46,7 +47,7 @@ IDLE: Mapping[str, tuple[str, ...]] = {
 """What means nothing for a tuned run, by its task: how texts are written and compared, and what is read otherwise."""
 FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
 """What a tuned run has as it was tuned."""
-WRITING = ("ensemble", "beams", "length_penalty", "mbr", "lowercase", "rouge", "source_language", "target_language")
+WRITING = ("ensemble", *SEARCHED, "lowercase", "rouge", "source_language", "target_language")
 TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "label", "revision", "cut", "scores",
            "details")  # fmt: skip
 """What means nothing for a forecaster, beside how texts are written."""
@@ -63,6 +64,7 @@ def evaluate(
     lowercase: bool = False,
     rouge: bool = False,
     beams: Annotated[int, Range(1, 64)] | None = None,
+    max_length: Annotated[int, Range(1)] | None = None,
     length_penalty: Annotated[float, Range(-5.0, 5.0)] | None = None,
     mbr: Literal["none", "bleu", "chrf"] | None = None,
     worst: Annotated[int, Range(0)] = WORST,
@@ -105,6 +107,7 @@ def evaluate(
         lowercase: Compare without regard to case.
         rouge: ROUGE-1, ROUGE-2 and ROUGE-L, as for summaries, in place of BLEU and chrF.
         beams: Hypotheses kept at each step; as the run was set unless given.
+        max_length: Tokens of an output at most, those of a prompt not counted; as the run was set unless given.
         length_penalty: As in predict; as the run was set unless given.
         mbr: Judge the output that is most like the others by BLEU or chrF, among --beams (16, say), not the likeliest.
         worst: How many of the worst items to show.
@@ -225,7 +228,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
 
 def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     """One output of each text, and the same one each time: greedy or by beams, whatever the model would sample."""
-    given = {name: flags[name] for name in ("beams", "length_penalty") if flags[name] is not None}
+    given = {name: flags[name] for name in SEARCHED[:3] if flags[name] is not None}
     ranking = replace(usual.ranking, mbr=flags["mbr"] or usual.mbr)
     made = replace(usual, best=1, temperature=0.0, ranking=ranking, **given)
     check(made)
@@ -268,7 +271,7 @@ def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> Rewriting:
     if isinstance(opened.model, Decoder):
         _refuse(opened, flags, ("source_language", "target_language"), "an encoder-decoder")
         usual = generation(opened.checkpoint)
-        manner = Manner(cut=flags["cut"], whole=whole(opened.checkpoint))
+        manner = Manner(cut=flags["cut"], whole=whole(opened.checkpoint) if flags["max_length"] is None else None)
         return Writer(opened, manner), usual, TextSettings(), opened.words.target
     model = Rewriter(opened, flags["source_language"], flags["target_language"], flags["cut"])
     return model, model.settings, TextSettings(), opened.words.target
@@ -292,8 +295,7 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
         return judge(own, test, resamples, reading.encoding, reading.on_bad_row)
 
     found = _ours_named(judged)
-    told = _save(found, flags["scores"])
-    return _evaluation(found, told, flags["worst"], flags["details"])
+    return _evaluation(found, _save(found, flags["scores"]), flags["worst"], flags["details"])
 
 
 def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
@@ -309,8 +311,7 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
         found = judge_text(opened, test, resamples, flags["encoding"] or "utf-8", flags["on_bad_row"] or "stop")
     else:
         raise only_pairs(opened)
-    told = _save(found, flags["scores"])
-    return _evaluation(found, told, flags["worst"], flags["details"])
+    return _evaluation(found, _save(found, flags["scores"]), flags["worst"], flags["details"])
 
 
 def _refuse(opened: Opened, flags: Mapping[str, Any], names: Sequence[str], allowed: str) -> None:

@@ -41,8 +41,21 @@ def told(check: Check) -> str:
     return f"{check.level}  {check.name}: {printable(check.told)}.{rows}{mend}"
 
 
+def must_read(job: Job, items: Items) -> None:
+    """Refuse pairs of texts for what learnt from single ones. Of lines it does not know which a tab parts."""
+    if isinstance(job, Labelling) and job.single and items.paired:
+        raise DataError(
+            "pairs of texts, for a model that learnt from single texts",
+            "single texts, or a model that was tuned on pairs",
+            "a file with one column of texts",
+            items.places[0],
+        )
+
+
 def must_teach(job: Job, read: Read) -> tuple[str, ...]:
     """Refuse examples of which nothing can be learnt; what was cut or left out is told."""
+    for items in (read.valid, *([read.test] if read.test else [])):
+        must_read(job, items)
     if not isinstance(job, Writing):
         return ()
     for items in (read.train, read.valid, *([read.replay] if read.replay else [])):

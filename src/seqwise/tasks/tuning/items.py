@@ -49,6 +49,8 @@ class Items:
     """Whether what is wanted are labels."""
     parted: bool = False
     """Whether a tab parts two texts; else it is a letter."""
+    paired: bool = False
+    """Whether they stand in two columns of a table."""
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -68,6 +70,7 @@ class Items:
             taken(self.groups),
             self.labelled,
             self.parted,
+            self.paired,
         )
 
     @property
@@ -139,7 +142,15 @@ def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
         return _conversations(read_instructions(paths, _instructions(settings), notes.append))
     if settings.task == "classify":
         found = read_labelled(paths, data, notes.append, group_by=group)
-        return Items(found.texts, found.labels, _places(found), groups=found.groups, labelled=True, parted=found.parted)
+        return Items(
+            found.texts,
+            found.labels,
+            _places(found),
+            groups=found.groups,
+            labelled=True,
+            parted=found.parted,
+            paired=found.paired,
+        )
     pairs = read_pairs(paths, data, notes.append, group_by=group)
     return Items(pairs.sources, pairs.targets, _places(pairs), pairs.references, groups=pairs.groups)
 

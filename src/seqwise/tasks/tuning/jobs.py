@@ -30,6 +30,7 @@ from seqwise.models.assemble import Pretrained
 from seqwise.models.decoder import Decoder
 from seqwise.models.encoder import Encoder
 from seqwise.models.heads import Labels
+from seqwise.stats.phrases import counted
 from seqwise.tasks.pretrained import Opened, fitting, generation
 from seqwise.tasks.reading import Reader, Row, told_apart
 from seqwise.tasks.tuning.answers import Answers, by_item, item_losses, steady, texts_answered
@@ -113,6 +114,13 @@ def shortened(rows: list[list[int]], most: int | None, opened: Opened, ending: i
         return rows
     opened.counts["cut"] += sum(len(ids) > most for ids in rows)
     return [ids if len(ids) <= most else [*ids[: max(0, most - ending)], *ids[-ending:]] for ids in rows]
+
+
+def cuts(opened: Opened, longest: int | None) -> list[str]:
+    """How many texts were cut, and why: longest, where the user asked for fewer tokens than the model reads."""
+    count, asked = opened.counts["cut"], longest is not None and longest < opened.readable
+    than = f"the {longest:,} tokens of examples.longest" if asked else "the model reads"
+    return [f"longer than {than}, and cut: {counted(count, 'text')}"] if count else []
 
 
 class Labelling:

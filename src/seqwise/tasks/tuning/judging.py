@@ -24,8 +24,9 @@ from seqwise.tasks.stored import read_settings
 from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.answers import Answers
 from seqwise.tasks.tuning.bases import OwnBase, PretrainedBase
+from seqwise.tasks.tuning.checking import must_read
 from seqwise.tasks.tuning.items import Items, known, read
-from seqwise.tasks.tuning.jobs import Job, Labelling, Rewriting, Writing, job_for
+from seqwise.tasks.tuning.jobs import Job, Labelling, Rewriting, Writing, cuts, job_for
 from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.tuning.stored import BASE, open_tuned, read_facts, read_tune, usual_generation
 
@@ -71,8 +72,11 @@ def judge(
     settings = replace(settings, generation=decoding(usual))
     with placed(items.texts, items.places.__getitem__):
         job = job_on(found, folder, settings)
+        must_read(job, items)
         answers = job.answers(items)
-    notes += _shortened(job, items)
+    notes += _shortened(job, items, settings)
+    if read_facts(folder).pairs and not items.pairs:
+        notes.append("single texts, for a run that was tuned on pairs of texts")
     judged = _judged(answers, items, settings, read_facts(folder).labels, resamples, metric)
     if answers.outputs and settings.task != "classify":
         words = found.words if isinstance(found, Opened) else found[0].vocabularies
@@ -100,12 +104,11 @@ def _judged(
     )
 
 
-def _shortened(job: Job, items: Items) -> list[str]:
+def _shortened(job: Job, items: Items, settings: Tune) -> list[str]:
     """What the model could not read whole, and what it was not judged on for that reason."""
     if not isinstance(job, Labelling | Rewriting | Writing):
         return []
-    count = job.opened.counts["cut"]
-    notes = [f"longer than the model reads, and cut: {counted(count, 'text')}"] if count else []
+    notes = cuts(job.opened, None if isinstance(job, Rewriting) else settings.examples.longest)
     if isinstance(job, Writing) and job.task == "generate":
         masks = job.masked(items)
         notes += [f"the prompts of {counted(masks.cut, 'example')} were shortened"] if masks.cut else []

@@ -10,7 +10,6 @@ from seqwise.checkpoints.download import locate
 from seqwise.checkpoints.run import CONFIG, RunFolder
 from seqwise.data.masking import shown
 from seqwise.errors import CheckpointError, ConfigError, DataError, nearest
-from seqwise.stats.phrases import counted
 from seqwise.tasks.tuning.answers import Answers
 from seqwise.tasks.tuning.bases import (
     Base,
@@ -24,7 +23,7 @@ from seqwise.tasks.tuning.bases import (
 )
 from seqwise.tasks.tuning.checking import checked, must_teach, told
 from seqwise.tasks.tuning.items import Items, Read, known, labels_of, ours_named, read_all
-from seqwise.tasks.tuning.jobs import Job, Labelling, Writing, job_for
+from seqwise.tasks.tuning.jobs import Job, Labelling, Writing, cuts, job_for
 from seqwise.tasks.tuning.memory import must_fit
 from seqwise.tasks.tuning.outcome import BASE, answers_of_rivals
 from seqwise.tasks.tuning.running import Material, encode
@@ -80,8 +79,8 @@ def gather(settings: Tune, folder: RunFolder | None, say: Say) -> Start:
     for note in ours_named(lambda: must_teach(job, read)):
         say(note)
     material = ours_named(lambda: encode(job, read, settings))
-    if base.opened is not None and (count := base.opened.counts["cut"]):
-        say(f"longer than the model reads, and cut: {counted(count, 'text')}")
+    for note in cuts(base.opened, settings.examples.longest) if base.opened else ():
+        say(note)
     for note in prepare(base, settings):
         say(note)
     if base.fresh:

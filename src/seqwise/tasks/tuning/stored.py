@@ -74,6 +74,11 @@ class Facts:
     single: bool = False
     """Whether a text with a tab is one text, as it learnt from no pairs; runs of ours read two there."""
 
+    @property
+    def pairs(self) -> bool:
+        """Whether a checkpoint learnt labels of pairs of texts; of runs of ours nobody knows."""
+        return self.kind == "pretrained" and bool(self.labels) and not self.single
+
     @classmethod
     def of(cls, told: Mapping[str, Any], where: Path) -> "Facts":
         """As read from JSON."""

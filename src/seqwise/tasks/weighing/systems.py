@@ -32,6 +32,7 @@ from seqwise.tasks.settings import Train
 from seqwise.tasks.stored import is_forecast, read_settings
 from seqwise.tasks.translation import Translator
 from seqwise.tasks.tuning.bases import OwnBase, known_labels, must_suit, open_base
+from seqwise.tasks.tuning.checking import must_read
 from seqwise.tasks.tuning.items import Items, read
 from seqwise.tasks.tuning.jobs import Job, job_for
 from seqwise.tasks.tuning.judging import job_on
@@ -163,7 +164,10 @@ def _settled(model: nn.Module, device: torch.device, precision: Literal["fp32", 
 def items_of(system: System, paths: Sequence[str], cluster: str | None = None) -> Items:
     """The user's files as the system reads them. cluster: a column that says what belongs together."""
     settings = replace(system.settings, split=replace(system.settings.split, group_by=cluster))
-    return read(settings, [str(path) for path in paths], [], grouped=cluster is not None)
+    items = read(settings, [str(path) for path in paths], [], grouped=cluster is not None)
+    if system.job is not None:
+        must_read(system.job, items)
+    return items
 
 
 def fingerprint(model: nn.Module) -> str:
