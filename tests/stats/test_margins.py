@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import stats
 from statsmodels.stats.weightstats import ttost_paired
 
 from seqwise.errors import ConfigError
@@ -56,3 +57,11 @@ def test_a_margin_must_be_positive():
     for ask in (lambda: margins.no_worse_mean(LOSS, NONE, 0.0), lambda: margins.no_worse_share(1, 1, 10, 2.0)):
         with pytest.raises(ConfigError):
             ask()
+
+
+def test_that_p_of_few_pairs_is_not_the_normals_is_told():
+    few, many = margins.no_worse_share(3, 1, 50, 0.1), margins.no_worse_share(3, 1, 51, 0.1)
+    assert few.p != pytest.approx(stats.norm.sf(few.statistic), abs=1e-3)
+    assert many.p == pytest.approx(stats.norm.sf(many.statistic))
+    assert "by all that so few pairs could have shown" in few.notes[0]
+    assert not many.notes

@@ -2,7 +2,7 @@
 
     no_worse_mean      pairs, means      one-sided t test against -margin
     equivalent         pairs, means      two one-sided t tests (Schuirmann 1987)
-    no_worse_share     pairs, yes or no  Tango's score test against -margin (1998)
+    no_worse_share     pairs, yes or no  Tango's score test against -margin (1998), of few by its estimated p
 
 Here the null hypothesis is that the loss is as large as the margin: to refuse it is to show that it is not. The margin
 is the user's, and has to be chosen before the data are seen. Intervals show the same as the tests: one-sided where the
@@ -15,6 +15,7 @@ from scipy.special import ndtri, stdtr, stdtrit
 
 from seqwise.errors import ConfigError
 from seqwise.stats.assumptions import INDEPENDENT, normal_means
+from seqwise.stats.fewpairs import FEW
 from seqwise.stats.means import Others, Values, differences
 from seqwise.stats.phrases import amount, number, sure
 from seqwise.stats.power import POWER, t_noncentrality
@@ -131,6 +132,7 @@ def no_worse_share(
         why="the question is whether a loss is smaller than the margin; that none is found would not show it",
         assumptions=(INDEPENDENT,),
         detectable=Estimate("margin met four times in five without a loss", least, None, POINTS) if least else None,
+        notes=("p is not the normal's of z but by all that so few pairs could have shown.",) if n <= FEW else (),
     )
 
 

@@ -6,7 +6,8 @@ from seqwise.verdict.findings import Finding, Question
 
 TESTS: Mapping[str, str] = {
     "mcnemar": "Right or wrong on the same items: McNemar's mid-p test (McNemar 1947; Fagerland, Lydersen and Laake "
-    "2013) with Tango's score interval (Tango 1998).",
+    "2013) with Tango's score interval (Tango 1998), of 50 items or fewer by its estimated p (Lloyd 2008; Lloyd and "
+    "Moldovan 2008).",
     "paired t": "Scores of the same items: Student's t of the differences, with a test by flips of signs and a "
     "bootstrap of the mean beside it (Fisher 1935; Efron 1979).",
     "approximate randomization": "Scores that are made of sums over the items: outputs of the two systems swapped at "
@@ -18,14 +19,18 @@ TESTS: Mapping[str, str] = {
     "none (Fisher 1935). The interval, and p against a margin, are what so many items of one difference leave open.",
     "clusters": "Items that belong together: CR2's error of clusters, CR1's where they are of one size (Cameron and "
     "Miller 2015), with degrees of freedom by Bell and McCaffrey (2002), the items of a cluster a little alike.",
+    "score test of clusters": "Right or wrong by clusters: Tango's score test (Tango 1998) by Student's t, flips and "
+    "items divided by the design effect (Rao and Scott 1992), p never below that of single items (Berger 1982).",
     "seeds": "Several seeds: the variance of seeds and of items in one error (Satterthwaite 1946), p and interval by "
-    "Behrens and Fisher, and by the matching prior of Ghosh and Kim (2001), the more the more seeds there are.",
+    "Behrens and Fisher, and by the matching prior of Ghosh and Kim (2001), the more the more seeds there are, and p "
+    "never below that of items alone (Berger 1982).",
 }
 """By what stands in the name of a test."""
 QUESTIONS: Mapping[Question, str] = {
     "generalization": "Losses: non-inferiority against a margin that is fixed before, one-sided at 5 %, and two "
-    "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test, of several "
-    "seeds with what its variance at the margin has over that at the difference seen. Where several systems are "
+    "one-sided tests for no change (Schuirmann 1987); of right or wrong by Tango's score test, of 50 "
+    "items or fewer by its estimated p (Lloyd 2008), of several seeds with what its variance at the margin has over "
+    "that at the difference seen, p never below that of items alone (Berger 1982). Where several systems are "
     "tried on a set, that nothing was lost is by Holm's p over them.",
     "overfitting": "Overfitting: the rise of the validation loss over the best earlier look, on the same items where "
     "their losses are known, by the largest t of all looks (Hothorn, Bretz and Westfall 2008), where not against the "

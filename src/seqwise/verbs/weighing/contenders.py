@@ -81,22 +81,31 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     if general:
         given = "--general beside files of predictions"
         raise ConfigError(given, "general sets in the files, told by a column set", "seqwise weigh --help")
-    titles = named(together.titles(base, tuned))
-    files = zip((BASE, *titles), (base, *tuned), strict=True)
+    title, *titles = together.titles((base, *tuned))
+    files = zip((BASE, *named(titles)), (base, *tuned), strict=True)
     first, *others = _truths([predictions.read_predictions(path, metric, TEST, name) for name, path in files])
-    found = Contender(BASE, _by_set(first), (base,))
+    found = Contender(BASE, _by_set(together.with_seed(title, first)), (base,))
     notes = dict.fromkeys(_only(first))
     for path, rows in zip(tuned, others, strict=True):
         notes.update(dict.fromkeys(_paired(found, path, rows)))
     joint = together.joint(titles, others)
-    names = named([one.name for one in joint])
+    names = _apart(joint)
     contenders = [_joint(name, one.files, titles, tuned, others) for name, one in zip(names, joint, strict=True)]
     notes.update(dict.fromkeys(_seeded(contenders)))
     if TEST not in found.parts and len(found.parts) > 1:
         given = f"the sets {', '.join(found.parts)} in {base}"
         raise DataError(given, f"one of them called {TEST}, on which the gain is measured", "renaming it", base)
     found, *contenders = _sliced([found, *contenders], notes)
-    return Field(found, tuple(contenders), tuple(notes))
+    like = together.twins((title, first), titles, others, joint)
+    twins = tuple(one.name for one, twin in zip(contenders, like, strict=True) if twin)
+    return Field(found, tuple(contenders), tuple(notes), twins=twins)
+
+
+def _apart(systems: Sequence[together.Joint]) -> list[str]:
+    """Different names; a file by itself keeps its own before those that are joined."""
+    order = sorted(systems, key=lambda one: len(one.files) > 1)
+    names = dict(zip((one.files for one in order), named([one.name for one in order]), strict=True))
+    return [names[one.files] for one in systems]
 
 
 def _paired(base: Contender, path: str, rows: tuple[Scored, ...]) -> list[str]:
@@ -125,9 +134,12 @@ def _joint(
 
 
 def _seeded(contenders: Sequence[Contender]) -> list[str]:
-    """Which files were taken for one system."""
+    """Which files were taken for one system; by their paths where several are called alike."""
+    runs = [run for one in contenders for run in one.runs]
+    alike = len({Path(run).name for run in runs}) < len(runs)
     return [
-        f"{joined([Path(run).name for run in one.runs])} are taken for {len(one.runs)} seeds of one system, {one.name}"
+        f"{joined([run if alike else Path(run).name for run in one.runs])} are taken for {len(one.runs)} seeds of one "
+        f"system, {one.name}"
         for one in contenders
         if len(one.runs) > 1
     ]
