@@ -9,7 +9,7 @@ from seqwise.data import nearness
 from seqwise.data.checks import Check, Part, Room, checks_for, learnt
 from seqwise.data.conversations import Conversations, exchange
 from seqwise.data.corpus import Labelled, Pairs
-from seqwise.data.labelchecks import detectable, label_faults
+from seqwise.data.labelchecks import alike, detectable, label_faults
 from seqwise.data.masking import Masked, Masks
 from seqwise.data.mojibake import garbled
 from seqwise.data.nearness import LIKE, near, shingles
@@ -178,6 +178,27 @@ def test_texts_in_place_of_labels_are_no_labels():
     assert check.told.startswith("40 labels on 40 rows, such as")
     assert "--task translate" in check.mend
     assert found(labelled(sentences(4), ["a", "b", "a", "b"]))["balance"].level == "WARN"
+
+
+def test_few_rows_of_several_labels_are_labels_all_the_same():
+    """Two labels on three rows are no texts; eleven on eleven are."""
+    assert found(labelled(["one", "two", "three"], ["x", "y", "y"]))["balance"].level == "WARN"
+    ten, eleven = (list(map(str, range(count))) for count in (10, 11))
+    assert found(labelled(ten, ten))["balance"].level == "WARN"
+    assert found(labelled(eleven, eleven))["balance"].level == "FAIL"
+
+
+def test_spellings_of_many_labels_are_counted_once():
+    """Counting each in all rows is quadratic: minutes for the answers of a large set."""
+
+    class Once(tuple):
+        def count(self, value):
+            raise AssertionError("counted row by row")
+
+    answers = Once(f"{word} {i}" for i in range(40) for word in ("Name", "name", "name"))
+    texts = tuple(map(str, range(120)))
+    (check,) = alike(Part("train", texts, answers, tuple(f"train:{i}" for i in range(120)), True))
+    assert check.rows == tuple(f"train:{3 * i}" for i in range(5))
 
 
 def test_labels_that_differ_in_their_spelling_alone_are_told():

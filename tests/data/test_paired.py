@@ -85,7 +85,19 @@ WRONG = {
     "half a pair": (
         {"premise": "a", "hypothesis": " ", "label": "x"},
         TextSettings(),
-        "an empty text: needs two texts and a label in every row. Try mending it, or --on-bad-row skip.",
+        "an empty second text: needs two texts and a label in every row. Try mending it, --data.text with one column "
+        "alone, or --on-bad-row skip.",
+    ),
+    "half a pair in front": (
+        {"premise": "", "hypothesis": "b", "label": "x"},
+        TextSettings(),
+        "an empty first text: needs two texts and a label in every row. Try mending it, --data.text with one column "
+        "alone, or --on-bad-row skip.",
+    ),
+    "null for a text": (
+        {"text": "a", "text_pair": None, "label": "x"},
+        TextSettings(),
+        "\"text_pair\": 'null': needs text in quotes. Try mending it, --data.text text alone, or --on-bad-row skip.",
     ),
     "no label": (
         {"premise": "a", "hypothesis": "b", "verdict": "x"},
@@ -109,6 +121,58 @@ def test_what_cannot_be_a_pair_is_told(tmp_path, name):
     with pytest.raises(DataError) as caught:
         read_labelled([tmp_path / "in.jsonl"], settings)
     assert str(caught.value).removeprefix(f"{tmp_path}/in.jsonl").lstrip(":1 ") == told
+
+
+JSON_OF_A_SINGLE = '{"text": "a", "label": "x"}\n'
+JSON_OF_A_PAIR = '{"text": "c", "text_pair": "d", "label": "y"}\n'
+
+
+def test_a_second_text_that_some_rows_lack_is_told(tmp_path):
+    """In whichever order they stand; the first text alone is read where that is asked for."""
+    place = tmp_path / "in.jsonl"
+    place.write_text(JSON_OF_A_PAIR + JSON_OF_A_SINGLE)
+    with pytest.raises(
+        DataError, match=r':2: no "text_pair" among .* Try --data\.text text alone, or --on-bad-row skip'
+    ):
+        read_labelled([place], TextSettings())
+    place.write_text(JSON_OF_A_SINGLE + JSON_OF_A_PAIR)
+    with pytest.raises(DataError, match=r':2: "text_pair", which the rows before lack.* Try --data\.text text, or '):
+        read_labelled([place], TextSettings())
+    assert read_labelled([place], TextSettings(text="text")).asked == ["a", "c"]
+
+
+@pytest.mark.parametrize("ending", ["tsv", "csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("names", [("Premise", "Hypothesis", "Label"), ("sentence_A", "Sentence_B", "LABEL")])
+def test_usual_names_are_found_in_any_case(tmp_path, ending, names):
+    """Else the header is a row of the data, and the second text the label."""
+    found = read_labelled([table(tmp_path, ending, names)], TextSettings())
+    assert (found.asked, found.labels, found.parted) == ([ROW[:2]], ("yes",), True)
+
+
+def test_columns_between_semicolons_are_found_in_any_case(tmp_path):
+    (tmp_path / "in.csv").write_text("Premise;Hypothesis;Label\na, b, c;d, e;x\nf, g;h;y\n")
+    assert read_labelled([tmp_path / "in.csv"], TextSettings()).asked == [("a, b, c", "d, e"), ("f, g", "h")]
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl"])
+def test_a_column_text_goes_before_two_pairs(tmp_path, ending):
+    place = table(tmp_path, ending, ("text", "label", "query", "passage", "document"), row=("a", "x", "q", "p", "d"))
+    notes = []
+    found = read_labelled([place], TextSettings(), notes.append)
+    assert (found.asked, found.labels) == (["a"], ("x",))
+    assert any("the column text alone is read; query with passage by --data.text" in note for note in notes)
+
+
+def test_the_label_that_says_undecided_is_told(tmp_path):
+    place = tmp_path / "in.tsv"
+    place.write_text("sentence1\tsentence2\tgold_label\na\tb\t-\nc\td\tneutral\n")
+    notes = []
+    assert read_labelled([place], TextSettings(), notes.append).labels == ("-", "neutral")
+    assert notes[-1].startswith("1 pair labelled -, as in SNLI where judges disagree: a label like any other")
+    place.write_text(place.read_text().replace("neutral", "+"))
+    notes = []
+    read_labelled([place], TextSettings(), notes.append)
+    assert not any("SNLI" in note for note in notes)
 
 
 def test_single_texts_and_pairs_do_not_mix(tmp_path):
@@ -138,10 +202,33 @@ PREMISE = "the quick brown fox jumps over the lazy dog while the rain keeps fall
 def test_pairs_are_the_same_and_near_by_both_texts():
     """A premise that several hypotheses share makes no two of them alike, however long it is."""
     one, same, other = (joined(PREMISE, text) for text in ("A fox jumps.", "a fox jumps .", "Nobody is there."))
-    assert key(one) == key(same) != key(other)
-    assert key(joined("ab", "c")) != key(joined("a", "bc"))
+    assert key(pair(one)) == key(pair(same)) != key(pair(other))
+    assert key(("ab", "c")) != key(("a", "bc"))
     longer = joined(f"{PREMISE} again", "A fox jumps.")
     assert near([one, other, longer]) == [(0, 2)]
+
+
+def test_a_tab_in_a_single_text_is_a_space(tmp_path):
+    """So that a leak is found, however the text is spaced."""
+    assert key("a\tb") == key("A b") == "ab"
+    train = Part("train", ("some\ttext", "another"), ("x", "y"), ("train:1", "train:2"), True)
+    test = Part("test", ("some text", "a third"), ("x", "y"), ("test:1", "test:2"), True)
+    found = {check.name: check for check in checks_for(train, None, test)}
+    assert found["leakage train-test"].rows == ("test:1",)
+
+
+def test_shingles_of_a_side_are_made_once(monkeypatch):
+    """A passage that many pairs share is not cut into words for each of them."""
+    from seqwise.data import nearness
+
+    made = []
+    shingles = nearness.shingles
+    monkeypatch.setattr(nearness, "shingles", lambda text: made.append(text) or shingles(text))
+    passages = [" ".join(f"{word}{i}" for word in PREMISE.split()) for i in range(3)]
+    texts = [joined(passages[i % 3], f"question {i} of many") for i in range(30)]
+    near(texts)
+    assert made
+    assert all(made.count(passage) <= 1 for passage in passages)
 
 
 def test_leaks_and_conflicts_look_at_both_texts():

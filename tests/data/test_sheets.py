@@ -1,4 +1,5 @@
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -191,3 +192,23 @@ def test_cells_may_be_long_but_not_without_end(monkeypatch):
         'a.csv:2: a row with a cell of more than 1,000 characters: needs a closing " before a comma or a new line. '
         'Try writing a " within a cell as "".'
     )
+
+
+def test_a_header_in_capitals_names_the_group_too():
+    """As the file writes it, or in lower case like the rest."""
+    name = put("a.csv", "Text,Label,Group\ngood,pos,x\nbad,neg,y\n")
+    for group in ("Group", "group"):
+        found = read_labelled(name, TextSettings(), group_by=group)
+        assert (found.texts, found.groups) == (("good", "bad"), ("x", "y"))
+
+
+@pytest.mark.parametrize("ending", ["jsonl", "parquet"])
+def test_sentences_of_either_of_two_columns_are_all_read(tmp_path, ending):
+    """Only what is written may be a choice of texts."""
+    columns, place = {"a": ["s1", "s2"], "b": ["t1", "t2"]}, tmp_path / f"in.{ending}"
+    if ending == "jsonl":
+        place.write_text(json.dumps(columns) + "\n")
+    else:
+        polars.DataFrame({name: [value] for name, value in columns.items()}).write_parquet(place)
+    found = read_column(place, ("a", "b"))
+    assert (found.sources, found.targets) == (("s1 s2",), ("t1 t2",))

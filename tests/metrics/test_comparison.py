@@ -90,6 +90,7 @@ def test_right_and_wrong_in_a_sentence():
     assert few.better == "cannot tell"
     assert few.told.startswith("cannot tell whether tuned is better than base")
     assert compare_right([True], [True]).p == 1
+    assert compare_right([True], [True]).told.endswith("p = 1.000, 1 item.")
 
 
 def test_pairs_see_what_two_single_intervals_do_not():

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,13 +11,15 @@ from folders import TEXTS, llama
 
 from seqwise.decoding import Generation
 from seqwise.errors import ConfigError, DataError
+from seqwise.tasks.tuning.items import read
+from seqwise.tasks.tuning.settings import Tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import must_differ, open_system
 from seqwise.verbs.blend import blend
 from seqwise.verbs.evaluate import evaluate
 from seqwise.verbs.tune import tune
 from seqwise.verbs.weighing.blends import blends
-from seqwise.verbs.weighing.models import PROBE, score_model, scored, seen
+from seqwise.verbs.weighing.models import PROBE, further, score_model, scored, seen
 from seqwise.verbs.weighing.rivals import PROMPTED, score_rivals
 from seqwise.verdict.scored import paired
 
@@ -239,3 +242,20 @@ def test_a_body_alone_has_nothing_to_be_scored_by(inside):
     with pytest.raises(ConfigError, match="bert, which has no head for a task"):
         score_model("bert", ["test.tsv"])
     assert score_model("bert", ["other.tsv"], general=True).measure.name == PROBE
+
+
+FURTHER = {
+    "single": (
+        "Text,Label,domain,query,gold_label\na,x,d,q,g\n",
+        {"domain": ("d",), "query": ("q",), "gold_label": ("g",)},
+    ),
+    "pairs": ("Premise,Hypothesis,Label,domain\na,b,x,d\n", {"domain": ("d",)}),
+}
+
+
+@pytest.mark.parametrize("kind", FURTHER)
+def test_what_is_read_of_a_header_in_capitals_is_no_slice_and_all_else_is(tmp_path, kind):
+    table, columns = FURTHER[kind]
+    (tmp_path / "test.csv").write_text(table)
+    paths, settings = [str(tmp_path / "test.csv")], Tune(task="classify")
+    assert further(SimpleNamespace(settings=settings), read(settings, paths, []), paths) == columns

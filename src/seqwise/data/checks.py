@@ -109,7 +109,7 @@ def _encoding(parts: Sequence[Part]) -> Check:
 def _duplicates(part: Part) -> Check:
     seen: set[tuple[str, str]] = set()
     again: list[int] = []
-    for item, (text, answer) in enumerate(zip(part.texts, part.answers, strict=True)):
+    for item, (text, answer) in enumerate(zip(part.asked, part.answers, strict=True)):
         one = (key(text), key(answer))
         if one in seen:
             again.append(item)
@@ -134,8 +134,8 @@ def _near(parts: Sequence[Part]) -> _Near:
     owners: dict[str, list[tuple[str, int]]] = {}
     texts: list[str] = []
     for part in parts:
-        for item, text in enumerate(part.texts):
-            name = key(text)
+        for item, (text, asked) in enumerate(zip(part.texts, part.asked, strict=True)):
+            name = key(asked)
             if name and name not in owners:
                 texts.append(text)
             owners.setdefault(name, []).append((part.name, item))
@@ -167,8 +167,8 @@ def _pairs_between(found: _Near, one: str, other: str) -> Iterator[tuple[int, tu
 
 def _leakage(part: Part, other: Part, found: _Near) -> Check:
     name = f"leakage {other.name}-{part.name}"
-    known = {key(text) for text in other.texts}
-    same = [item for item, text in enumerate(part.texts) if key(text) and key(text) in known]
+    known = {key(text) for text in other.asked}
+    same = [item for item, text in enumerate(part.asked) if key(text) and key(text) in known]
     close = {item for _, items in _pairs_between(found, other.name, part.name) for item in items} - set(same)
     total = max(1, len(part))
     if not same and not close:

@@ -18,7 +18,7 @@ from collections.abc import Container, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from seqwise.data.corpus import Pairs, TextSettings
-from seqwise.data.paired import TAB, sides
+from seqwise.data.paired import TAB, Text
 from seqwise.errors import DataError
 from seqwise.stats.phrases import counted
 
@@ -141,10 +141,11 @@ class _Sieve:
         return ""
 
 
-def key(text: str) -> str:
+def key(text: Text) -> str:
     """What two texts share that a reader calls the same: "Va !" and "va!". Of a pair of texts both count, each for
-    itself."""
-    bare = ["".join(unicodedata.normalize("NFKC", side).casefold().split()) for side in sides(text)]
+    itself; in one text a tab is a space."""
+    sides = (text,) if isinstance(text, str) else text
+    bare = ["".join(unicodedata.normalize("NFKC", side).casefold().split()) for side in sides]
     return TAB.join(bare) if any(bare) else ""
 
 

@@ -23,6 +23,8 @@ FEW = 100
 """Texts below which a mean of scores says little."""
 LABELS_AT_MOST = 0.5
 """Labels on a row: with more of them, most stand on one row only."""
+FEW_LABELS = 10
+"""Labels up to which they are labels, on however few rows."""
 _BOTH_SIDES, _POWER = 1.959964, 0.841621  # normal quantiles of 97.5 % and 80 %
 
 
@@ -56,7 +58,7 @@ def conflicts(part: Part) -> Check:
     """The same text with different labels."""
     first: dict[str, int] = {}
     labels: dict[str, set[str]] = {}
-    for item, (text, label) in enumerate(zip(part.texts, part.answers, strict=True)):
+    for item, (text, label) in enumerate(zip(part.asked, part.answers, strict=True)):
         first.setdefault(key(text), item)
         labels.setdefault(key(text), set()).add(label)
     torn = [name for name, several in labels.items() if len(several) > 1]
@@ -65,7 +67,7 @@ def conflicts(part: Part) -> Check:
     where = [
         f"{part.places[first[name]]} and {place}"
         for name in torn[:SHOWN]
-        for text, label, place in zip(part.texts, part.answers, part.places, strict=True)
+        for text, label, place in zip(part.asked, part.answers, part.places, strict=True)
         if key(text) == name and label != part.answers[first[name]]
     ]
     one = ", ".join(sorted(labels[torn[0]]))
@@ -81,7 +83,7 @@ def balance(part: Part) -> Check:
     told += f" and {len(counts) - 6} labels more" if len(counts) > 6 else ""
     for fault in label_faults(part.answers):
         return Check("balance", "FAIL", fault.given, mend=fault.mend)
-    if len(counts) > len(part) * LABELS_AT_MOST:
+    if len(counts) > max(FEW_LABELS, len(part) * LABELS_AT_MOST):
         told = f"{len(counts):,} labels on {len(part):,} rows, such as {shown(part.answers[0])}: hardly labels"
         mend = "--task translate or summarize, if they are texts to be written, or the column that holds the labels"
         return Check("balance", "FAIL", told, mend=mend)
@@ -108,7 +110,8 @@ def alike(part: Part) -> Iterator[Check]:
     torn = [sorted(several) for several in spellings.values() if len(several) > 1]
     if torn:
         told = "; ".join(" and ".join(map(repr, several)) for several in torn[:6])
-        rarest = [min(several, key=part.answers.count) for several in torn]
+        counts = Counter(part.answers)
+        rarest = {min(several, key=counts.__getitem__) for several in torn}
         where = part.named(item for item, label in enumerate(part.answers) if label in rarest)
         told = f"written alike, but told apart: {told}"
         yield Check("labels", "WARN", told, where, "writing each in one way, if they are the same")

@@ -38,20 +38,24 @@ def near(texts: Sequence[str]) -> list[tuple[int, int]]:
     if len(texts) < 2:
         return []
     found: list[tuple[int, int]] = []
-    held: dict[int, frozenset[str]] = {}
+    held: dict[str, frozenset[str]] = {}
 
-    def shingled(item: int) -> frozenset[str]:
-        if item not in held:
+    def shingled(text: str) -> frozenset[str]:
+        if text not in held:
             if len(held) >= _HELD:
                 held.clear()
-            held[item] = shingles(texts[item])
-        return held[item]
+            held[text] = shingles(text)
+        return held[text]
+
+    def alike(one: str, other: str) -> bool:
+        return one == other or _alike(shingled(one), shingled(other))
 
     seen: set[tuple[int, int]] = set()
     for first, later in _candidates(_signatures(texts)):
         if (first, later) not in seen:
             seen.add((first, later))
-            if _alike(shingled(first), shingled(later)) and _sides_alike(texts[first], texts[later]):
+            both = texts[first], texts[later]
+            if all(alike(one, other) for one, other in _sides(*both)) and alike(*both):
                 found.append((first, later))
     return sorted(found)
 
@@ -61,11 +65,12 @@ def _alike(one: frozenset[str], other: frozenset[str]) -> bool:
     return shared >= LIKE * (len(one) + len(other) - shared)
 
 
-def _sides_alike(one: str, other: str) -> bool:
-    """Of two pairs of texts, whether each text is near its fellow: a long premise makes no two hypotheses alike."""
+def _sides(one: str, other: str) -> list[tuple[str, str]]:
+    """Of two pairs of texts, each text with its fellow, the shorter ones first: a long premise makes no two hypotheses
+    alike."""
     if TAB not in one or TAB not in other:
-        return True
-    return all(_alike(shingles(a), shingles(b)) for a, b in zip(sides(one), sides(other), strict=True))
+        return []
+    return sorted(zip(sides(one), sides(other), strict=True), key=lambda fellows: sum(map(len, fellows)))
 
 
 def shingles(text: str) -> frozenset[str]:

@@ -4,12 +4,13 @@
     pair(text)                        the inverse; a text without a tab stays one
     sides(text)                       both texts, or the one
     named(columns)                    which two columns of a table hold such, by their usual names
+    spelt(name, columns)              a name as a table has it, which may write it in capitals
 
 So a pair is one text wherever texts are counted, compared and shown, and two where a model reads them. Whether a tab
 parts two texts or is a letter like any other, whoever read the file knows (`Labelled.parted`).
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from seqwise.errors import DataError
 
@@ -29,9 +30,8 @@ NAMES = (
     ("text1", "text2"),
     ("text", "text_pair"),
     ("sentence_a", "sentence_b"),
-    ("sentence_A", "sentence_B"),
 )
-"""As the data of GLUE, SNLI, PAWS, BoolQ, FEVER and SICK, and those who write their own, call them."""
+"""As the data of GLUE, SNLI, PAWS, BoolQ, FEVER and SICK, and those who write their own, call them, in any case."""
 LABELS = ("label", "gold_label", "labels", "is_duplicate", "entailment_label")
 """What a label beside them is called; of several the first that is there."""
 
@@ -57,16 +57,27 @@ def sides(text: str) -> tuple[str, ...]:
     return tuple(text.split(TAB, 1))
 
 
-def named(columns: Collection[str], where: str) -> tuple[str, str] | None:
-    """The two columns that hold a pair; None where no two have such names. Refused where it could be others."""
-    found = [names for names in NAMES if set(names) <= set(columns)]
-    if len(found) > 1:
-        given = " and ".join(f"{first} with {second}" for first, second in found[:2])
-        first, second = found[0]
-        raise DataError(
-            f"two pairs of texts among the columns, {given}",
-            "to be told which two are meant",
-            f"--data.text {first} --data.text {second}",
-            where,
-        )
-    return found[0] if found else None
+def spelt(name: str, columns: Sequence[str]) -> str | None:
+    """The column of this name, or the only one that has it in another case."""
+    if name in columns:
+        return name
+    alike = [column for column in columns if column.lower() == name.lower()]
+    return alike[0] if len(alike) == 1 else None
+
+
+def named(columns: Sequence[str]) -> list[tuple[str, str]]:
+    """All two columns that hold a pair by such names, as they are spelt."""
+    found = [(spelt(first, columns), spelt(second, columns)) for first, second in NAMES]
+    return [(first, second) for first, second in found if first is not None and second is not None]
+
+
+def several(found: Sequence[tuple[str, str]], where: str) -> DataError:
+    """It could be others."""
+    given = " and ".join(f"{first} with {second}" for first, second in found[:2])
+    first, second = found[0]
+    return DataError(
+        f"two pairs of texts among the columns, {given}",
+        "to be told which two are meant",
+        f"--data.text {first} --data.text {second}",
+        where,
+    )

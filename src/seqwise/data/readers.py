@@ -49,6 +49,8 @@ class Columns:
     """A further one, whose value says what belongs together."""
     second: str | None = None
     """Of labelled texts: the column of a text that is judged together with the first."""
+    several: bool = True
+    """Whether a list in the second holds what is equally right; else its sentences are one text."""
 
     @property
     def texts(self) -> tuple[str, str]:
@@ -71,6 +73,15 @@ class Columns:
             return f"{self.flag(name)} {meant}"
         return " ".join(f"{self.flag(one)} {meant if one == name else one}" for one in (self.texts[0], self.second))
 
+    @property
+    def alone(self) -> str:
+        """The flag that reads the first text only."""
+        return f"--data.{self.usual[0]} {self.texts[0]} alone"
+
+    def mend(self, name: str) -> str:
+        """What to do where this column has nothing."""
+        return f"mending it, {self.alone}" if name == self.second else "mending it"
+
     def loose(self, place: int) -> bool:
         """Whether this column may hold whole numbers, and true and false."""
         return (self.labelled and place == 1) or (self.group is not None and place == len(self.names) - 1)
@@ -88,15 +99,19 @@ class Columns:
 
     def among(self, names: Sequence[str], where: str, note: Note) -> "Columns":
         """The columns of a file that has these: where none is asked for and none called "text", perhaps two texts."""
-        found = paired.named(names, where) if self.open else None
-        if found is None:
+        found = paired.named(names) if self.open else []
+        if not found:
             return self
-        if self.usual[0] in names and self.usual[0] not in found:
-            note(f"{where}: the column text alone is read; {found[0]} with {found[1]} by --data.text, given twice")
+        first, second = found[0]
+        text = paired.spelt(self.usual[0], names)
+        if text is not None and all(text not in pair for pair in found):
+            note(f"{where}: the column {text} alone is read; {first} with {second} by --data.text, given twice")
             return self
-        label = self.given[1] or next((name for name in paired.LABELS if name in names), None)
-        note(f"{where}: pairs of texts, {found[0]} with {found[1]}, labelled by {label or self.usual[1]}")
-        return replace(self, given=(found[0], label), second=found[1])
+        if len(found) > 1:
+            raise paired.several(found, where)
+        label = self.given[1] or next(filter(None, (paired.spelt(name, names) for name in paired.LABELS)), None)
+        note(f"{where}: pairs of texts, {first} with {second}, labelled by {label or self.usual[1]}")
+        return replace(self, given=(first, label), second=second)
 
 
 def aligned(first: str, second: str, encoding: str) -> Rows:
@@ -123,16 +138,32 @@ def aligned(first: str, second: str, encoding: str) -> Rows:
 def jsonl(path: str, encoding: str, columns: Columns, note: Note) -> Rows:
     """An object a line; the first one tells of pairs."""
     settled: Columns | None = None
+    seen: set[str] = set()
     for number, line in enumerate(lines(path, encoding), 1):
         if isinstance(line, Undecoded):
             yield line.fault
         elif line.strip():
             row = _object(path, number, line)
             if isinstance(row, dict):
-                settled = settled or columns.among(_names(row), path, note)
+                if settled is None:
+                    settled = columns.among(_names(row), path, note)
+                elif settled is columns and not row.keys() <= seen:
+                    _still_single(columns, row, f"{path}:{number}")
+                seen |= row.keys()
                 yield _picked(path, number, row, line, settled)
             else:
                 yield row
+
+
+def _still_single(columns: Columns, row: dict[str, Any], where: str) -> None:
+    """Refuse a pair behind single texts: its second text would be lost, and nobody told."""
+    found = columns.among(_names(row), where, lambda _: None)
+    if found.second is not None:
+        first = found.texts[0]
+        mend = f"--data.text {first}, or --data.text {first} --data.text {found.second}"
+        raise DataError(
+            f'"{found.second}", which the rows before lack', "pairs of texts in all rows or in none", mend, where
+        )
 
 
 def parquet(path: str, columns: Columns, note: Note) -> Rows:
@@ -155,7 +186,7 @@ def parquet(path: str, columns: Columns, note: Note) -> Rows:
         empty_ones = [text is None or (isinstance(text, list) and (not text or None in text)) for text in texts]
         if True in empty_ones:
             name = columns.names[empty_ones.index(True)]
-            yield bad_row(path, number, f'no value in "{name}"', "a value in every row")
+            yield bad_row(path, number, f'no value in "{name}"', "a value in every row", columns.mend(name))
         else:
             yield columns.row(number, texts, tuple(texts[1]) if isinstance(texts[1], list) else ())
 
@@ -190,18 +221,21 @@ def _picked(path: str, number: int, row: dict[str, Any], line: str, columns: Col
     for place, name in enumerate(columns.names):
         value, loose = value_at(row, name), columns.loose(place)
         if not columns.labelled and place < 2 and _is_texts(value):
-            several = tuple(value) if place == 1 and len(value) > 1 else ()
-            value = value[0] if place == 1 else " ".join(value)
+            choice = place == 1 and columns.several
+            several = tuple(value) if choice and len(value) > 1 else ()
+            value = value[0] if choice else " ".join(value)
         if value is ABSENT:
-            given, near = f'no "{name}" among {listed(_names(row))}', nearest(name, _names(row))
-            mend = columns.mended(name, near or "with one of them")
+            others = [one for one in _names(row) if one not in columns.names]
+            given, near = f'no "{name}" among {listed(_names(row))}', nearest(name, others)
+            mend = columns.alone if name == columns.second and not near else None
+            mend = mend or columns.mended(name, near or "with one of them")
             return bad_row(path, number, given, f'"{name}" in every row', mend)
         if not isinstance(value, str | int if loose else str):
             given, allowed = (
                 f'"{name}": {shown(json.dumps(value))}',
                 "text in quotes" + " or a whole number" * loose,
             )
-            return bad_row(path, number, given, allowed)
+            return bad_row(path, number, given, allowed, columns.mend(name))
         texts.append(value if isinstance(value, str) else json.dumps(value))
     if "\\u" in line and any("\ud800" <= letter <= "\udfff" for text in (*texts, *several) for letter in text):
         return bad_row(path, number, "half of a surrogate pair", "both halves, as in \\ud83d\\ude00")
@@ -248,7 +282,7 @@ def _column(path: str, schema: dict[str, Any], place: int, columns: Columns) -> 
         mend = columns.mended(name, nearest(name, names) or "with one of them")
         raise DataError(f'no column "{name}" among {listed(names)}', "a column of the file", mend, path)
     if kind == polars.List(polars.String) and not columns.labelled and place < 2:  # sentences; or several to choose
-        if place == 1:
+        if place == 1 and columns.several:
             return found
         return polars.when(found.list.len() > 0).then(found.list.join(" ", ignore_nulls=False))
     counted = loose and (kind == polars.Boolean or kind.is_integer())

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 
 from seqwise.data.dialect import HEAD, Dialect, broken, even_delimiter, named_delimiter, told_delimiter
 from seqwise.data.files import OR_SKIP, Undecoded, bad_row, lines, opened, shown
-from seqwise.data.paired import NAMES
+from seqwise.data.paired import NAMES, spelt
 from seqwise.data.readers import Columns, Note, Rows, listed
 from seqwise.errors import DataError, Fault, nearest
 
@@ -31,8 +31,8 @@ def comma_separated(path: str, encoding: str, columns: Columns, note: Note) -> R
     head = _head(path, encoding)
     told = told_delimiter(head)
     first = next((line for line in head.split("\n") if line.strip()), "")
-    asked = [columns.names, *(NAMES if columns.open else ())]
-    named = next(filter(None, (named_delimiter(first, names) for names in asked)), None)
+    pairs = (named_delimiter(first.lower(), names) for names in (NAMES if columns.open else ()))
+    named = named_delimiter(first, columns.names) or next(filter(None, pairs), None)
     mark = told or named or even_delimiter(head) or ","
     dialect = Dialect.of(head, mark)
     if mark != ",":
@@ -111,9 +111,9 @@ class _Table:
             if twice := next((name for name in names if cells.count(name) > 1), None):
                 raise DataError(f'two columns "{twice}"', "a name of its own for each column", "another name", where)
             return tuple(map(cells.index, names)), True
-        lowered = [cell.lower() for cell in cells]
-        if self.columns.given == (None, None) and all(lowered.count(name) == 1 for name in names):
-            return tuple(map(lowered.index, names)), True
+        alike = [cell for cell in (spelt(name, cells) for name in names) if cell is not None and cells.count(cell) == 1]
+        if self.columns.given == (None, None) and len(alike) == len(names):
+            return tuple(map(cells.index, alike)), True
         counted = group is not None and group.isdecimal()
         if len(missing) < len(names) or self.columns.given != (None, None) or (group is not None and not counted):
             raise DataError.of([self._unknown(name, cells, where) for name in missing])

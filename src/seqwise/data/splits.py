@@ -95,12 +95,11 @@ def parted(data: Data, count: int, seed: int, last: bool = False) -> tuple[Data,
     labels = None
     match data:
         case Labelled():
-            texts, labels = list(data.texts), data.labels
+            texts, labels = list(map(key, data.asked)), data.labels
         case Pairs():
-            texts = list(data.sources)
+            texts = list(map(key, data.sources))
         case Conversations():
-            texts = [one.question for one in data.items]
-    texts = list(map(key, texts))
+            texts = [key(one.question) for one in data.items]
     kept, aside = split(len(data), count, seed, labels=labels, groups=data.groups or None, texts=texts, last=last)
     return replace(data.select(kept), skipped=data.skipped), data.select(aside)
 

@@ -30,6 +30,7 @@ from seqwise.data.sheets import comma_separated, tsv
 from seqwise.data.tmx import tmx
 from seqwise.errors import ConfigError, DataError, Fault
 from seqwise.letters import composed
+from seqwise.stats.phrases import counted
 
 __all__ = [
     "FilterReport",
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 Texts = tuple[str, ...]
+UNDECIDED = "-"
 
 _ENDINGS: dict[str, Format] = {
     ".tsv": "tsv",
@@ -82,6 +84,10 @@ def read_labelled(
     columns = Columns(asked, ("text", "label"), labelled=True, group=group_by, second=second)
     found = _read(paths, settings, columns, on_note)
     paired = found.pairs > 0
+    undecided = found.seconds.count(UNDECIDED) if paired and "+" not in found.seconds else 0
+    if undecided and on_note is not None:
+        given = f"{counted(undecided, 'pair')} labelled {UNDECIDED}, as in SNLI where judges disagree"
+        on_note(f"{given}: a label like any other, unless you leave these rows out")
     plain = not isinstance(paths, str | Path) and "lines" in _formats(paths, settings)  # of which there are two
     return Labelled(*found.columns(), groups=tuple(found.groups), parted=plain or paired, paired=paired)
 
@@ -92,7 +98,7 @@ def read_column(path: str | Path, column: str | tuple[str, str], encoding: str =
     first, second = (column, column) if isinstance(column, str) else column
     if not is_table(path):
         raise ConfigError(f"--column {first} for {path}", "a .tsv, .csv, .jsonl or .parquet file", "leaving it out")
-    columns = Columns((first, second), ("column", "column"))
+    columns = Columns((first, second), ("column", "column"), several=False)
     try:
         return Pairs(*_read([path], TextSettings(encoding=encoding), columns, None).columns())
     except DataError as error:
@@ -160,9 +166,12 @@ class _Found:
             without = _WITHOUT_NUL.get(form, f"tr -d '\\000' < {path}")
             return bad_row(path, number, "a NUL byte" if form not in _WITHOUT_NUL else "a NUL", "text", without)
         if columns.labelled and not (all(firsts) and second):
-            name = columns.usual[all(firsts)]
+            name, mend = columns.usual[all(firsts)], "mending it"
             allowed = "a text and a label in every row" if len(firsts) == 1 else "two texts and a label in every row"
-            return bad_row(path, number, f"an empty {name}", allowed)
+            if len(firsts) == 2 and not all(firsts):
+                name = "second text" if firsts[0] else "first text"
+                mend = "mending it, --data.text with one column alone"
+            return bad_row(path, number, f"an empty {name}", allowed, mend)
         second = composed(second) if columns.labelled else second  # two spellings of an accent are one class
         if several:
             self.several[len(self.firsts)] = several

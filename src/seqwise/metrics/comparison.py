@@ -71,8 +71,9 @@ class Difference:
         }
         digits = 2 if max(abs(self.value), *map(abs, self.interval)) >= 0.5 else 4  # losses differ by little
         value, low, high = (f"{number:+.{digits}f}" for number in (self.value, *self.interval))
+        items = f"{self.n:,} item{'s' * (self.n != 1)}"
         chance = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
-        return f"{words[self.better]}: {self.name} {value}, 95 % interval {low} to {high}, {chance}, {self.n:,} items."
+        return f"{words[self.better]}: {self.name} {value}, 95 % interval {low} to {high}, {chance}, {items}."
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, which has no endless numbers: the interval of a single item becomes two times null."""

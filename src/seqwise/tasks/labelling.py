@@ -11,7 +11,7 @@ from seqwise.data import splits
 from seqwise.data.batch import Rows
 from seqwise.data.examples import ExampleLoader, Examples
 from seqwise.data.filters import key
-from seqwise.data.paired import sides
+from seqwise.data.paired import Text
 from seqwise.data.text import Labelled, TextSettings, read_labelled
 from seqwise.data.tokens import Tokenizer, Vocabularies, train_tokenizers
 from seqwise.errors import DataError, nearest
@@ -179,13 +179,13 @@ def _parts(settings: Train, notes: list[str]) -> tuple[Labelled, Labelled]:
 
 def _sifted(labelled: Labelled, data: TextSettings, held_out: Sequence[Labelled], notes: list[str]) -> Labelled:
     """Without texts that are too long, stand twice under one label, or are judged on."""
-    judged = {key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+    judged = {key(text) for part in held_out for text in part.asked} if data.drop_leaks else set()
     most = data.max_length or float("inf")
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[Text, str]] = set()
     kept: list[int] = []
     reasons = dict.fromkeys(("too long", "duplicate", "also in validation or test"), 0)
-    for item, (text, label) in enumerate(zip(labelled.texts, labelled.labels, strict=True)):
-        if max(map(len, sides(text) if labelled.parted else (text,))) > most:
+    for item, (text, label) in enumerate(zip(labelled.asked, labelled.labels, strict=True)):
+        if max(map(len, (text,) if isinstance(text, str) else text)) > most:
             reasons["too long"] += 1
         elif data.drop_duplicates and (text, label) in seen:
             reasons["duplicate"] += 1

@@ -225,7 +225,7 @@ def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
         settings.training.seed,
         labels=strata,
         groups=items.groups or None,
-        texts=[key(text) for text in items.texts],
+        texts=[key(text) for text in items.asked],
         last=settings.split.by_time,
     )
     return items.select(kept), items.select(held)
@@ -233,13 +233,13 @@ def _split(items: Items, settings: Tune) -> tuple[Items, Items]:
 
 def _judged(held_out: Sequence[Items], data: TextSettings) -> set[str]:
     """Keys of the texts that the model is judged on."""
-    return {key(text) for part in held_out for text in part.texts} if data.drop_leaks else set()
+    return {key(text) for part in held_out for text in part.asked} if data.drop_leaks else set()
 
 
 def _unseen(valid: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str]) -> Items:
     """Without what is tested on: the weights are chosen by the others. Nothing else is filtered."""
     judged = _judged(held_out, data)
-    kept = [i for i, text in enumerate(valid.texts) if key(text) not in judged]
+    kept = [i for i, text in enumerate(valid.asked) if key(text) not in judged]
     if len(kept) == len(valid):
         return valid
     if not kept:
@@ -263,10 +263,10 @@ def _unvalidated(train: Items, valid: Items) -> list[str]:
 def _kept(items: Items, held_out: Sequence[Items], data: TextSettings, notes: list[str], name: str = "train") -> Items:
     """Without what occurs twice, and without what the model is judged on."""
     judged = _judged(held_out, data)
-    seen: set[tuple[str, str]] = set()
+    seen: set[tuple[Text, str]] = set()
     kept: list[int] = []
     reasons = dict.fromkeys(("empty", "too long", "of unlike length", "duplicate", "also judged on"), 0)
-    for i, (text, wanted) in enumerate(zip(items.texts, items.wanted, strict=True)):
+    for i, (text, wanted) in enumerate(zip(items.asked, items.wanted, strict=True)):
         if items.conversations is None and not (text and wanted):
             reasons["empty"] += 1
         elif reason := _unlike(items, i, data):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from seqwise.checkpoints.run import RunFolder
 from seqwise.data.filters import key
+from seqwise.data.paired import Text
 from seqwise.errors import DataError, SeqwiseError
 from seqwise.tasks.pretrained import is_run
 from seqwise.tasks.settings import Train
@@ -61,20 +62,20 @@ def _of_tuned(settings: Tune, folder: RunFolder) -> frozenset[str]:
         parts = [found.train, *([found.replay] if found.replay else [])]
     else:
         parts = [read(settings, settings.train, [])]
-    return frozenset(key(text) for part in parts for text in part.texts)
+    return frozenset(key(text) for part in parts for text in part.asked)
 
 
 def _of_trained(made: Train, folder: RunFolder) -> frozenset[str]:
     must_be_same(made.train, folder)
     settings = Tune(task=made.task, data=made.data)
-    found = {key(text) for text in read(settings, made.train, []).texts}
+    found = {key(text) for text in read(settings, made.train, []).asked}
     for paths in (made.valid, made.test) if made.data.drop_leaks else ():
         if paths and all(Path(path).is_file() for path in paths):
-            found -= {key(text) for text in read(settings, paths, []).texts}
+            found -= {key(text) for text in read(settings, paths, []).asked}
     return frozenset(found)
 
 
-def overlap(part: str, texts: Sequence[str], places: Sequence[str], seen: frozenset[str]) -> Overlap:
+def overlap(part: str, texts: Sequence[Text], places: Sequence[str], seen: frozenset[str]) -> Overlap:
     """How much of a set stands among texts that were learnt from; refused beyond one in a hundred."""
     there = [i for i, text in enumerate(texts) if key(text) in seen]
     found = Overlap(part, len(there), len(texts), places[there[0]] if there else "")

@@ -120,7 +120,7 @@ def seen(system: System, test: Sequence[str], part: str, keys: frozenset[str]) -
         lines, places, _ = _lines(paths)
         return overlap(part, lines, places, keys)
     items = items_of(system, paths)
-    return overlap(part, items.texts, items.places, keys)
+    return overlap(part, items.asked, items.places, keys)
 
 
 def score_items(
@@ -175,8 +175,8 @@ def further(system: System, items: Items, paths: Sequence[str]) -> dict[str, tup
         taken = (*taken, "completion", *(name for name in (data.source, data.target) if name))
     elif items.labelled:
         names = data.text if isinstance(data.text, tuple) else (data.text or "text",)
-        usual = () if data.text else (name for pair in paired.NAMES for name in pair)
-        taken = (*names, *usual, *([data.label] if data.label else paired.LABELS))
+        usual = [name for pair in paired.NAMES for name in pair] if items.parted and not data.text else []
+        taken = (*names, *usual, *([data.label] if data.label else paired.LABELS if usual else ["label"]))
     else:
         taken = data.source or "source", data.target or "target"
     return columns_beside(items.places, paths, taken)

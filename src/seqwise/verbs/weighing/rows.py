@@ -79,19 +79,20 @@ def columns_beside(places: Sequence[str], paths: Sequence[str], taken: Sequence[
     """What else stands in the rows that items were read from, by column; nothing where a file is no table with names.
 
     places   of the items, as their reader told them
-    taken    columns that were read already; a file without any of them has no names of columns
+    taken    columns that were read already, in any case; a file without any of them has no names of columns
     """
+    known = {name.lower() for name in taken}
     rows: dict[str, Mapping[str, Any]] = {}
     for path in paths:
         try:
             found = read_rows(path)
         except DataError:
             return {}
-        if not set(taken) & set(found[0].cells):
+        if known.isdisjoint(name.lower() for name in found[0].cells):
             return {}
         rows |= {row.where: row.cells for row in found}
     if not set(places) <= rows.keys():
         return {}
-    names = dict.fromkeys(name for where in places for name in rows[where] if name not in taken)
+    names = dict.fromkeys(name for where in places for name in rows[where] if name.lower() not in known)
     plain = [name for name in names if not any(isinstance(rows[where].get(name), list | dict) for where in places)]
     return {name: tuple(named(rows[where].get(name)) for where in places) for name in plain}

@@ -70,13 +70,13 @@ def recipe_of(base: str, tuned: Sequence[str], file: Path | None) -> Tune:
 def must_be_unseen(settings: Tune, general: Mapping[str, Sequence[str]]) -> None:
     """Refuse general sets that the training files hold too, before anything is trained. What stands in the test files
     is left out of training anyway."""
-    keys = frozenset(key(text) for text in read(settings, settings.train, []).texts) if general else frozenset()
+    keys = frozenset(key(text) for text in read(settings, settings.train, []).asked) if general else frozenset()
     for part, paths in general.items():
         try:
             items = read(settings, paths, [])
         except SeqwiseError:  # of another form than the task's: read when it is scored
             continue
-        overlap(part, items.texts, items.places, keys)
+        overlap(part, items.asked, items.places, keys)
 
 
 def probed(settings: Tune, general: Sequence[tuple[str, Sequence[str]]]) -> bool:
