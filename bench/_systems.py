@@ -29,6 +29,7 @@ from seqwise.verdict.systems import systems
 
 NAMES = ("one", "two", "three")
 RESAMPLES = 1000
+STEPS = 4  # halvings between a difference and what its worlds call detectable: of three seeds 9 points become 0.5
 
 Makers = Callable[[Chance, int, float], list[np.ndarray]]
 """So many worlds, each system (W, S, N) or (W, S, N, C): the first two alike, the third ahead in the effect's unit."""
@@ -82,11 +83,11 @@ def shares(contest: Contest, chance: Chance, worlds: int) -> Iterator[Share]:
     yield "coverage", "0", covered(found, 0.0), ours
     yield "no difference", "0", np.mean([[one.answer == "no" for one in world] for world in found], axis=1), ours
 
-    planted = better * detectable(found)
+    planted = detectable(found)
+    for _ in range(STEPS * contest.spreads):
+        planted = (planted + detectable(made(better * planted), NAMES[2:])) / 2
+    planted *= better
     found = made(planted)
-    if contest.spreads:
-        planted = better * detectable(found, NAMES[2:])
-        found = made(planted)
     told = f"{planted:+.3g}"
     wrong = [any(one.answer == "yes" and one.system != NAMES[2] for one in world) for world in found]
     yield "false alarms", told, np.array(wrong), ours

@@ -17,8 +17,9 @@ and of three systems against one another, which `_systems.py` makes:
 
 The difference that is planted is the root mean square of those that the worlds without one called detectable: of few
 documents or seeds a single world knows its own spread badly, and it is the square that is right on average. (Where the
-difference changes the spread itself, it is what worlds with that difference call so.) Where one world in ten calls
-nothing detectable there is no such row, and coverage is that of a difference set by hand.
+difference changes the spread itself, it is what worlds with that difference call so; of systems in several steps, until
+worlds with the difference call just that so.) Where one world in ten calls nothing detectable there is no such row, and
+coverage is that of a difference set by hand.
 
 Beside it, on the same worlds: the z-test of two independent samples, as in lm-eval's model comparator, of the first
 seed and blind to documents; and sacrebleu's paired bootstrap by its own code, on a quarter of the worlds as it takes

@@ -22,6 +22,7 @@ from seqwise.metrics.comparison import (
     tango,
 )
 from seqwise.metrics.rouge import rouge
+from seqwise.stats.proportions import paired_shares
 
 CHANGES = np.array([0.12, 0.05, -0.03, 0.20, 0.08, 0.00, 0.15, -0.06, 0.10, 0.09])
 
@@ -91,6 +92,17 @@ def test_right_and_wrong_in_a_sentence():
     assert few.told.startswith("cannot tell whether tuned is better than base")
     assert compare_right([True], [True]).p == 1
     assert compare_right([True], [True]).told.endswith("p = 1.000, 1 item.")
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(12, 4, 20), (7, 1, 8), (13, 4, 51)])
+def test_of_few_items_the_answer_is_that_of_weighing_them(gained, lost, n):
+    """Tango's interval by the normal distribution leaves out 0 for the first two, their own distribution does not."""
+    assert tango(gained, lost, n)[0] > 0
+    first, second = (np.array(one) for one in verdicts(gained, lost, n))
+    found, told = compare_right(first, second), paired_shares(second, first).test
+    assert found.better == ("yes" if n > 50 else "cannot tell")
+    assert found.interval == pytest.approx((told.effect.interval.low, told.effect.interval.high), rel=1e-12)
+    assert ("so few pairs" in found.test) is (n <= 50)
 
 
 def test_pairs_see_what_two_single_intervals_do_not():

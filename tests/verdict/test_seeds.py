@@ -4,6 +4,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from seqwise.verdict import shortage
+from seqwise.verdict.aligned import aligned
+from seqwise.verdict.effects import weighed
+from seqwise.verdict.scored import Measure, Scored
 from seqwise.verdict.seeds import Chance, crossed
 
 
@@ -141,3 +145,54 @@ def test_p_of_seeds_is_the_larger_of_all_parts_and_of_the_items_alone():
     parts = ((apart.seeds, 2.0), (apart.items - apart.rest, 199))
     assert apart.chance.p(0.2) == pytest.approx(Chance(1.0, 5.0, parts).p(0.2), rel=1e-9)
     assert apart.chance.p(0.2) > items
+
+
+def weighed_seeds(*gained):
+    """Right or wrong of 200 items, half of which the base has right; each seed gains these."""
+    right, ids, known = Measure("accuracy", "right"), tuple(map(str, range(200))), np.arange(200) >= 100
+    tuned = [
+        Scored("tuned", "test", right, ids, known | np.isin(np.arange(200), places), seed=seed)
+        for seed, places in enumerate(gained)
+    ]
+    return weighed(aligned(Scored("base", "test", right, ids, known), tuned))
+
+
+def test_where_items_alone_decide_their_degrees_of_freedom_are_told():
+    """Each seed gains six other items: no luck of training is seen, and p is that of 200 items."""
+    found = weighed_seeds(range(6), range(6, 12), range(12, 18)).test
+    assert found.df == (199,)
+    assert found.p == pytest.approx(2 * stats.t.sf(found.statistic, 199), rel=1e-9)
+    assert found.notes[-1].startswith("p is that of items alone, which is the larger")
+
+
+def test_where_seeds_and_items_decide_their_test_is_named():
+    found = weighed_seeds(range(2), range(18), range(40)).test
+    assert found.df[0] < 10
+    assert found.notes[-1].startswith("p and interval by Behrens and Fisher and Ghosh and Kim; Satterthwaite's t(")
+
+
+def scores(table):
+    """A base that is 0 for each item, and seeds that are these."""
+    measure, ids = Measure("score", "score"), tuple(map(str, range(table.shape[1])))
+    tuned = [Scored("tuned", "test", measure, ids, one, seed=seed) for seed, one in enumerate(table)]
+    return weighed(aligned(Scored("base", "test", measure, ids, np.zeros(table.shape[1])), tuned))
+
+
+def test_what_is_told_beside_p_of_the_seeds_is_students_of_items_where_their_error_is_the_larger():
+    """No item lasts, and the two degrees of freedom of the seeds make p the larger, though their error is not."""
+    table = np.random.default_rng(5).normal(0, 1, (3, 40))
+    table -= table.mean(0)
+    table += np.array([0.3, 0.13, 0.3])[:, None] - table.mean(1, keepdims=True)
+    asked = scores(table)
+    assert 0.3 * asked.crossed.rest < asked.crossed.seeds < asked.crossed.rest
+    assert asked.test.df == (39,)
+    assert asked.test.p == pytest.approx(stats.ttest_1samp(table.mean(1), 0).pvalue, rel=1e-9)
+    assert "; t(39) of items alone: " in asked.test.notes[-1]
+
+
+@pytest.mark.parametrize("world", range(8))
+def test_more_seeds_tell_what_luck_of_the_moment_hides(world):
+    """Nothing lasts, of seeds or items: the error falls by the root of the number of seeds, that of items alone too."""
+    asked = scores(0.3 + np.random.default_rng(world).normal(0, 4.65, (3, 200)))
+    assert 3 < shortage.seeds(asked, 0.3) < 20
+    assert "seeds (now 3) would tell a gain of 0.3" in shortage.told(asked, 0.3, "a gain of {}")

@@ -1,6 +1,6 @@
 """Two systems on the same items: which one is better, by how much, and how sure that is.
 
-    compare_right     right or wrong          McNemar's test, Tango's interval
+    compare_right     right or wrong          McNemar's test, Tango's interval; of few items by its own distribution
     compare_means     a score for each item   sign flips, bootstrap; Student's t below 30 items and above 10,000
     compare_sums      any score of sums       swaps, bootstrap: macro-F1, perplexity
     compare_texts     BLEU, chrF, ROUGE       swaps, bootstrap
@@ -29,7 +29,7 @@ from seqwise.metrics.text import AUTO, counted
 from seqwise.stats import proportions
 from seqwise.stats.means import mean_interval
 from seqwise.stats.permutation import flipped, halves
-from seqwise.stats.proportions import mcnemar
+from seqwise.stats.proportions import mcnemar, paired_interval, paired_name
 
 # N items, R resamples, C counts of an item
 
@@ -99,11 +99,11 @@ def compare_right(
     one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     n = _paired(len(one), len(other))
     gained, lost = int((other & ~one).sum()), int((one & ~other).sum())
-    low, high = tango(gained, lost, n)
+    within = paired_interval(gained, lost, n).hundredfold
     p = mcnemar(gained, lost, exact)
-    test = f"McNemar's {'exact' if exact else 'mid-p'} test, {gained} gained and {lost} lost; Tango's score interval"
+    test = f"McNemar's {'exact' if exact else 'mid-p'} test, {gained} gained and {lost} lost; {paired_name(n)}"
     null = "an item that only one gets right is as likely the first one's as the second's"
-    both = (100 * low, 100 * high)
+    both = (within.low, within.high)
     return Difference(name, 100 * (gained - lost) / n, both, p, n, test, null, _better(both, p), systems)
 
 

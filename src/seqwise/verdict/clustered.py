@@ -53,7 +53,7 @@ def compared(data: Aligned, level: float = LEVEL) -> tuple[Test, Chance, Flips |
         "are of one size",
         assumptions=(normal_means({"the clusters": units}, "normal mean difference"), enough),
         detectable=Estimate(FOUND, least, None, data.measure.unit) if isfinite(least) else None,
-        notes=_of_level(data, shares) if same else _of_clusters(data, chance, value, right),
+        notes=_of_level(data, shares) if same else _of_clusters(data, chance, value, shares),
     )
     return test, chance, shares
 
@@ -77,15 +77,17 @@ def _of_level(data: Aligned, shares: Flips | None) -> tuple[str, ...]:
     return (f"{why}, which says nothing of how much the items of a cluster are alike: {how}.",)
 
 
-def _of_clusters(data: Aligned, chance: Chance, value: float, right: bool) -> tuple[str, ...]:
+def _of_clusters(data: Aligned, chance: Chance, value: float, shares: Flips | None) -> tuple[str, ...]:
     """What clusters do to the error, and what other errors would have said."""
     alone, sizes = _linear(data), data.sizes
     robust, naive = cr1(alone, data.codes), cr1(alone)
     notes = [f"The error is {number(chance.error / naive, 3)} times what single items would seem to give."]
-    if right:
+    if shares is not None:
         notes.append(f"Student's t of the clusters: {told_p(chance.p(value))}.")
-    if right and chance.error < naive:
+    if shares is not None and chance.error < naive:
         notes.append("Clusters differ less than their items would by chance: p is the larger of theirs and the items'.")
+    elif shares is not None and shares.single.p() > shares.by_clusters:
+        notes.append("p is that of single items, which is the larger.")
     if np.ptp(sizes):
         g = len(sizes)
         cr = f"CR1 with t({g - 1}): {told_p(Chance.of(robust, g - 1).p(value))}" if robust else "CR1 has no spread"

@@ -257,8 +257,7 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     share = luck.training / (luck.training + max(luck.items, luck.rest))
     notes = [
         f"Training makes {percent(share)} of the difference's variance; sd {number(luck.sd, 3)} from seed to seed.",
-        f"p and interval by {'Behrens and Fisher' if min(df for _, df in chance.parts) <= 1 else BOTH}; "
-        f"Satterthwaite's t({number(chance.df)}): {told_p(luck.satterthwaite)}.",
+        _by_which(luck),
     ]
     few = Assumption("seeds like others", None, f"{seeds:,} seeds stand for all others that might have been taken.")
     what = "clusters" if data.codes is not None and not data.ahead else data.noun
@@ -278,6 +277,17 @@ def _seeds(data: Aligned, level: float) -> Weighed:
     )
     shares = SeedFlips.of(data, luck) if data.measure.kind == "right" else None
     return Weighed(test, data, chance, luck, shares)
+
+
+def _by_which(luck: Crossed) -> str:
+    """What p and interval are, and what another test would have said."""
+    chance = luck.chance
+    if chance.by_items(luck.value):
+        return "p is that of items alone, which is the larger of it and that of seeds and items."
+    both = "Behrens and Fisher" if min(df for _, df in chance.parts) <= 1 else BOTH
+    alone = chance.alone is not None and chance.alone[0] >= sum(variance for variance, _ in chance.parts)
+    other = f"t({number(chance.df)}) of items alone" if alone else f"Satterthwaite's t({number(chance.df)})"
+    return f"p and interval by {both}; {other}: {told_p(luck.satterthwaite)}."
 
 
 def _possible(within: Interval, data: Aligned) -> Interval:

@@ -1,6 +1,7 @@
 """Right or wrong by clusters or by several seeds: Tango's score statistic on as many items as these are worth.
 
     Flips        of clusters, in effective numbers
+    Single       the same items, as they are told where they stand alone
     SeedFlips    of several seeds, whose own luck stands beside that of the items
 
 Where few clusters hold a flip, the spread of their means comes out too small together with the mean, and Student's t of
@@ -8,14 +9,15 @@ clusters errs: at a margin of 5 points that 10 % of the items could make, with 1
 of worlds in place of 5. The score statistic takes the spread that the margin itself would make; flips and items are
 divided by the design effect (Kish 1965; Rao and Scott 1992, Biometrics 48, 577), the square of CR2's error over that of
 single items, and Student's t of the clusters stands in for the normal. By luck this effect comes out below 1. Items of
-a cluster are not less alike than others, so that p is never below that of single items, whose spread is known: the
-larger of both, as both have to refuse (Berger 1982, Technometrics 24, 295). An effect of 1 at least, held to t of the
-clusters as well, would be cautious twice, as it is of few studies (Roever, Knapp and Friede 2015, BMC Medical Research
-Methodology 15, 99): of 5 clusters of 10 whose items are not alike and half of which change it finds a gain of 30 points
-in 42 % of worlds, and the larger p in 56. Where clusters have no spread it is not known how alike their items are:
-they are taken to be so with a correlation of 0.1, and where all items of each cluster do the same, a cluster counts as
-one item. Flips that were not seen, of which a difference would have made more, are taken to be as much alike at least:
-of 5 documents with 200 items each, one that loses half of its items is missing in 95 worlds of 100.
+a cluster are not less alike than others, so that p is never below that of single items, as these are told by themselves
+(McNemar's mid-p; of few by their own distribution): the larger of both, as both have to refuse (Berger 1982,
+Technometrics 24, 295). An effect of 1 at least, held to t of the clusters as well, would be cautious twice, as it is of
+few studies (Roever, Knapp and Friede 2015, BMC Medical Research Methodology 15, 99): of 5 clusters of 10 whose items
+are not alike and half of which change it finds a gain of 30 points in 42 % of worlds, and the larger p in 56. Where
+clusters have no spread it is not known how alike their items are: they are taken to be so with a correlation of 0.1,
+and where all items of each cluster do the same, a cluster counts as one item. Flips that were not seen, of which a
+difference would have made more, are taken to be as much alike at least: of 5 documents with 200 items each, one that
+loses half of its items is missing in 95 worlds of 100.
 
 Of several seeds the same holds of the items' part of the error: where few items were lost for good, it comes out too
 small together with the loss, and with 200 items and 5 seeds a loss of 1 point, three quarters of it for good, was ruled
@@ -41,14 +43,55 @@ from jaxtyping import Int
 from scipy.special import ndtri, stdtr, stdtrit
 
 from seqwise.stats.crossing import crossing
-from seqwise.stats.power import POWER, beyond
-from seqwise.stats.proportions import tango_statistic, tango_variance
+from seqwise.stats.fewpairs import FEW
+from seqwise.stats.power import POWER, beyond, flips_effect
+from seqwise.stats.proportions import (
+    mcnemar,
+    none_seen,
+    paired_above,
+    paired_interval,
+    tango_statistic,
+    tango_variance,
+)
 from seqwise.stats.results import LEVEL, Interval
 from seqwise.verdict.aligned import Aligned
 from seqwise.verdict.clusters import ALIKE, cluster_error, freedom, jackknife_error, pseudovalues
 from seqwise.verdict.seeds import Chance, Crossed
 
-MANY = 1e9  # degrees of freedom, from which Student's t is the normal
+
+@dataclass(frozen=True)
+class Single:
+    """Items as if they stood alone, by what is told of such; points of a hundred."""
+
+    gained: int
+    lost: int
+    n: int
+
+    @property
+    def error(self) -> float:
+        """Standard error of the difference, if there is none; that of a single flip where nothing flips."""
+        return 100 * sqrt(max(1, self.gained + self.lost)) / self.n
+
+    def p(self) -> float:
+        """Two-sided, that there is no difference."""
+        return mcnemar(self.gained, self.lost)
+
+    def above(self, difference: float) -> float:
+        """One-sided, that the difference is this one or less."""
+        return paired_above(self.gained, self.lost, self.n, min(1.0, max(-1.0, difference / 100)))
+
+    def interval(self, level: float = LEVEL) -> Interval:
+        """The differences that neither side refuses."""
+        return paired_interval(self.gained, self.lost, self.n, level).hundredfold
+
+    def detectable(self, level: float = LEVEL) -> float:
+        """The smallest difference that is found four times in five; infinite where none is."""
+        return 100 * flips_effect(self.n, (self.gained + self.lost) / self.n, level=level)
+
+    def unflipped(self, level: float = LEVEL) -> float:
+        """The margin that so many items rule out if none flips."""
+        square = float(ndtri(level)) ** 2
+        return 100 * (none_seen(self.n, level) if self.n <= FEW else square / (self.n + square))
 
 
 @dataclass(frozen=True)
@@ -67,12 +110,9 @@ class Flips:
     """How many times the design effect is that of flips which a difference would make and which were not seen."""
 
     @property
-    def single(self) -> "Flips | None":
-        """As if items stood alone, where the clusters would be surer than that."""
-        if self.effect >= 1:
-            return None
-        n = self.n * self.effect
-        return Flips(self.gained * self.effect, self.lost * self.effect, n, MANY, 1.0, 1 / sqrt(n))
+    def single(self) -> Single:
+        """As if items stood alone, which the clusters are never surer than."""
+        return Single(*(round(one * self.effect) for one in (self.gained, self.lost, self.n)))
 
     @classmethod
     def of(cls, data: Aligned, chance: Chance) -> "Flips":
@@ -116,11 +156,10 @@ class Flips:
         )
 
     def found(self, difference: float, level: float = LEVEL) -> float:
-        """How often such a difference, in points, is found."""
+        """How often such a difference, in points, is found by the clusters."""
         share = difference / 100
         changed = max((self.gained + self.lost) / self.n, share)
-        found = self._found(share, changed, float(stdtrit(self.df, (1 + level) / 2)))
-        return min(found, self.single.found(difference, level)) if self.single else found
+        return self._found(share, changed, float(stdtrit(self.df, (1 + level) / 2)))
 
     def t(self, difference: float = 0.0) -> float:
         """The statistic, if the true difference, in points, is this one."""
@@ -135,23 +174,24 @@ class Flips:
 
     def p(self) -> float:
         """Two-sided, that there is no difference."""
-        found = min(1.0, 2 * float(stdtr(self.df, -abs(self.t()))))
-        return max(found, self.single.p()) if self.single else found
+        return max(self.by_clusters, self.single.p())
+
+    @property
+    def by_clusters(self) -> float:
+        """The same by the clusters alone."""
+        return min(1.0, 2 * float(stdtr(self.df, -abs(self.t()))))
 
     def above(self, difference: float) -> float:
         """One-sided, that the difference is this one or less."""
-        found = float(stdtr(self.df, -self.t(difference)))
-        return max(found, self.single.above(difference)) if self.single else found
+        return max(float(stdtr(self.df, -self.t(difference))), self.single.above(difference))
 
     def interval(self, level: float = LEVEL) -> Interval:
         """The differences that the test does not refuse, in points."""
         critical = float(stdtrit(self.df, (1 + level) / 2))
         middle = 100 * (self.gained - self.lost) / self.n
         low, high = crossing(self.t, -100.0, middle, critical), crossing(self.t, middle, 100.0, -critical)
-        if self.single:
-            least = self.single.interval(level)
-            low, high = min(low, least.low), max(high, least.high)
-        return Interval(low, high, level)
+        least = self.single.interval(level)
+        return Interval(min(low, least.low), max(high, least.high), level)
 
     def detectable(self, level: float = LEVEL) -> float:
         """The smallest difference, in points, that is found four times in five; infinite where none is."""
@@ -163,7 +203,7 @@ class Flips:
             return self._found(difference, changed, critical)
 
         least = 100 * crossing(found, 0.0, changed, POWER) if found(changed) >= POWER else inf
-        return max(least, self.single.detectable(level)) if self.single else least
+        return max(least, self.single.detectable(level))
 
     def _found(self, difference: float, changed: float, critical: float) -> float:
         """How often such a difference is found, as a share of 1, by the spread that it makes itself."""

@@ -114,9 +114,9 @@ def _met(found: Weighed, level: float) -> float:
     least = 0.0 if found.chance is None else found.chance.detectable(level, 1)
     if isinstance(found.flips, Flips | SeedFlips):
         worth = found.flips.n / (found.flips.effect if isinstance(found.flips, SeedFlips) else 1.0)
-        if isinstance(found.flips, Flips) and found.flips.single:
-            worth = found.flips.single.n
-            least = max(least, float(ndtri(level) + ndtri(POWER)) * found.flips.single.error)
+        if isinstance(found.flips, Flips):
+            alone = found.flips.single
+            least = max(least, float(ndtri(level) + ndtri(POWER)) * alone.error, alone.unflipped(level))
         square = float(ndtri(level)) ** 2
         least = max(least, 100 * square / (worth + square))
     return least

@@ -68,7 +68,7 @@ class Chance:
     error: float
     """Standard error."""
     df: float
-    """As told; Satterthwaite's where there are two parts."""
+    """As told; Satterthwaite's where there are two parts, and of items where their error alone is the larger."""
     parts: tuple[Part, ...]
     """The variances that add up to error², each with its degrees of freedom: of items; or of seeds, then of items."""
     alone: Part | None = None
@@ -96,6 +96,11 @@ class Chance:
         one, other = self.live
         found, share = behrens_fisher(x, one, other), max(0.0, 1 - 1 / min(one[1], other[1]))
         return found if not share else (1 - share) * found + share * ghosh_kim(x, one, other)
+
+    def by_items(self, value: float) -> bool:
+        """Whether p is that of items alone."""
+        x = abs(value) or self.error
+        return self.alone is not None and (not self.live or _student(x, self.alone) >= self._together(x))
 
     def p(self, value: float, null: float = 0.0) -> float:
         """Two-sided."""
@@ -199,7 +204,9 @@ def crossed(tables: Sequence[Table], value: float, units: float) -> Crossed:
     total = max(seeds + lasting, alone)
     below = seeds**2 / df + items**2 / units + sum(r * r / d for r, d in zip(rests, degrees, strict=True))
     fits = max(min(df, units), min(total * total / below, units + df)) if below > 0 else units
-    if not lasting:
+    if alone >= seeds + lasting:
+        fits = units
+    elif not lasting:
         fits = df
     chance = Chance(sqrt(total), fits, ((seeds, df), (lasting, units)), (alone, units) if alone else None)
     sd = sqrt(float(means[0].var(ddof=1)))

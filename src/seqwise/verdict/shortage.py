@@ -14,6 +14,7 @@ from math import ceil, floor, inf, isfinite, log, log1p, log2, log10, sqrt
 from scipy.special import ndtri, stdtrit
 
 from seqwise.stats.crossing import first, upwards
+from seqwise.stats.fewpairs import FEW
 from seqwise.stats.phrases import counted
 from seqwise.stats.power import POWER, beyond, flips_items, non_inferiority_items, t_items
 from seqwise.stats.results import LEVEL
@@ -34,12 +35,10 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
     if not aim:
         return inf
     if found.chance is None:
-        changed = sum(data.flips) / data.items
-        share = min(1.0, aim / 100)
-        changed = max(changed, share)
-        return _rounded(flips_items(changed, share, level=level))
+        return _rounded(_flipped(found, aim, level))
     if data.codes is not None and found.crossed is None and not data.ahead:
-        return _rounded(data.many * _times(found, aim, level))
+        least = _flipped(found, aim, level) if isinstance(found.flips, Flips) else 0.0
+        return _rounded(max(least, data.many * _times(found, aim, level)))
     units, many = len(data.sizes), data.many
     if found.crossed is None:
         wanted = t_items(aim / (found.chance.error * sqrt(units)), level=level)
@@ -51,17 +50,25 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
     return _rounded(many * max(luck.items, luck.rest) / (room - lasting))
 
 
+def _flipped(found: Weighed, aim: float, level: float) -> float:
+    """Single items that are right or wrong."""
+    changed, share = sum(found.data.flips) / found.data.items, min(1.0, aim / 100)
+    return flips_items(max(changed, share), share, level=level)
+
+
 def seeds(found: Weighed, aim: float, level: float = LEVEL) -> float:
     """On the same items."""
     luck, now, aim = found.crossed, len(found.data.tuned), abs(aim)
     if luck is None or luck.seeds <= 0 or not aim:
         return inf
-    (lasting, units), alone = luck.chance.parts[1], luck.chance.alone
+    lasting, units = luck.chance.parts[1]
 
     def enough(count: int) -> bool:
         own = luck.seeds * now / count
-        df = (own + lasting) ** 2 / (own**2 / (count - 1) + lasting**2 / units)
-        total = max(own + lasting, alone[0] if alone else 0.0)
+        total, df = own + lasting, (own + lasting) ** 2 / (own**2 / (count - 1) + lasting**2 / units)
+        alone = (lasting + luck.rest * now / count, units) if luck.chance.alone else None
+        if alone and alone[0] >= total:
+            total, df = alone
         return Chance(sqrt(total), df, ((own, count - 1.0), (lasting, units)), alone).detectable(level) <= aim
 
     if not enough(MOST_SEEDS):
@@ -85,7 +92,7 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
     if not sd:
         return inf
     if data.codes is not None and found.crossed is None and not data.ahead:
-        if isinstance(found.flips, Flips) and found.flips.single:
+        if isinstance(found.flips, Flips):
             sd = found.flips.single.error * sqrt(data.many)
             least = max(least, non_inferiority_items(margin, sd=sd, difference=difference, level=level))
         return _rounded(max(least, data.many * _times(found, margin + difference, level, sides=1)))
@@ -104,8 +111,16 @@ def _unflipped(found: Weighed, margin: float, level: float) -> float:
     odds = (100 - margin) / margin  # Tango's z² is n over these
     if isinstance(flips, Flips):
         times = upwards(lambda many: sqrt(flips.n * many / odds) - float(stdtrit(flips.df * many, level)), 0.0, 0.0)
-        return max(data.many * times, float(ndtri(level)) ** 2 * odds if flips.single else 0.0)
-    return float(ndtri(level)) ** 2 * odds * (flips.effect if isinstance(flips, SeedFlips) else 1.0)
+        return max(data.many * times, _of_single(margin, level))
+    if isinstance(flips, SeedFlips):
+        return float(ndtri(level)) ** 2 * odds * flips.effect
+    return _of_single(margin, level)
+
+
+def _of_single(margin: float, level: float) -> float:
+    """Of items that stand alone: few rule it out by (1 - margin)^n, more by the normal distribution."""
+    few = ceil(log(1 - level) / log1p(-margin / 100))
+    return few if few <= FEW else max(FEW + 1.0, float(ndtri(level)) ** 2 * (100 - margin) / margin)
 
 
 def _times(found: Weighed, aim: float, level: float, sides: int = 2) -> float:
