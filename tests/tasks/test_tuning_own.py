@@ -10,7 +10,7 @@ import torch
 import tunable
 
 from seqwise.checkpoints.run import RunFolder
-from seqwise.errors import ConfigError
+from seqwise.errors import CheckpointError, ConfigError
 from seqwise.tasks.running import read_labels
 from seqwise.tasks.tuning import memory, planning
 from seqwise.tasks.tuning.bases import open_base
@@ -191,7 +191,7 @@ def test_what_such_a_run_cannot_learn_is_refused_before_data_are_read(bases, tmp
 def test_such_a_run_becomes_a_plain_run_and_nothing_else(bases, tmp_path):
     base = bases["classify", "transformer"]
     done = tune(tuned(base, tmp_path, training={"epochs": 1}))
-    with pytest.raises(ConfigError, match="--to merged"):
+    with pytest.raises(CheckpointError, match="a model like none of the hub"):
         export(Path(done.out), to="hf", out=tmp_path / "hf")
     with pytest.raises(ConfigError, match="--to merged"):
         export(Path(done.out), to="peft", out=tmp_path / "peft")
