@@ -97,7 +97,8 @@ def test_the_journal_does_not_repeat_them(tmp_path):
     journal = Journal(tmp_path / "journal.jsonl")
     journal.tell(evaluated(4))
     journal.close()
-    assert json.loads((tmp_path / "journal.jsonl").read_text()).keys() == {"kind", "step", "scores", "best", "samples"}
+    kept = {"kind", "step", "scores", "best", "samples", "averaged"}
+    assert json.loads((tmp_path / "journal.jsonl").read_text()).keys() == kept
     assert read_journal(tmp_path / "journal.jsonl") == [evaluated(4)]
 
 
