@@ -147,6 +147,12 @@ def test_a_local_folder_is_taken_as_it_is(tmp_path, monkeypatch):
     assert locate("~/owner") == tmp_path / "owner"
 
 
+def test_a_revision_of_a_local_folder_is_refused(tmp_path, monkeypatch):
+    (tmp_path / "owner" / "model").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert refusal("owner/model", "1234abc").startswith("--revision 1234abc with owner/model, which is a folder here:")
+
+
 def test_a_model_of_the_hub_is_fetched_without_pickles_and_code(hub, capfd):
     folder = locate("owner/model")
     assert {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()} == FETCHED

@@ -109,10 +109,11 @@ def test_leftovers_are_swept_away_and_nothing_else(tmp_path):
     (tmp_path / ".step-1.123-1.part").mkdir()
     (tmp_path / ".step-1.123-1.part" / "file").write_bytes(b"x")
     (tmp_path / "other").mkdir()
-    (tmp_path / ".link.part").symlink_to(tmp_path / "other")
+    (tmp_path / ".link.123-2.part").symlink_to(tmp_path / "other")
     (tmp_path / "chapter.part").write_bytes(b"the user's")
+    (tmp_path / ".notes.part").write_bytes(b"the user's too")
     sweep(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == ["chapter.part", "other"]
+    assert sorted(os.listdir(tmp_path)) == [".notes.part", "chapter.part", "other"]
     sweep(tmp_path / "nowhere")
 
 

@@ -83,6 +83,31 @@ def test_overwriting_deletes_the_run_but_not_what_the_user_put_there(tmp_path):
     assert set(content(tmp_path)) == {"notes.txt", "data/train.en", LOCK}
 
 
+def test_overwriting_takes_no_file_for_its_own_that_it_never_writes(tmp_path):
+    folder = begun(tmp_path)
+    mine = {"report.html", "labels.backup.json", "tokenizer_old.json", "base/notes.txt", "adapter/notes.txt"}
+    for name in mine:
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text("precious")
+    RunFolder.create(tmp_path, overwrite=True)
+    assert set(content(tmp_path)) == {*mine, LOCK}
+
+
+def test_overwriting_a_tuned_run_takes_what_it_kept_of_its_base(tmp_path):
+    folder = begun(tmp_path)
+    for name in ("base.json", "base/config.json", "adapter/adapter_config.json"):
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text("{}")
+    RunFolder.create(tmp_path, overwrite=True)
+    assert set(content(tmp_path)) == {LOCK}
+
+
+def test_a_folder_with_a_part_of_another_program_has_content(tmp_path):
+    (tmp_path / "video.part").write_text("precious")
+    with pytest.raises(CheckpointError, match="has content"):
+        RunFolder.create(tmp_path)
+
+
 def test_overwriting_does_not_follow_links_out_of_the_folder(tmp_path):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "precious").write_text("precious")

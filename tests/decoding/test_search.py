@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 
 from seqwise.decoding import Ensemble, Generation, Ranking, Repetition, Specials, decode, score, search
 from seqwise.decoding.pools import length_penalty
-from seqwise.decoding.rules import forbid_repeats, keep_min_p, keep_top_k, keep_top_p, likeliest
+from seqwise.decoding.rules import (
+    forbid_repeats,
+    keep_min_p,
+    keep_top_k,
+    keep_top_p,
+    likeliest,
+    probabilities,
+)
 from seqwise.models.architecture import FeedForwardSettings, TransformerSettings
 from seqwise.models.assemble import build
 
@@ -275,3 +282,9 @@ def test_likeliest_equals_topk(size, n, seed):
 
 def test_an_empty_list_gives_an_empty_list():
     assert decode(trained_like(), [], Generation(), SPECIALS) == []
+
+
+def test_the_lowest_temperature_is_a_search_and_makes_no_infinities():
+    logits = torch.tensor([[12.0, -3.0, 11.99, float("-inf")]])
+    found = probabilities(logits, Generation(temperature=1e-40))
+    assert found.tolist() == [[1.0, 0.0, 0.0, 0.0]]

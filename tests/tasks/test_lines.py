@@ -32,3 +32,15 @@ def test_advice_names_the_encoding_that_a_line_begins_in(content, encoding):
     assert str(caught.value) == (
         f"standard input:1: a byte 0x{byte:02x} that is no UTF-8: needs UTF-8. Try iconv -f {encoding} -t utf-8 before."
     )
+
+
+def test_a_stream_that_cannot_be_read_is_one_clear_line():
+    class Broken(io.BytesIO):
+        def __next__(self) -> bytes:
+            if self.tell() == 0:
+                return super().__next__()
+            raise OSError(5, "Input/output error")
+
+    lines = as_they_come(Broken(b"one\ntwo\n"))
+    with pytest.raises(DataError, match=r"standard input:2: .*cannot be read.*Input/output error.*--input FILE"):
+        list(lines)

@@ -104,6 +104,22 @@ def test_runs_that_classify_neither_vote_nor_translate(labelling):
         predict(labelling.out, "fine", ensemble=(Path(labelling.out),))
 
 
+@pytest.mark.parametrize(
+    "flags", [{"revision": "1234"}, {"tokenize": "char"}, {"source": "a"}, {"source_language": "en"}, {"beams": 2}]
+)
+def test_evaluate_refuses_what_means_nothing_to_a_run_that_classifies(labelling, flags):
+    named = "--" + next(iter(flags)).replace("_", "-")
+    with pytest.raises(ConfigError, match=f"{named} for the run .*, which learnt to classify"):
+        evaluate(labelling.out, test=labelling.valid, **flags)
+
+
+def test_evaluate_writes_items_in_the_order_of_the_file(labelling, tmp_path):
+    evaluate(labelling.out, test=labelling.valid, scores=tmp_path / "scores.tsv")
+    numbers = [int(line.split("\t")[0]) for line in (tmp_path / "scores.tsv").read_text().splitlines()[1:]]
+    assert numbers == sorted(numbers)
+    assert len(numbers) > 10
+
+
 def test_what_a_run_that_classifies_can_show_of_itself(labelling, tmp_path):
     if labelling.model.kind == "lstm":
         with pytest.raises(ConfigError, match="LSTM"):
@@ -138,6 +154,11 @@ def test_a_language_model_goes_on_and_is_judged_as_it_was_trained(tmp_path, kind
     if kind == "stream":  # the very windows of the look
         assert score.value == pytest.approx(looks(settings.out)[-1].scores["perplexity"], rel=1e-5)
         assert "windows of 12 tokens" in " ".join(found.notes)
+    for flags in ({"revision": "1234"}, {"format": "csv"}, {"text": "a"}, {"details": True}, {"cut": True}):
+        with pytest.raises(ConfigError, match="which learnt to generate"):
+            evaluate(settings.out, test=settings.valid, **flags)
+    with pytest.raises(ConfigError, match=r"--encoding foo: needs an encoding that Python knows"):
+        evaluate(settings.out, test=settings.valid, encoding="foo")
 
 
 def test_a_model_that_summarizes_is_told_the_lead_and_scored_by_rouge(tmp_path, settings_of):

@@ -137,6 +137,18 @@ def test_a_run_that_ended_and_goes_on_has_no_end_in_its_journal(tmp_path):
     assert read(path) == [stepped(1), Saved(1, "state", "end")]
 
 
+def test_what_only_the_end_of_a_run_called_for_is_no_part_of_one_that_goes_on(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    before = [stepped(1), Evaluated(1, {"loss": 1.0}, True), Saved(1, "state", "evaluation")]
+    averaged = Evaluated(1, {"loss": 0.9}, True, averaged=True)
+    for _ in range(2):
+        journal = Journal(path) if not path.exists() else Journal(path, resumed=1)
+        for event in [*([] if read(path) else before), averaged, Finished(1, "steps", 1, {})]:
+            journal.tell(event)
+        journal.close()
+    assert read(path) == [*before, averaged, Finished(1, "steps", 1, {})]
+
+
 def test_a_run_from_the_beginning_empties_an_old_journal(tmp_path):
     path = tmp_path / "journal.jsonl"
     for _ in range(2):

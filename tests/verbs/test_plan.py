@@ -16,6 +16,7 @@ from seqwise.errors import ConfigError
 from seqwise.tasks.tuning import memory, planning, probing
 from seqwise.tasks.tuning.foreseeing import Foresight
 from seqwise.tasks.tuning.memory import Longest, Need, Weights
+from seqwise.tasks.tuning.settings import with_method
 from seqwise.training.events import Evaluated, Noted, Stepped
 from seqwise.training.journal import read
 from seqwise.training.plan import Course, Figure, Spent
@@ -173,7 +174,7 @@ def test_milder_settings_need_less(models, settings):
     again = needed(tunable.changed(settings, examples={"checkpointing": True}))
     assert again.activations < plain.activations
     assert again.training == plain.training
-    full, qlora = needed(memory.with_method(settings, "full")), needed(memory.with_method(settings, "qlora"))
+    full, qlora = needed(with_method(settings, "full")), needed(with_method(settings, "qlora"))
     assert full.training > plain.training
     assert qlora.weights < plain.weights
     trained = memory.count(model, "lora").trained

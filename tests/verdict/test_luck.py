@@ -43,10 +43,10 @@ def test_one_seed_is_called_one_seed():
     found = luck(base, tuned)
     assert found.answer == "cannot tell"
     assert found.told.startswith(
-        "One seed of tuned: luck of the items alone seldom makes this, luck of training is unknown"
+        "One seed of tuned: the luck of the items alone is unlikely to make this, that of the training is unknown"
     )
-    assert "3 seeds would tell a difference 3.3 times" in found.needed
-    assert "1.7 times" in found.needed
+    assert "3 seeds would show a difference of 3.3 standard deviations between seeds" in found.needed
+    assert "5 seeds one of 1.7" in found.needed
     assert "luck of the items alone may make this" in luck(*world(0.0, 1)).told
 
 
@@ -106,7 +106,9 @@ def test_a_base_of_one_seed_is_called_so_in_answer_and_sentence():
     drawn = scored(base.values, "base", seed=7)
     found = luck(drawn, tuned)
     assert found.answer == "cannot tell"
-    assert found.told.startswith("One seed of base: luck of the seeds of tuned and of the items seldom makes this")
+    assert found.told.startswith(
+        "One seed of base: luck of the seeds of tuned and of the items is unlikely to make this"
+    )
     assert "As many seeds of base as of tuned" in found.needed
     findings = [gain(drawn, tuned), found]
     assert sentence(findings).endswith("4 seeds and one seed of the base, whose luck of the training is not excluded.")

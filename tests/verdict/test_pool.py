@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqwise.verdict.ledger import FILE, opened, read
-from seqwise.verdict.pool import run_trials
+from seqwise.verdict.pool import THREADS, run_trials
 from seqwise.verdict.trials import LOG, plan
 
 HERE = Path(__file__).parent
@@ -110,7 +110,8 @@ def test_errors_are_told_in_rows_and_run_again_when_resumed(tmp_path, runs):
 
 
 def test_a_process_has_its_share_of_the_cores_and_prints_into_its_folder(tmp_path, runs, monkeypatch, capfd):
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    for name in THREADS:
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
     (row,) = done(tmp_path, plan(["full"]), runs.surroundings, workers=2)
     assert (row.result["threads"], row.result["torch"]) == ("3", False)
@@ -118,6 +119,17 @@ def test_a_process_has_its_share_of_the_cores_and_prints_into_its_folder(tmp_pat
     assert "OMP_NUM_THREADS" not in os.environ
     assert (tmp_path / "trials" / row.trial.name / LOG).read_text() == "printed by Python\nby a child\n"
     assert capfd.readouterr() == ("", "")
+
+
+def test_fewer_threads_that_are_asked_for_by_one_name_hold_for_all_libraries(tmp_path, runs, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(6)), raising=False)
+    for name in THREADS:
+        monkeypatch.setenv(name, "0")  # which asks for nothing
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("MKL_NUM_THREADS", "4")
+    (row,) = done(tmp_path, plan(["full"]), runs.surroundings)
+    assert row.result["threads"] == "1"
+    assert os.environ["MKL_NUM_THREADS"] == "4"
 
 
 def test_a_function_that_others_cannot_import_is_refused_before_anything_runs(tmp_path, runs):

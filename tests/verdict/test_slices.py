@@ -93,3 +93,9 @@ def test_a_slice_of_few_clusters_is_told_and_not_tested():
     assert "source web has 2 clusters of items that belong together, and 5 at least" in web.told
     assert book.test is not None
     assert book.values["p, Holm"] == book.test.p
+
+
+def test_the_clusters_themselves_are_no_slices():
+    clusters = tuple(f"document {n // 30}" for n in range(N))
+    base, tuned = (replace(one, clusters=clusters) for one in both({**LABELS, "document": clusters}))
+    assert {one.values["slice"] for one in slices(base, tuned)} == {"length", "source"}

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 
+from seqwise.verdict.pool import THREADS
+
 
 def counting(trial, folder):
     """Each call leaves a line."""
@@ -57,7 +59,8 @@ def surroundings(trial, folder):
     """What a process finds, and something printed on both ways out."""
     print("printed by Python", flush=True)
     subprocess.run(["sh", "-c", "echo by a child >&2"], check=True)
-    return {"threads": os.environ["OMP_NUM_THREADS"], "torch": "torch" in sys.modules, "group": os.getpgid(0)}
+    (threads,) = {os.environ[name] for name in THREADS}
+    return {"threads": threads, "torch": "torch" in sys.modules, "group": os.getpgid(0)}
 
 
 def waiting_for_kill(trial, folder):

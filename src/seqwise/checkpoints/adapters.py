@@ -1,6 +1,6 @@
 """Adapters in PEFT's layout, which many programs open: adapter_config.json and adapter_model.safetensors.
 
-    attach(model, settings, parts(checkpoint, model))    weights by the names that PEFT's users know
+    attach(model, settings, parts(checkpoint))    weights by the names that PEFT's users know
     save(folder, model, checkpoint)                      of a model with an adapter on it
     load(folder, model, checkpoint)                      one that was made here or by PEFT, beside others if need be
     describe(folder)                                     what it is, without its weights
@@ -49,11 +49,8 @@ _BASE = ".base_layer.weight"
 AGAIN = "copying or downloading it again"
 
 
-def parts(checkpoint: Checkpoint, model: nn.Module | None = None) -> dict[str, tuple[Part, ...]]:
-    """Which rows of our weights are which module of theirs: our module -> its parts.
-
-    model   is not asked: one that is adapted or quantized has other names than its checkpoint
-    """
+def parts(checkpoint: Checkpoint) -> dict[str, tuple[Part, ...]]:
+    """Which rows of our weights are which module of theirs: our module -> its parts."""
     found: dict[str, tuple[Part, ...]] = {}
     for name, told in _pieces(checkpoint).items():
         module, _, leaf = name.rpartition(".")
@@ -164,8 +161,8 @@ def load(folder: Path, model: nn.Module, checkpoint: Checkpoint, adapter: str = 
     where = {part.name: (ours, part) for ours, found in parts(checkpoint).items() for part in found}
     _leave_aside(file, where, checkpoint)
     file.whole.update(summed(told, file.pairs, file.bases, where, table, model))
-    for name in file.bases:
-        raise _foreign(f"{name}.base_layer.weight", folder)
+    if file.bases:
+        raise _foreign(f"{next(iter(file.bases))}.base_layer.weight", folder)
     slots: dict[str, list[Slot]] = {}
     for name, pair in file.pairs.items():
         ours, part = _place(file, name, where, checkpoint)

@@ -43,6 +43,9 @@ def locate(name: str, revision: str | None = None) -> Path:
     """
     folder = Path(name).expanduser()
     if folder.is_dir():
+        if revision is not None:
+            given = f"--revision {revision} with {name}, which is a folder here"
+            raise CheckpointError(given, "owner/name on the hub", "leaving --revision out, or another working folder")
         return folder
     if folder.exists():
         raise CheckpointError(

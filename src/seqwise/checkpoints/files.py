@@ -126,9 +126,16 @@ def discard(path: Path) -> None:
         ) from error
 
 
+def is_left_over(name: str) -> bool:
+    """Whether a file or folder of this name was on its way to its place when its process was killed."""
+    return _ASIDE.fullmatch(name) is not None
+
+
 def sweep(folder: Path) -> None:
     """Delete what killed processes left half written. Only for the one that holds the folder's lock."""
     for left in folder.glob(f".*{PART}"):
+        if not is_left_over(left.name):
+            continue
         if left.is_dir() and not left.is_symlink():
             shutil.rmtree(left, ignore_errors=True)
         else:

@@ -15,7 +15,6 @@ mean.
 
 import json
 import os
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,9 +25,9 @@ from torch import Tensor
 
 from seqwise.checkpoints import states
 from seqwise.checkpoints.files import (
-    PART,
     discard,
     filling,
+    is_left_over,
     make_folder,
     move_in,
     must_be_writable,
@@ -53,12 +52,16 @@ BEST = "best.safetensors"
 MARKS = (SIGNATURE, JOURNAL, LOCK)
 """Beside `config.yaml`, one of these tells a run from any other folder with settings in it."""
 
-OURS = re.compile(
-    r"config\.yaml|model\.safetensors|(tokenizer|standardizer|labels)[.\w]*\.json|journal\.jsonl|looks\.safetensors|signature\.json"
-    r"|report\.html|state|tensorboard|test-scores\.tsv|base|base\.json|adapter|before\.json|outcome\.json|verdict\.json|cost\.json"
-    r"|series\.json|calibration\.json|rivals\.safetensors"
-)
+OURS = frozenset(
+    (
+        CONFIG, MODEL, SIGNATURE, JOURNAL, LOOKS, STATE, "tokenizer.json", "tokenizer.target.json", "labels.json",
+        "standardizer.json", "series.json", "calibration.json", "rivals.safetensors", "base.json", "before.json",
+        "outcome.json", "cost.json", "verdict.json", "test-scores.tsv", "tensorboard",
+    )
+)  # fmt: skip
 """What overwriting deletes. Anything else in the folder is the user's and stays."""
+OF_TUNED = frozenset(("base", "adapter"))
+"""Folders that it deletes as well, where `base.json` says that the run was tuned from another model."""
 
 
 class RunFolder:
@@ -269,11 +272,12 @@ class RunFolder:
         """Whether there is more than what a run leaves that was killed before it began."""
         if not self.path.is_dir():
             return False
-        return any(name != LOCK and not name.endswith(PART) for name in os.listdir(self.path))
+        return any(name != LOCK and not is_left_over(name) for name in os.listdir(self.path))
 
     def _clear(self) -> None:
-        for name in filter(OURS.fullmatch, os.listdir(self.path)):
-            discard(self.path / name)
+        ours = OURS | OF_TUNED if (self.path / "base.json").is_file() else OURS
+        for name in sorted(ours.intersection(os.listdir(self.path)), key=lambda name: (name == "base.json", name)):
+            discard(self.path / name)  # base.json last, so that a kill on the way leaves what tells of the two folders
 
 
 def _unreadable(path: Path, error: Exception, allowed: str) -> CheckpointError:

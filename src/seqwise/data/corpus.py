@@ -6,8 +6,8 @@ it later, in a filter, in training or in a table of the worst translations, can 
 
 import codecs
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Literal
+from dataclasses import dataclass, replace
+from typing import Annotated, Any, Literal
 
 from seqwise.config import Range
 from seqwise.data.paired import Text, pair
@@ -80,6 +80,17 @@ class TextSettings:
             )
 
 
+PAIRED = ("sources", "targets", "files", "lines", "references", "groups")
+JUDGED = ("texts", "labels", "files", "lines", "groups")
+"""Columns of `Pairs` and of `Labelled`: an entry each item, or none at all."""
+
+
+def _columns(held: object, names: Sequence[str], items: Sequence[int]) -> dict[str, Any]:
+    """These items of each column, in this order."""
+    columns = {name: getattr(held, name) for name in names}
+    return {name: tuple([column[item] for item in items]) if column else () for name, column in columns.items()}
+
+
 @dataclass(frozen=True)
 class Pairs:
     """Sentence pairs, and where each stands."""
@@ -118,15 +129,7 @@ class Pairs:
 
     def select(self, items: Sequence[int]) -> "Pairs":
         """These pairs, in this order, without a memory of bad rows."""
-        sources, targets, files, lines = self.sources, self.targets, self.files, self.lines
-        return Pairs(
-            tuple([sources[item] for item in items]),
-            tuple([targets[item] for item in items]),
-            tuple([files[item] for item in items]),
-            tuple([lines[item] for item in items]),
-            references=tuple([self.references[item] for item in items]) if self.references else (),
-            groups=tuple([self.groups[item] for item in items]) if self.groups else (),
-        )
+        return replace(self, skipped=(), **_columns(self, PAIRED, items))
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,10 @@ class Labelled:
     paired: bool = False
     """Whether a table has two columns of texts."""
 
+    def __post_init__(self) -> None:
+        if not len(self.texts) == len(self.labels) == len(self.files) == len(self.lines):
+            raise ValueError("texts, labels, files and lines are not equally many")
+
     @classmethod
     def of(cls, texts: Iterable[str], labels: Iterable[str], name: str = "memory") -> "Labelled":
         """Texts that come from no file; `name` stands for it."""
@@ -167,14 +174,7 @@ class Labelled:
 
     def select(self, items: Sequence[int]) -> "Labelled":
         """These texts, in this order, without a memory of bad rows."""
-        return Labelled(
-            tuple([self.texts[item] for item in items]),
-            tuple([self.labels[item] for item in items]),
-            tuple([self.files[item] for item in items]),
-            tuple([self.lines[item] for item in items]),
-            groups=tuple([self.groups[item] for item in items]) if self.groups else (),
-            parted=self.parted,
-        )
+        return replace(self, skipped=(), **_columns(self, JUDGED, items))
 
     @property
     def asked(self) -> list[Text]:

@@ -129,7 +129,9 @@ def draw(logits: Float[Tensor, "R V"], settings: Generation, generator: torch.Ge
 
 def probabilities(logits: Float[Tensor, "R V"], settings: Generation) -> Float[Tensor, "R V"]:
     """What is drawn from: softmax of what temperature and the three filters leave."""
-    logits = keep_top_k(logits.float() / settings.temperature, settings.top_k)
+    logits = logits.float()
+    logits = logits - logits.amax(1, keepdim=True)  # below 0, so that no temperature, however low, makes infinities
+    logits = keep_top_k(logits / settings.temperature, settings.top_k)
     return keep_min_p(keep_top_p(logits, settings.top_p), settings.min_p).softmax(1)
 
 

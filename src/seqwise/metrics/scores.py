@@ -52,7 +52,7 @@ class Score:
     def __rich__(self) -> Text:
         low, high = self.interval
         told = f"{self.name:<6} {self.value:.2f}   95 % interval {low:.2f} to {high:.2f}   {self.n:,} {self.unit}"
-        return Text(f"{told}\n       {self.signature}", overflow="fold")  # a signature that is cut is none
+        return Text(f"{told}\n {self.signature}", overflow="fold")  # a signature that is cut is none
 
     def _repr_html_(self) -> str:
         low, high = self.interval

@@ -124,7 +124,7 @@ def _several(
     named = {spoken(by, one): part for one, part in parts.items()}
     kept = [held for held in found.test.assumptions if held.name != "normal residuals"]  # means are what must be
     means = replace(found.test, why=why, assumptions=(normal_means(named), *kept, outliers(named, unit)))
-    ranked = kruskal(named, name=name, level=level)
+    ranked = kruskal(named, name=name)
     test, check = _chosen(means, ranked, method)
     return Comparison(name, unit, by, groups, test, check, None if method == "ranks" else found, notes=notes)
 

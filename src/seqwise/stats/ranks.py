@@ -114,7 +114,7 @@ def rank_sum(
     )
 
 
-def kruskal(groups: Groups, *, name: str = "value", level: float = LEVEL) -> Test:
+def kruskal(groups: Groups, *, name: str = "value") -> Test:
     """Several groups of different items. The effect is the share of the ranks' variance that lies between groups."""
     parts = [sample(x, f"{name} in {group}", 1) for group, x in groups.items()]
     counts = np.array([len(x) for x in parts])

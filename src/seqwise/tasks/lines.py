@@ -55,21 +55,33 @@ def in_chunks(lines: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
+def _decoded(line: bytes, number: int) -> str:
+    """A line of standard input as text."""
+    line = line.removeprefix(BOM_UTF8) if number == 1 else line
+    try:
+        return line.decode().rstrip("\r\n")
+    except UnicodeDecodeError as error:
+        given = f"a byte 0x{line[error.start]:02x} that is no UTF-8"
+        other = "utf-16" if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "latin1"
+        mend = f"iconv -f {other} -t utf-8 before"
+        raise DataError(given, "UTF-8", mend, f"standard input:{number}") from None
+
+
 def as_they_come(stream: BinaryIO) -> Iterator[list[str]]:
     """Each line as soon as it is there; those that came while others were translated, together."""
     lines: queue.Queue[str | DataError | None] = queue.Queue(AHEAD)
 
     def read() -> None:
-        for number, line in enumerate(stream, 1):
-            line = line.removeprefix(BOM_UTF8) if number == 1 else line
-            try:
-                lines.put(line.decode().rstrip("\r\n"))
-            except UnicodeDecodeError as error:
-                given = f"a byte 0x{line[error.start]:02x} that is no UTF-8"
-                other = "utf-16" if line.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "latin1"
-                lines.put(DataError(given, "UTF-8", f"iconv -f {other} -t utf-8 before", f"standard input:{number}"))
-                return
-        lines.put(None)
+        number = 0
+        try:
+            for number, line in enumerate(stream, 1):
+                lines.put(_decoded(line, number))
+            lines.put(None)
+        except DataError as error:
+            lines.put(error)
+        except (OSError, ValueError) as error:  # ValueError: of a stream that was closed
+            given = f"standard input, which cannot be read ({error})"
+            lines.put(DataError(given, "a stream that can be read", "--input FILE", f"standard input:{number + 1}"))
 
     threading.Thread(target=read, daemon=True).start()
     while (line := lines.get()) is not None:

@@ -103,8 +103,9 @@ def read(path: str | Path) -> list[Event]:
 
 
 def _end_of(path: Path, step: int) -> int:
-    """Bytes of the journal up to and with this step; a last word is cut off too, since the run goes on."""
-    end = 0
+    """Bytes of the journal up to and with this step. What its end called for is cut off too, since the run goes on: all
+    behind the state that it goes on from."""
+    end = saved = 0
     with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
             if not line.endswith(b"\n"):
@@ -113,7 +114,9 @@ def _end_of(path: Path, step: int) -> int:
             if event.step > step or isinstance(event, Finished):
                 break
             end += len(line)
-    return end
+            if isinstance(event, Saved) and event.step == step:
+                saved = end
+    return saved or end
 
 
 def _event(line: bytes, where: str) -> Event:

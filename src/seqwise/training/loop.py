@@ -187,7 +187,7 @@ def _over(state: TrainingState, setting: Setting, total: int | None, deadline: D
         return "epochs"
     if late_ranks:
         return "time limit"
-    if setting.evaluation.patience and state.progress.worse >= setting.evaluation.patience:
+    if setting.evaluation.patience and state.progress.looks_since_best >= setting.evaluation.patience:
         return "patience"
     return ""
 
@@ -282,7 +282,7 @@ def _look(state: TrainingState, setting: Setting) -> Iterator[Event]:
     evaluated = _evaluated(state, setting, weights)
     progress = state.progress
     progress.looked = progress.step
-    progress.worse = 0 if evaluated.best else progress.worse + 1
+    progress.looks_since_best = 0 if evaluated.best else progress.looks_since_best + 1
     if setting.group.first:
         if evaluated.best:
             setting.folder.keep_best()

@@ -27,8 +27,7 @@ class Progress:
     """Scores of the best evaluation."""
     looked: int = 0
     """Step of the last evaluation."""
-    worse: int = 0
-    """Evaluations since then."""
+    looks_since_best: int = 0
     first_loss: float = 0.0
     """Loss of the first step."""
     early_loss: float = 0.0

@@ -11,7 +11,7 @@ from seqwise import device as devices
 from seqwise.checkpoints.files import replacing
 from seqwise.checkpoints.run import RunFolder
 from seqwise.config import Range, check
-from seqwise.data.corpus import Format
+from seqwise.data.corpus import Format, encoding_faults
 from seqwise.data.text import TextSettings, read_pairs
 from seqwise.data.tokens import Tokenizer
 from seqwise.decoding import Generation
@@ -47,7 +47,10 @@ IDLE: Mapping[str, tuple[str, ...]] = {
 """What means nothing for a tuned run, by its task: how texts are written and compared, and what is read otherwise."""
 FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
 """What a tuned run has as it was tuned."""
-WRITING = ("ensemble", *SEARCHED, "lowercase", "rouge", "source_language", "target_language")
+ALONE = ("ensemble", "source_language", "target_language")
+"""What means nothing for a model that does not translate, beside that of its task."""
+LABELLED, FORESEEN = IDLE["classify"], (*IDLE["generate"], "source", "target", "cut")
+"""What means nothing where labels are told, and where lines of text are foreseen."""
 TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "label", "revision", "cut", "scores",
            "details")  # fmt: skip
 """What means nothing for a forecaster, beside how texts are written."""
@@ -142,7 +145,7 @@ def evaluate(
 def _backtested(flags: Mapping[str, Any]) -> Backtested:
     """A run that forecasts."""
     usual = {"tokenize": AUTO, "worst": WORST, "resamples": RESAMPLES}
-    for name in (*WRITING, *usual, *TEXTUAL):
+    for name in (*ALONE, *JUDGED, *usual, *TEXTUAL):
         if flags[name] not in (None, (), False, usual.get(name)):
             flag = "--" + name.replace("_", "-")
             allowed = "--test, --stride, --report, --json, --device"
@@ -165,6 +168,8 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     if not test:
         raise ConfigError("no --test", "the files to score on", "--test test.en test.fr")
     _refuse_forecasting(flags)
+    if faults := [*encoding_faults(flags["encoding"] or "utf-8", "--")]:
+        raise ConfigError.of(faults)
     place = flags["scores"] or (Path(model) / SCORES if is_run(model) else None)
     if place is not None and (flags["scores"] or place.is_file()):
         must_be_free("--scores", place, test)
@@ -192,7 +197,7 @@ def _evaluated(flags: Mapping[str, Any]) -> Evaluation:
     metric: Literal["bleu", "rouge"] = "rouge" if rouge else "bleu"
     found = judge_outputs(outputs, references, pairs.sources, metric, tokenize, lowercase, resamples)
     found = replace(found, notes=(*notes, *found.notes, *unwritable(references, words)))
-    return _evaluation(found, _save(_ordered(found), place), worst, details)
+    return _evaluation(found, _save(found, place), worst, details)
 
 
 def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
@@ -204,11 +209,9 @@ def _refuse_forecasting(flags: Mapping[str, Any]) -> None:
 def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     """A run of seqwise tune, on files that are read as its training files were."""
     task = read_tune(RunFolder.open(flags["model"])).task
-    for name in (*FIXED, *IDLE[task]):
-        if flags[name] is not False and flags[name] not in (None, (), AUTO):
-            flag = "--" + name.replace("_", "-")
-            allowed = "it as it was tuned" if name in FIXED else f"flags that mean something for --task {task}"
-            raise ConfigError(f"{flag} for the tuned run {flags['model']}", allowed, "leaving it out")
+    named = f"the tuned run {flags['model']}"
+    _refuse(named, flags, FIXED, "it as it was tuned")
+    _refuse(named, flags, IDLE[task], f"flags that mean something for --task {task}")
     metric = ("rouge" if flags["rouge"] else "", flags["tokenize"], flags["lowercase"])
     where, precision = flags["device"], flags["precision"]
     found = _ours_named(
@@ -223,7 +226,7 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
             metric,
         )
     )
-    return _evaluation(found, _save(_ordered(found), flags["scores"]), flags["worst"], flags["details"])
+    return _evaluation(found, _save(found, flags["scores"]), flags["worst"], flags["details"])
 
 
 def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
@@ -233,11 +236,6 @@ def _searching(usual: Generation, flags: Mapping[str, Any]) -> Generation:
     made = replace(usual, best=1, temperature=0.0, ranking=ranking, **given)
     check(made)
     return made
-
-
-def _ordered(found: Judged) -> Judged:
-    """The items as they stand in the files."""
-    return replace(found, items=tuple(sorted(found.items, key=lambda row: int(row[0]))))
 
 
 def _evaluation(found: Judged, told: str, worst: int, tables: bool) -> Evaluation:
@@ -253,10 +251,8 @@ def _rewrites(opened: Opened, rouge: bool) -> bool:
 
 def _run(flags: Mapping[str, Any]) -> Rewriting:
     """A run of ours, or several: how it decodes, how its files were read, and its tokens."""
-    for name in ("revision", "source_language", "target_language", "cut", "text", "label"):
-        if flags[name]:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} for the run {flags['model']}", "a checkpoint of the hub", "leaving it out")
+    idle = ("revision", "source_language", "target_language", "cut", "text", "label")
+    _refuse(f"the run {flags['model']}", flags, idle, "a checkpoint of the hub")
     runs = [flags["model"], *flags["ensemble"]]
     translator, settings = open_translator(runs, flags["device"], flags["precision"])
     return translator, settings.generation, settings.data, translator.vocabularies.target
@@ -269,7 +265,7 @@ def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> Rewriting:
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     if isinstance(opened.model, Decoder):
-        _refuse(opened, flags, ("source_language", "target_language"), "an encoder-decoder")
+        _refuse(opened.checkpoint.architecture, flags, ("source_language", "target_language"), "an encoder-decoder")
         usual = generation(opened.checkpoint)
         manner = Manner(cut=flags["cut"], whole=whole(opened.checkpoint) if flags["max_length"] is None else None)
         return Writer(opened, manner), usual, TextSettings(), opened.words.target
@@ -285,11 +281,13 @@ def _reading(kept: TextSettings, flags: Mapping[str, Any]) -> TextSettings:
 
 def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
     """A run that classifies or generates, on files that are read as its training files were."""
-    _refuse(own.opened, flags, WRITING, "a model that translates")
+    task = own.settings.task
+    idle = ("revision", *ALONE, *(LABELLED if task == "classify" else FORESEEN))
+    _refuse(f"the run {flags['model']}, which learnt to {task}", flags, idle, "a model that translates")
     reading, test, resamples = _reading(own.settings.data, flags), flags["test"], flags["resamples"]
 
     def judged() -> Judged:
-        if own.settings.task == "classify":
+        if task == "classify":
             return judge_labels(own.opened, test, reading, flags["cut"], resamples)
         judge = judge_stream if own.streams else judge_lines
         return judge(own, test, resamples, reading.encoding, reading.on_bad_row)
@@ -301,8 +299,9 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
 def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     """A checkpoint that names labels, or one that writes."""
     test, resamples = flags["test"], flags["resamples"]
-    _refuse(opened, flags, WRITING, "a model that translates")
     task = opened.checkpoint.head.task
+    idle = (*ALONE, *(LABELLED if task == "labels" else FORESEEN))
+    _refuse(opened.checkpoint.architecture, flags, idle, "a model that translates")
     if task == "labels":
         found = _ours_named(
             lambda: judge_labels(opened, test, _reading(TextSettings(), flags), flags["cut"], resamples)
@@ -314,12 +313,11 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     return _evaluation(found, _save(found, flags["scores"]), flags["worst"], flags["details"])
 
 
-def _refuse(opened: Opened, flags: Mapping[str, Any], names: Sequence[str], allowed: str) -> None:
-    """Flags that mean nothing here."""
+def _refuse(model: str, flags: Mapping[str, Any], names: Sequence[str], allowed: str) -> None:
+    """Flags that mean nothing for this model."""
     for name in names:
-        if flags[name]:
-            flag = "--" + name.replace("_", "-")
-            raise ConfigError(f"{flag} for {opened.checkpoint.architecture}", allowed, "leaving it out")
+        if flags[name] is not False and flags[name] not in (None, (), AUTO):
+            raise ConfigError(f"--{name.replace('_', '-')} for {model}", allowed, "leaving it out")
 
 
 def _ours_named(work: Callable[[], Made]) -> Made:
@@ -339,11 +337,12 @@ def _ours(text: str) -> str:
 
 
 def _save(found: Judged, place: Path | None) -> str:
-    """A line an item, under the names of the columns. Where it cannot be written, the scores are still told."""
+    """A line an item, as they stand in the files, under the names of the columns. Where it cannot be written, the
+    scores are still told."""
     if place is None:
         return "each item: --scores FILE writes them"
     try:
-        save_rows([found.columns, *found.items], place)
+        save_rows([found.columns, *sorted(found.items, key=lambda row: int(row[0]))], place)
     except CheckpointError as error:
         return f"each item: not written: {error}"
     return f"each item: {place}"

@@ -63,7 +63,9 @@ FORECASTS = 0.05
 def default_margin(measure: Measure, base: float = 0.0) -> float:
     """In the unit of the measure. base: the base's score, or `Scored.size`, of which some margins are a share."""
     name = measure.name.lower()
-    if measure.kind == "right" or any(known in name for known in ("bleu", "chrf", "f1", "accuracy")):
+    unknown = measure.kind == "score" and not measure.unit  # a number whose scale nobody told
+    points = () if unknown else ("bleu", "chrf", "f1", "accuracy")
+    if measure.kind == "right" or any(known in name for known in points):
         return POINT
     if "rouge" in name:
         return HALF

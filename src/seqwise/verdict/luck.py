@@ -76,12 +76,12 @@ def _one(found: Weighed, tried: int, height: float, level: float) -> Finding:
     """One seed."""
     tuned = found.data.names[0]
     noun = found.data.noun
-    chance = f"luck of the {noun} alone {'seldom makes' if found.shown else 'may make'} this"
-    head = f"One seed of {tuned}: {chance}, luck of training is unknown"
+    chance = f"the luck of the {noun} alone {'is unlikely to make' if found.shown else 'may make'} this"
+    head = f"One seed of {tuned}: {chance}, that of the training is unknown"
     three, five = (number(t_effect(count, level=level), 2) for count in (3, 5))
     needed = (
-        f"Four times in five 3 seeds would tell a difference {three} times as large as their sd from seed to seed, "
-        f"5 seeds one {five} times as large."
+        f"With a power of 80 %, 3 seeds would show a difference of {three} standard deviations between seeds, "
+        f"5 seeds one of {five}."
     )
     notes = [f"An interval over {noun} says nothing of another seed."]
     values = _values(found)
@@ -134,7 +134,7 @@ def _opening(found: Weighed, said: Answer) -> str:
     if said == "no":
         return f"The difference between {tuned} and {base} is larger than luck makes it"
     if said == "cannot tell":
-        chance = f"luck of the seeds of {tuned} and of the {found.data.noun} seldom makes this"
+        chance = f"luck of the seeds of {tuned} and of the {found.data.noun} is unlikely to make this"
         return f"One seed of {base}: {chance}, what another seed of {base} would make of it is unknown"
     few = len(found.data.tuned) < ENOUGH
     lead = "Two seeds are too few to know their spread; luck" if few else f"Luck of seeds and {found.data.noun}"

@@ -114,11 +114,13 @@ def _start(run: Run, trial: Trial, folder: Path, tries: int, threads: int) -> _R
 
 @contextmanager
 def _threads(count: int) -> Iterator[None]:
-    """The environment in which a process starts; fewer threads that the user asks for are left as they are."""
+    """The environment in which a process starts. Fewer threads that the user asks for by any of the names hold for all:
+    torch takes what MKL may use for its own, so two of MKL's beside one of OpenMP would be two."""
     before = {name: os.environ.get(name) for name in THREADS}
+    wishes = [int(given) for given in before.values() if given and given.isdecimal()]
+    least = min([count, *(wish for wish in wishes if wish > 0)])
     try:
-        for name, given in before.items():
-            os.environ[name] = str(min(count, int(given)) if given and given.isdecimal() and int(given) else count)
+        os.environ.update(dict.fromkeys(THREADS, str(least)))
         yield
     finally:
         for name, given in before.items():

@@ -40,6 +40,8 @@ def slices(base: Systems, tuned: Systems, least_items: int = SMALL) -> tuple[Fin
     first, other = data.base[0], data.tuned[0]
     found: list[Finding] = []
     for name, labels in ({**other.slices, **first.slices}).items():
+        if _is_clusters(labels, first.clusters):
+            continue
         places: dict[str, list[int]] = {}
         for place, label in enumerate(labels):
             places.setdefault(label, []).append(place)
@@ -50,6 +52,11 @@ def slices(base: Systems, tuned: Systems, least_items: int = SMALL) -> tuple[Fin
         for label, members in places.items():
             found.append(_slice(data, name, label, members, least_items))
     return _corrected(found)
+
+
+def _is_clusters(labels: Sequence[str], clusters: Sequence[str]) -> bool:
+    """Whether each label holds no more than one cluster, which alone tells nothing."""
+    return bool(clusters) and len({*zip(labels, clusters, strict=True)}) == len({*labels})
 
 
 def _slice(data: Aligned, name: str, label: str, members: Sequence[int], least: int) -> Finding:

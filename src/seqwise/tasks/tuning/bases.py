@@ -69,7 +69,7 @@ class PretrainedBase:
 
     def parts(self) -> Mapping[str, tuple[Part, ...]]:
         """What our fused weights are called in the hub's files."""
-        return adapters.parts(self.opened.checkpoint, self.opened.model)
+        return adapters.parts(self.opened.checkpoint)
 
 
 @dataclass(frozen=True)

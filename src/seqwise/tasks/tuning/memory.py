@@ -22,13 +22,11 @@ from seqwise.errors import ConfigError
 from seqwise.models import nf4
 from seqwise.models.heads import NextToken
 from seqwise.models.layers import Layer
-from seqwise.models.lora import LoraSettings
 from seqwise.models.transformer import Stack
 from seqwise.models.vocabulary_loss import CHUNK
 from seqwise.tasks.pretrained import Opened
 from seqwise.tasks.tuning.bases import Base, PretrainedBase, described, must_go_on, own, own_base, prepare
-from seqwise.tasks.tuning.settings import Method, Tune
-from seqwise.training.moving import MovingSettings
+from seqwise.tasks.tuning.settings import Method, Tune, with_method
 
 METHODS: tuple[Method, ...] = ("full", "lora", "qlora")
 NF4_BITS = 4.13
@@ -86,16 +84,6 @@ class Need:
     def total(self) -> int:
         """Together."""
         return self.least + self.kernels
-
-
-def with_method(settings: Tune, method: Method) -> Tune:
-    """The same run by another method; what means nothing to that is left out."""
-    if method == settings.method:
-        return settings
-    if method == "full":
-        return replace(settings, method=method, lora=LoraSettings(), moving=replace(settings.moving, lora_plus=1.0))
-    kept = MovingSettings(lora_plus=settings.moving.lora_plus)
-    return replace(settings, method=method, moving=kept)
 
 
 def methods_of(settings: Tune) -> tuple[Method, ...]:

@@ -48,7 +48,7 @@ class Outcome:
     differences: tuple[Difference, ...]
 
     @property
-    def beaten(self) -> bool:
+    def beats_all(self) -> bool:
         """Whether the tuned model is shown to be better than every other."""
         return all(one.better == "yes" for one in self.differences)
 
@@ -85,7 +85,7 @@ class Outcome:
 
 
 def _listed(names: Sequence[str]) -> str:
-    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}" if names else "anything"
+    return names[0] if len(names) == 1 else ", ".join(names[:-1]) + f" and {names[-1]}"
 
 
 def answers_of_rivals(task: Task, train: Items, judged: Items) -> dict[str, Answers]:

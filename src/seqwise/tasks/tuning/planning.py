@@ -24,7 +24,7 @@ from seqwise.tasks.tuning.checking import checked
 from seqwise.tasks.tuning.items import Items, ours_named, read_all
 from seqwise.tasks.tuning.jobs import job_for
 from seqwise.tasks.tuning.memory import Longest, Need, Weights, gigabytes
-from seqwise.tasks.tuning.settings import Method, Tune
+from seqwise.tasks.tuning.settings import Method, Tune, with_method
 from seqwise.training import plan
 from seqwise.training.distributed import Group
 from seqwise.training.plan import Course, Figure, Pace, Spent, Work
@@ -154,7 +154,7 @@ def _cut(base: Base, settings: Tune, items: Items) -> float:
 
 def cost(settings: Tune, method: Method, data: Data, free: int, say: starting.Say) -> Cost:
     """What a run by this method would take; it is tried where the estimate says that it fits."""
-    wanted = memory.with_method(settings, method)
+    wanted = with_method(settings, method)
     model = memory.hollow(wanted, data.labels).model
     weights = memory.count(model, method)
     where = devices.pick(settings.training.device)

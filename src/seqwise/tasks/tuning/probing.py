@@ -100,7 +100,7 @@ def tried(settings: Tune) -> Probe | str:
     with tempfile.TemporaryDirectory(prefix=".seqwise-plan-", dir=beside) as folder:
         quiet = replace(settings, resume=False, overwrite=False, show_mask=0, find_lr=False)
         (Path(folder) / SETTINGS).write_text(to_yaml(quiet), encoding="utf-8")
-        threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS"), str(torch.get_num_threads()))
         words = [sys.executable, "-P", "-c", CHILD, folder, repr(time.time())]
         done = subprocess.run(words, env=os.environ | threads, capture_output=True, text=True, check=False)
         if done.returncode == 0:

@@ -259,3 +259,13 @@ class Tune:
                 "them with full: LoRA freezes all but its own",
                 "--method full, or --lora.targets for the layers",
             )
+
+
+def with_method(settings: Tune, method: Method) -> Tune:
+    """The same run by another method, at the rate that is usual for it; what means nothing to that is left out."""
+    if method == settings.method:
+        return settings
+    made = replace(settings, method=method, optimizer=replace(settings.optimizer, rate=None))
+    if "full" in (method, settings.method):
+        made = replace(made, lora=LoraSettings(), moving=MovingSettings())
+    return made

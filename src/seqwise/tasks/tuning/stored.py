@@ -228,7 +228,7 @@ def _reopened(settings: Tune, facts: Facts) -> PretrainedBase:
     """The base where it was, or where it is now; it must be the same."""
     place = facts.place
     try:
-        found = hub.open_checkpoint(locate(place, facts.revision))
+        found = hub.open_checkpoint(locate(place, None if Path(place).is_dir() else facts.revision))
     except CheckpointError as error:
         raise CheckpointError(
             given=f"no base {place} any more ({error.faults[0].given})",

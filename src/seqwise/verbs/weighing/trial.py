@@ -21,17 +21,15 @@ from seqwise.checkpoints.files import discard, hash_file, make_folder, replacing
 from seqwise.checkpoints.run import CONFIG, JOURNAL, STATE, RunFolder
 from seqwise.config import to_yaml
 from seqwise.errors import CheckpointError, ConfigError, SeqwiseError, TrainingError, nearest
-from seqwise.models.lora import LoraSettings
 from seqwise.tasks.stored import differences, value_of
 from seqwise.tasks.tuning.bases import fingerprint_of
-from seqwise.tasks.tuning.settings import Method, Tune
+from seqwise.tasks.tuning.settings import Method, Tune, with_method
 from seqwise.tasks.tuning.spending import COST
 from seqwise.tasks.tuning.stored import OUTCOME, read_facts, read_tune
 from seqwise.tasks.weighing.nested import nested
 from seqwise.tasks.weighing.systems import open_system
 from seqwise.training.events import Evaluated
 from seqwise.training.journal import read
-from seqwise.training.moving import MovingSettings
 from seqwise.verbs.weighing import keeping
 from seqwise.verbs.weighing.measures import Metric
 from seqwise.verbs.weighing.models import scored
@@ -114,20 +112,14 @@ def planned(recipe: Recipe, trial: Trial, folder: Path) -> Tune:
         allowed = ", ".join(METHODS)
         raise ConfigError(f"method {trial.method}", allowed, nearest(trial.method, METHODS) or METHODS[0])
     made = recipe.settings
-    settings = replace(
-        made,
-        method=cast(Method, trial.method),
+    return replace(
+        with_method(made, cast(Method, trial.method)),
         test=recipe.test or made.test,
         out=str(folder / RUN),
         resume=False,
         overwrite=False,
         training=replace(made.training, seed=trial.seed),
     )
-    if trial.method != made.method:  # what was chosen for the one method means nothing to the other
-        settings = replace(settings, optimizer=replace(settings.optimizer, rate=None))
-        if "full" in (trial.method, made.method):
-            settings = replace(settings, lora=LoraSettings(), moving=MovingSettings())
-    return settings
 
 
 def _train(settings: Tune, folder: Path) -> None:
