@@ -191,8 +191,8 @@ def repeated(works: Sequence[Work], count: int) -> tuple[list[Work], float]:
 
 
 def chosen(works: Sequence[Work], count: int) -> list[int]:
-    """Which steps to probe: the longest, and others spread evenly from it to the shortest; every second one first, so that
-    a probe that is stopped halfway has seen long and short ones.
+    """Which steps to probe: the longest, and others spread evenly from it to the shortest; every second one first,
+    so that a probe that is stopped halfway has seen long and short ones.
 
     Where some are probed twice, since there are few, noise still averages out.
     """

@@ -74,8 +74,8 @@ def _places(job: Job, items: Items) -> tuple[str, ...]:
 class Looker:
     """What a look at the validation examples is: their loss, that of as many training examples, and the task's scores.
 
-    The very model that is trained is looked at, so that no second one fills the memory. Afterwards it is as before, where
-    its weights are averaged while it learns; where not, it keeps the weights of the look.
+    The very model that is trained is looked at, so that no second one fills the memory. Afterwards it is as
+    before where its weights are averaged while it learns; where not, it keeps the weights of the look.
     """
 
     def __init__(self, job: Job, material: Material, settings: Tune, where: torch.device, averaged: bool) -> None:
