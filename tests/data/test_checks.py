@@ -210,6 +210,23 @@ def test_labels_that_differ_in_their_spelling_alone_are_told():
     assert "labels" not in found(labelled(texts, ["neutral"] * 30 + ["neutral 2"] * 30))
 
 
+@pytest.mark.parametrize(("values", "level"), [(26, "WARN"), (400, "FAIL")])
+def test_scores_are_told_from_labels(values, level):
+    """As of STS, 0.0 to 5.0: a model would learn each as a class and be wrong with the next one."""
+    labels = [f"{5 * (i % values) / (values - 1):.3f}" for i in range(600)]
+    balance = found(labelled(sentences(600), labels))["balance"]
+    assert balance.level == level
+    assert (
+        f"{values} labels that are numbers with fractions, 0.000 to 5.000: rather scores, which are not" in balance.told
+    )
+
+
+@pytest.mark.parametrize("names", ["01234", ["0.0", "1.0", "2.0", "3.0", "4.0"], ["1.1", "1.2"], ["1.5", "nan", "a"]])
+def test_numbers_that_name_classes_are_no_scores(names):
+    labels = [names[i % len(names)] for i in range(300)]
+    assert found(labelled(sentences(300), labels))["balance"].level == "PASS"
+
+
 def test_a_leak_fails_from_one_percent_on():
     texts = sentences(300)
     test = labelled([*sentences(199, 2), texts[5].upper()], name="test")

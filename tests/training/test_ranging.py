@@ -1,12 +1,13 @@
 import math
 
+import numpy as np
 import pytest
 import rich.console
 import torch
 
 from seqwise.errors import ConfigError
 from seqwise.training.events import Stepped
-from seqwise.training.ranging import RangeSettings, RangeTest, chart, found, range_test, smooth
+from seqwise.training.ranging import RangeSettings, RangeTest, chance, chart, found, range_test, smooth
 
 RATES = [10.0 ** (-7 + i / 10) for i in range(81)]  # 1e-7 to 10
 QUICK = RangeSettings(lowest=1e-5, highest=10.0, steps=40)
@@ -40,6 +41,28 @@ def test_a_loss_that_never_falls_proposes_nothing():
     assert told.proposed is None
     assert "never fell" in told.rule
     assert told.to_dict()["proposed"] is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_what_differs_from_batch_to_batch_is_no_fall(seed):
+    """A base that learns nothing, at a loss of ln 2: no rate, rather than that of the luckiest batches."""
+    rng = np.random.default_rng(seed)
+    losses = [math.log(2) + 0.02 * luck + rate**2 for rate, luck in zip(RATES, rng.normal(size=81), strict=True)]
+    smoothed = smooth(losses, 4)
+    assert found(RATES, smoothed, chance(losses, smoothed)) == (None, None)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_fall_is_found_among_what_differs_from_batch_to_batch(seed):
+    """From 3 to 1, steepest at 1e-3, with a deviation of a tenth: the place is met within a factor of three."""
+    rng = np.random.default_rng(seed)
+    losses = [loss + 0.1 * luck for loss, luck in zip(curve(1e-3, 3.0), rng.normal(size=81), strict=True)]
+    smoothed = smooth(losses, 4)
+    noise = chance(losses, smoothed)
+    assert noise == pytest.approx(0.1, rel=0.5)
+    steepest, _ = found(RATES, smoothed, noise)
+    assert steepest is not None
+    assert 1 / 3 < steepest / 1e-3 < 3
 
 
 def test_smoothing_keeps_lines_and_the_ends():

@@ -6,7 +6,7 @@ The smallest gain is that of McNemar's test of two models on the same texts at t
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from math import ceil, sqrt
+from math import ceil, isfinite, sqrt
 
 from seqwise.data.files import shown
 from seqwise.data.filters import key
@@ -25,6 +25,8 @@ LABELS_AT_MOST = 0.5
 """Labels on a row: with more of them, most stand on one row only."""
 FEW_LABELS = 10
 """Labels up to which they are labels, on however few rows."""
+SCORES = 5
+"""Numbers with fractions from which on they are scores; fewer may be names, such as versions."""
 _BOTH_SIDES, _POWER = 1.959964, 0.841621  # normal quantiles of 97.5 % and 80 %
 
 
@@ -83,7 +85,14 @@ def balance(part: Part) -> Check:
     told += f" and {len(counts) - 6} labels more" if len(counts) > 6 else ""
     for fault in label_faults(part.answers):
         return Check("balance", "FAIL", fault.given, mend=fault.mend)
-    if len(counts) > max(FEW_LABELS, len(part) * LABELS_AT_MOST):
+    unlike = len(counts) > max(FEW_LABELS, len(part) * LABELS_AT_MOST)
+    if scores(list(counts)):
+        low, high = min(counts, key=float), max(counts, key=float)
+        told = f"{len(counts):,} labels that are numbers with fractions, {low} to {high}: rather scores, which are not "
+        told += "learnt as such; each is a class of its own, however near the next"
+        mend = "few labels in their place, such as low and high, or --data.label with another column"
+        return Check("balance", "FAIL" if unlike else "WARN", told, mend=mend)
+    if unlike:
         told = f"{len(counts):,} labels on {len(part):,} rows, such as {shown(part.answers[0])}: hardly labels"
         mend = "--task translate or summarize, if they are texts to be written, or the column that holds the labels"
         return Check("balance", "FAIL", told, mend=mend)
@@ -100,6 +109,15 @@ def balance(part: Part) -> Check:
         mend = "judging by macro-F1: accuracy is high if the model always says the same"
         return Check("balance", "WARN", told, mend=mend)
     return Check("balance", "PASS", told)
+
+
+def scores(labels: Sequence[str]) -> bool:
+    """Whether these, each once, look like what was measured or rated rather than like names: numbers with fractions."""
+    try:
+        numbers = {float(label) for label in labels}
+    except ValueError:
+        return False
+    return len(numbers) >= SCORES and all(map(isfinite, numbers)) and any(number % 1 for number in numbers)
 
 
 def alike(part: Part) -> Iterator[Check]:

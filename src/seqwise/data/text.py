@@ -15,14 +15,17 @@ format can quote. What cannot be read is named as file:line, and either ends the
 Left out: any change of the text itself (`tokens.py` normalizes), and corpora larger than memory.
 """
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from shlex import quote
 
 from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
-from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, left_out, lines
+from seqwise.data.files import OR_SKIP, Undecoded, bad_row, check_paths, left_out, lines, shown
 from seqwise.data.filters import FilterReport, filter_pairs, split_off
 from seqwise.data.paired import joined
 from seqwise.data.readers import Columns, Note, Row, Rows, aligned, jsonl, parquet
@@ -46,6 +49,9 @@ __all__ = [
 
 Texts = tuple[str, ...]
 UNDECIDED = "-"
+RECURRING = 3
+"""Rows of each label, on the average, from which on a label on the first row alone may be the name of its column."""
+_NAME = re.compile(r"[^\W\d]\w*(?:[ .-]\w+){0,2}")
 
 _ENDINGS: dict[str, Format] = {
     ".tsv": "tsv",
@@ -83,6 +89,8 @@ def read_labelled(
     asked = (first, settings.label)
     columns = Columns(asked, ("text", "label"), labelled=True, group=group_by, second=second)
     found = _read(paths, settings, columns, on_note)
+    if asked == (None, None) and not found.pairs:
+        _must_have_no_header(found, settings)
     paired = found.pairs > 0
     undecided = found.seconds.count(UNDECIDED) if paired and "+" not in found.seconds else 0
     if undecided and on_note is not None:
@@ -205,6 +213,24 @@ def _read(paths: Sequence[str | Path], settings: TextSettings, columns: Columns,
 def _half_paired(path: str, names: Sequence[str]) -> DataError:
     given = f"single texts here and pairs of texts in {names[0]}, or the other way round"
     return DataError(given, "the same columns in all files", "--data.text with the column, or given twice", path)
+
+
+def _must_have_no_header(found: _Found, settings: TextSettings) -> None:
+    """Refuse a first row that was read as any other, and seems to name the columns: it would be a class of its own."""
+    firsts = [item for item, path in enumerate(found.files) if not item or path != found.files[item - 1]]
+    begins = set(firsts)
+    others = Counter(label for item, label in enumerate(found.seconds) if item not in begins)
+    for item in firsts:
+        path, names = found.files[item], (found.firsts[item], found.seconds[item])
+        form = _formats([path], settings)[0]
+        told = form not in ("tsv", "csv") or found.lines[item] > 1  # the header was read, or there can be none
+        if told or names[1] in others or not all(map(_NAME.fullmatch, names)):
+            continue
+        if RECURRING * len(others) <= others.total():
+            given = f"{shown(names[0])} and {shown(names[1])}, a label that no other row has"
+            named = "--data.text {} --data.label {}".format(*map(quote, names))
+            mend = f"{named} if these are the names of the columns, or --data.text 1 --data.label 2 if not"
+            raise DataError(given, "to be told whether this row is a header", mend, f"{path}:{found.lines[item]}")
 
 
 def _formats(paths: Sequence[str | Path], settings: TextSettings) -> list[Format]:

@@ -2,7 +2,8 @@
 
 Smith 2017 (cyclical learning rates), section 3.3. The rate grows by the same factor at each step; the losses are
 smoothed from both sides, so that the curve does not lag behind. Proposed is the smaller of two rates: where the loss
-falls most steeply, and a tenth of the one where it is lowest. Afterwards weights, optimizer and place in the data
+falls most steeply, and a tenth of the one where it is lowest; none, where it falls by no more than it differs from
+batch to batch. Afterwards weights, optimizer and place in the data
 are what they were. Left out: the schedule; what is proposed is the highest rate of a run, after the warm-up.
 """
 
@@ -10,6 +11,8 @@ import math
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from statistics import fmean, median
 from typing import Annotated
 
 from rich.text import Text
@@ -23,6 +26,9 @@ WORSE = 3.0  # times the lowest smoothed loss: there is nothing more to see
 MEMORY = 0.8  # of the running mean that tells when to stop
 NEIGHBOURS = 20  # smoothed over one such part of the steps on either side
 FELL = 0.01  # share of the first loss that counts as falling
+BEYOND_CHANCE = 2.0  # deviations of a batch's loss that a fall is more than; by chance alone, 1 of 100 curves falls so
+BEGUN = 0.1  # share of the fall behind which its steepest place is looked for: before it, chance makes the slopes
+NORMAL_MIDDLE = 0.6745  # of a normal distribution: half of it lies within so many deviations
 COLUMNS, LINES = 64, 12  # of the chart
 
 
@@ -62,7 +68,7 @@ class RangeTest:
     def rule(self) -> str:
         """Where the proposal comes from."""
         if self.proposed is None:
-            return "the loss never fell: other data, or a lower first rate"
+            return "the loss never fell by more than it differs from batch to batch: larger batches, or other data"
         steep = self.proposed == self.steepest
         return "where the loss falls most steeply" if steep else "a tenth of the rate with the lowest loss"
 
@@ -92,7 +98,9 @@ def range_test(state: TrainingState, setting: Setting, settings: RangeSettings) 
     state.weights.forget()
     state.restore(tensors, facts)
     smoothed = smooth(losses, max(1, settings.steps // NEIGHBOURS))
-    return RangeTest(tuple(rates), tuple(losses), tuple(smoothed), *found(rates, smoothed), exploded)
+    return RangeTest(
+        tuple(rates), tuple(losses), tuple(smoothed), *found(rates, smoothed, chance(losses, smoothed)), exploded
+    )
 
 
 def _tried(state: TrainingState, setting: Setting, settings: RangeSettings) -> tuple[list[float], list[float], bool]:
@@ -126,14 +134,29 @@ def smooth(values: Sequence[float], reach: int) -> list[float]:
     return result
 
 
-def found(rates: Sequence[float], smoothed: Sequence[float]) -> tuple[float | None, float | None]:
-    """Where the loss falls most steeply beside the logarithm of the rate, and where it is lowest."""
+def chance(losses: Sequence[float], smoothed: Sequence[float]) -> float:
+    """How much the loss differs from batch to batch, as a standard deviation: by the middle one of its steps up to the
+    lowest place, so that neither a fall nor an explosion counts."""
+    bottom = min(range(len(smoothed)), key=smoothed.__getitem__, default=0)
+    before = losses[: max(bottom + 1, len(losses) // 2)]
+    steps = [abs(after - earlier) for earlier, after in pairwise(before)]
+    return median(steps) / (NORMAL_MIDDLE * math.sqrt(2)) if steps else 0.0
+
+
+def found(rates: Sequence[float], smoothed: Sequence[float], noise: float = 0.0) -> tuple[float | None, float | None]:
+    """Where the loss falls most steeply beside the logarithm of the rate, and where it is lowest.
+
+    `noise`: the deviation of a batch's loss; a fall that it may have made is none.
+    """
     if not smoothed:
         return None, None
     bottom = min(range(len(smoothed)), key=smoothed.__getitem__)
-    if smoothed[0] - smoothed[bottom] < FELL * abs(smoothed[0]):
+    begin = fmean(smoothed[: 1 + len(smoothed) // NEIGHBOURS]) if noise else smoothed[0]
+    fall = begin - smoothed[bottom]
+    if not bottom or fall < max(FELL * abs(begin), BEYOND_CHANCE * noise):
         return None, None
-    inner = range(1, bottom + 1)
+    high = (i for i in range(bottom) if smoothed[i] >= begin - BEGUN * fall)
+    inner = range(max((1, *high)) if noise else 1, bottom + 1)
     slopes = {i: smoothed[min(i + 1, bottom)] - smoothed[i - 1] for i in inner}
     steps = {i: math.log(rates[min(i + 1, bottom)] / rates[i - 1]) for i in inner}
     steepest = min(inner, key=lambda i: slopes[i] / steps[i])
