@@ -505,10 +505,18 @@ def test_a_set_that_the_run_has_learnt_from_is_refused(place, capsys):
     assert "stand in the training files too" in capsys.readouterr().err
 
 
-def test_a_base_that_is_the_tuned_model_is_refused(place, capsys):
-    words = ["weigh", str(place / "run"), f"{place / 'run'}/", "--test", str(place / "test.tsv")]
+def test_a_base_that_is_the_tuned_model_is_refused(place, tmp_path, capsys):
+    shutil.copytree(place / "run", tmp_path / "copy")
+    words = ["weigh", str(place / "run"), str(tmp_path / "copy"), "--test", str(place / "test.tsv")]
     assert main(words) == 2
     assert "two different models" in capsys.readouterr().err
+
+
+def test_a_run_by_two_paths_is_no_second_seed(place, capsys):
+    run = str(place / "run")
+    for words in ([run, f"{run}/"], [str(place / "base"), run, f"{run}/"]):
+        assert main(["weigh", *words, "--test", str(place / "test.tsv")]) == 2
+        assert "twice: needs different systems" in capsys.readouterr().err
 
 
 def test_the_same_words_again_need_a_free_folder(two, tmp_path, capsys):
