@@ -11,7 +11,7 @@ import pytest
 from scipy import integrate, stats
 
 from seqwise.errors import ConfigError, DataError
-from seqwise.stats.finance import drawdown, returns, risk, sharpe, value_at_risk, volatility
+from seqwise.stats.finance import drawdown, returns, risk, sharpe, splits, value_at_risk, volatility
 from seqwise.stats.results import Shown
 
 DATA = Path(os.environ.get("SEQWISE_DATA", Path(__file__).resolve().parents[2] / "../shared/data"))
@@ -146,6 +146,29 @@ def test_a_sharpe_ratio_near_none_cannot_be_told_from_it():
     rising = 100 * np.cumprod(1 + np.random.default_rng(0).normal(0.01, 0.01, 300))
     assert risk(rising).sentences()[4].endswith(": above 0.")
     assert risk(rising[::-1].copy()).sentences()[4].endswith(": below 0.")
+
+
+@pytest.mark.parametrize("times", [2, 3, 4, 7, 20])
+@pytest.mark.parametrize("rises", [False, True])
+def test_what_looks_like_a_split_is_told(times, rises):
+    """On a day that moves by 1.5 % beside it."""
+    prices = 100 * np.exp(np.cumsum(np.random.default_rng(times).normal(0, 0.012, 250)))
+    prices[100] = prices[99] * 0.985
+    prices[100:] *= times if rises else 1 / times
+    (found,) = splits(prices)
+    assert (found.place, found.times, found.rises) == (100, times, rises)
+    told = risk(prices, name="close").sentences()[-1]
+    assert told.startswith(f"Price 101 is about {f'{times} times' if rises else f'1/{times} of'} the one before it")
+    assert f"a split of {f'1 for {times}' if rises else f'{times} for 1'}: if these prices were not adjusted" in told
+
+
+def test_what_trade_makes_is_no_split():
+    assert not [seed for seed in range(40) if splits(walk(seed=seed))]
+    crash = walk(200)
+    crash[100:] *= 0.43  # neither a half nor a third, beyond the 1 % that prices move
+    assert not splits(crash)
+    jumpy = 100 * np.exp(np.cumsum(np.random.default_rng(0).choice([-0.45, 0.45, 0.69], 60)))
+    assert not splits(jumpy), "changes as large as these are usual here"
 
 
 def test_settings_are_checked():

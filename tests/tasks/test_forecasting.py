@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -149,9 +150,26 @@ def test_several_series_have_scales_of_their_own(tmp_path):
     assert rows[0]["mean"] < 150 < rows[-1]["mean"]
     found = judge_forecasts(tmp_path / "run")
     assert (found.series, found.origins) == (2, 22 - 6 + 1)
+    assert not [note for note in found.notes if "Errors are means" in note]
     new = table(tmp_path / "new.csv", length=150, names=("west",))
     with pytest.raises(DataError, match=r"the series west, which the run was not trained on"):
         foresee(tmp_path / "run", [new])
+
+
+def test_errors_that_are_of_the_largest_series_are_told(tmp_path):
+    """A shop that sells a hundred times as much decides a mean in pieces sold."""
+    head, *rows = Path(table(tmp_path / "table.csv", length=150, names=("north", "south"))).read_text().splitlines()
+    cells = [row.split(",") for row in rows]
+    larger = [[time, shop, str(float(y) * (100 if shop == "south" else 1))] for time, shop, y in cells]
+    (tmp_path / "table.csv").write_text("".join(f"{','.join(row)}\n" for row in [head.split(","), *larger]))
+    trained(str(tmp_path / "table.csv"), tmp_path / "run", "--by", "shop", "--steps", "8")
+    (note,) = [note for note in judge_forecasts(tmp_path / "run").sentences() if "Errors are means" in note]
+    of = dict.fromkeys(("north", "south"))
+    for shop in of:
+        of[shop] = np.abs(np.diff([float(y) for _, own, y in larger if own == shop])).mean()
+    times = float(note.partition("moves ")[2].partition(" times")[0])
+    assert times == pytest.approx(of["south"] / of["north"], rel=0.05)
+    assert "in south as in north" in note
 
 
 def test_a_series_that_is_new_is_foreseen_where_all_share_a_scale(tmp_path):

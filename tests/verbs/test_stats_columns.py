@@ -218,6 +218,15 @@ def test_the_deepest_fall_is_dated(months):
     assert not series((file,), value="close", prices=True, year=12).notes
 
 
+def test_what_looks_like_a_split_is_dated(tmp_path):
+    x = 100 * np.exp(np.random.default_rng(4).normal(0, 0.01, 60).cumsum())
+    x[30:] /= 4
+    file = written(tmp_path / "p.csv", day=(np.datetime64("2024-01-01") + np.arange(60)).astype(str), close=x)
+    answer = series((file,), value="close", time="day", prices=True)
+    assert "What looks like a split: price 31 was seen on 2024-01-31." in answer.notes
+    assert "a split of 4 for 1" in answer.sentences()[-1]
+
+
 def prices(path, days):
     x = 100 * np.exp(np.random.default_rng(2).normal(0, 0.01, len(days)).cumsum())
     return written(path, day=days.astype(str), close=x), float(np.std(np.diff(x) / x[:-1], ddof=1))

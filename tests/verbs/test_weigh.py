@@ -306,6 +306,15 @@ def the_same_word(_, base, __):
     return [base, base], "different systems"
 
 
+def the_same_file_by_another_way(place, base, tuned):
+    (place / "more").mkdir()
+    return [base, tuned, f"{place}/more/../{Path(tuned).relative_to(place)}"], "twice: needs different systems"
+
+
+def a_column_of_groups(_, base, tuned):
+    return [base, tuned, "--group-by", "doc"], "Try calling the column doc cluster there"
+
+
 def no_numbers(place, base, _):
     rows = [{"id": f"test-{i}", "score": "high"} for i in range(300)]
     return [write(place / "x.jsonl", rows), base], "x.jsonl:1"
@@ -369,7 +378,8 @@ def nothing_to_compare(_, base, __):
 
 @pytest.mark.parametrize(
     "kind",
-    [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word, no_numbers,
+    [unequal, other_references, duplicate_ids, one_item, all_the_same, other_metrics, the_same_word,
+     the_same_file_by_another_way, a_column_of_groups, no_numbers,
      a_mixture, a_slip_of_the_pen, a_set_that_one_lacks, flags_of_models, no_margin, a_margin_below_0,
      a_margin_of_no_set, a_margin_twice, two_margins_for_all, a_margin_without_a_number, no_useful_gain,
      no_json, nothing_to_compare],
@@ -420,6 +430,19 @@ def test_a_run_is_weighed_against_its_base_with_rivals_cost_journal_and_blends(p
     assert told.state == ("MEASURED" if chosen == 0.5 else "NOT RUN")  # the tuned model itself is no blend
     assert [one.alpha for one in found.trade.choices] == ([None, 0.5] if chosen == 0.5 else [0.0, 0.5, 1.0])
     jsonschema.validate(json.loads((tmp_path / "out" / "verdict.json").read_text()), SCHEMA)
+
+
+def test_a_set_without_the_column_of_groups_is_told(place, tmp_path):
+    """The test set has it; items of the general set count one by one, which is not to be had in silence."""
+    head, *rows = (place / "test.tsv").read_text().splitlines()
+    paged = [f"{head}\tpage", *(f"{row}\t{i // 3}" for i, row in enumerate(rows))]
+    (tmp_path / "test.tsv").write_text("".join(f"{row}\n" for row in paged))
+    sets = {"test": (str(tmp_path / "test.tsv"),), "general": (str(place / "general.tsv"),)}
+    found = seqwise.weigh(str(place / "base"), str(place / "run"), **sets, group_by="page", rivals=False).verdict
+    (gain,) = [one for one in found.findings if one.question == "gain"]
+    assert gain.test.n["clusters"] == 20
+    assert "general has no column page, so that each of its items counts by itself" in found.notes
+    assert not [note for note in found.notes if note.startswith("test has no column")]
 
 
 def test_blends_of_a_measure_of_sums_have_the_base_among_them(place, monkeypatch):
@@ -482,10 +505,18 @@ def test_a_set_that_the_run_has_learnt_from_is_refused(place, capsys):
     assert "stand in the training files too" in capsys.readouterr().err
 
 
-def test_a_base_that_is_the_tuned_model_is_refused(place, capsys):
-    words = ["weigh", str(place / "run"), f"{place / 'run'}/", "--test", str(place / "test.tsv")]
+def test_a_base_that_is_the_tuned_model_is_refused(place, tmp_path, capsys):
+    shutil.copytree(place / "run", tmp_path / "copy")
+    words = ["weigh", str(place / "run"), str(tmp_path / "copy"), "--test", str(place / "test.tsv")]
     assert main(words) == 2
     assert "two different models" in capsys.readouterr().err
+
+
+def test_a_run_by_two_paths_is_no_second_seed(place, capsys):
+    run = str(place / "run")
+    for words in ([run, f"{run}/"], [str(place / "base"), run, f"{run}/"]):
+        assert main(["weigh", *words, "--test", str(place / "test.tsv")]) == 2
+        assert "twice: needs different systems" in capsys.readouterr().err
 
 
 def test_the_same_words_again_need_a_free_folder(two, tmp_path, capsys):

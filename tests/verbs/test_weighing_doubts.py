@@ -57,6 +57,17 @@ def test_an_id_that_became_a_float_is_the_same_item(tmp_path):
     assert found.ids == ("1", "2", "3", "2.5")
 
 
+def test_ids_of_a_table_with_a_point_and_a_zero_are_the_same_items(tmp_path):
+    """As pandas writes a column of numbers that lacked some once."""
+    (tmp_path / "a.csv").write_text("id,score\n" + "".join(f"{i},{i % 7}\n" for i in range(20)))
+    (tmp_path / "b.tsv").write_text("id\tscore\n" + "".join(f"{i}.0\t{i % 7 + i / 20}\n" for i in reversed(range(20))))
+    (tmp_path / "versions.csv").write_text("id,score\n1.0,0.5\n1.5,0.7\n")
+    found = seqwise.weigh(str(tmp_path / "a.csv"), str(tmp_path / "b.tsv")).verdict.findings[0]
+    assert found.test.effect.value == pytest.approx(9.5 / 20)
+    (kept,) = read_predictions(str(tmp_path / "versions.csv"), "auto")
+    assert kept.ids == ("1.0", "1.5")
+
+
 def test_references_that_differ_by_spaces_alone_are_the_same_labels(tmp_path):
     base = labels("ababab" * 4, "aabbab" * 4)
     tuned = labels("aabbab" * 4, [f"{one} " for one in "aabbab" * 4])

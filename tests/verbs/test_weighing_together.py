@@ -96,6 +96,21 @@ def test_a_file_by_itself_keeps_its_name(tmp_path):
     assert found.tuned == ("lora 2", "lora", "tuned 2", "tuned")
 
 
+def test_files_and_seeds_that_say_the_same_are_told(tmp_path):
+    chance = random.Random(7)
+    base, one, other = (written(tmp_path, f"{name}.jsonl", chance) for name in ("base", "lora-seed1", "lora-seed2"))
+    copied = tmp_path / "lora-seed3.jsonl"
+    copied.write_text("".join(reversed((tmp_path / "lora-seed1.jsonl").read_text().splitlines(keepends=True))))
+    told = f"{one} and {copied} say the same of every item: if one is a copy, it counts as a training that never was"
+    assert told in seqwise.weigh(base, one, other, str(copied)).verdict.notes
+    assert not [note for note in seqwise.weigh(base, one, other).verdict.notes if "copy" in note]
+    rows = [json.loads(line) for line in (tmp_path / "lora-seed1.jsonl").read_text().splitlines()]
+    whole = tmp_path / "lora.jsonl"
+    whole.write_text("".join(json.dumps({**row, "seed": seed}) + "\n" for seed in (1, 2) for row in rows))
+    (note,) = [note for note in seqwise.weigh(base, str(whole)).verdict.notes if "copy" in note]
+    assert note.startswith(f"seed 1 of {whole} and seed 2 of {whole} say the same")
+
+
 def test_a_base_of_a_seed_is_one_training_of_it(tmp_path):
     """What another seed of the base would have made is told to be unknown, as of a base that is a run."""
     chance = random.Random(5)

@@ -4,6 +4,7 @@
     volatility       sd of returns, by the year; its interval knows of heavy tails
     value_at_risk    what is lost in the worst periods and on average beyond, historical against normal
     drawdown         the deepest fall from a peak
+    splits           changes that look like splits for which prices were not adjusted
     sharpe           mean over sd, by the year (Lo 2002; Mertens 2002 for returns that are not normal)
     risk             all of it
 
@@ -36,6 +37,9 @@ from seqwise.stats.samples import sample, shape, squarable
 
 LEVELS = (0.95, 0.99)
 ROUNDING = 1e-12  # sd of returns that comes from the last bits of prices
+LONE = 10.0  # times the median change, from where a price that halves or doubles looks like a split
+WHOLE = 0.1  # of a logarithm, within which a change is by a whole number of times at most
+APART = 2.0  # times the largest of all other changes, of which heavy tails make large ones too
 Kind = Literal["simple", "log"]
 
 
@@ -100,6 +104,23 @@ class Drawdown:
 
 
 @dataclass(frozen=True)
+class Split:
+    """A change of price by a whole number of times, such as no trade of these prices makes."""
+
+    place: int
+    """Of the first price after it, from 0."""
+    times: int
+    rises: bool
+
+    @property
+    def told(self) -> str:
+        """What it looks like; prices counted from 1."""
+        size = f"{self.times:,} times" if self.rises else f"1/{self.times:,} of"
+        kind = f"1 for {self.times:,}" if self.rises else f"{self.times:,} for 1"
+        return f"price {self.place + 1:,} is about {size} the one before it, as after a split of {kind}"
+
+
+@dataclass(frozen=True)
 class Risk:
     """What prices say about risk."""
 
@@ -123,6 +144,8 @@ class Risk:
     """Of neighbouring returns."""
     normality: Normality
     """Of the returns."""
+    splits: tuple[Split, ...] = ()
+    """All that look like one."""
 
     @property
     def dependent(self) -> bool:
@@ -141,6 +164,10 @@ class Risk:
             r = f"autocorrelation {number(self.autocorrelation, 2)}"
             way = "understated" if self.autocorrelation > 0 else "overstated"
             told.append(f"Neighbouring returns depend on one another ({r}): volatility a year is {way}.")
+        if self.splits:
+            others = f" ({len(self.splits):,} such changes in all)" if len(self.splits) > 1 else ""
+            mend = "if these prices were not adjusted for it, volatility, losses and falls here are of the split"
+            told.append(f"{led('', self.splits[0].told)}{others}: {mend}.")
         return tuple(told)
 
     def _sharpe(self) -> str:
@@ -230,6 +257,21 @@ def drawdown(prices: Float[np.ndarray, "T"], name: str = "") -> Drawdown:
     return Drawdown(float(depths[trough]), peak, trough, trough + int(after[0]) if len(after) else None)
 
 
+def splits(prices: Float[np.ndarray, "T"], name: str = "") -> tuple[Split, ...]:
+    """Prices that are a whole number of times the one before, or such a part of it, far beyond all usual changes.
+
+    Whole by as much as prices else move: the day of the split is a day of trade too.
+    """
+    changes = np.log1p(returns(prices, name=name))
+    sizes = np.abs(changes)
+    usual = float(np.median(sizes))
+    times = np.maximum(2, np.rint(np.exp(sizes)))
+    whole = np.abs(sizes - np.log(times)) <= min(WHOLE, 3 * usual / special.ndtri(0.75))
+    alike = whole & (sizes > LONE * usual)
+    found = np.flatnonzero(alike & (sizes > APART * np.max(sizes, where=~alike, initial=0.0)))
+    return tuple(Split(int(at) + 1, int(times[at]), bool(changes[at] > 0)) for at in found)
+
+
 def sharpe(
     changes: Float[np.ndarray, "N"],
     periods: float = 252,
@@ -284,6 +326,7 @@ def risk(
         sharpe_normal=lo or Interval(-math.inf, math.inf),
         autocorrelation=lag_one(values),
         normality=normality(values, f"returns of {name}" if name else "returns"),
+        splits=splits(prices, name),
     )
 
 

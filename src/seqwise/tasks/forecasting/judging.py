@@ -42,6 +42,7 @@ SHOWN = ("68.3 %", "95.4 %", "99.7 %")
 FAR = 1000  # times as much, of which no percentage is told
 LEAST = 8  # residuals from which their shape is looked at
 MOST = 2000  # residuals in a picture
+UNLIKE = 10  # times as far from step to step, from where a mean over series is one of the largest
 
 # K measures, H steps, R residuals
 
@@ -236,8 +237,35 @@ def judge_forecasts(
         memory=_memory(found, first),
         fitted=stored.scales.fitted(),
         scores=scores[:: max(1, len(scores) // MOST)],
-        notes=tuple(table.notes),
+        notes=(*table.notes, *unlike(table)),
     )
+
+
+def unlike(table: SeriesTable) -> tuple[str, ...]:
+    """A sentence for each target that moves so much more in one series than in another that errors are of that one."""
+    told = []
+    for c, target in enumerate(table.targets):
+        steps: dict[str, list[np.ndarray]] = {}
+        for one in table.series:
+            steps.setdefault(one.name, []).append(np.abs(np.diff(one.targets[:, c])))
+        sizes = {name: _mean(np.concatenate(several)) for name, several in steps.items()}
+        moving = {name: size for name, size in sizes.items() if size > 0}
+        if len(moving) < 2:
+            continue
+        most, least = max(moving, key=lambda name: moving[name]), min(moving, key=lambda name: moving[name])
+        if moving[most] > UNLIKE * moving[least]:
+            times = number(moving[most] / moving[least], 2)
+            told.append(
+                f"Errors are means in the unit of {target}, which moves {times} times as far from step to step in "
+                f"{most} as in {least}: what moves far decides. MASE, or each series by itself, tells of the others."
+            )
+    return tuple(told)
+
+
+def _mean(values: Float[np.ndarray, "N"]) -> float:
+    """Of what is known; 0 where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else 0.0
 
 
 def _kept(stored: Stored, table: SeriesTable, own: bool) -> tuple[float, ...] | None:

@@ -16,7 +16,7 @@ from seqwise.errors import DataError
 from seqwise.reports.drawing import Picture
 from seqwise.reports.plots import bell
 from seqwise.reports.plots import series as drawn
-from seqwise.stats.finance import Drawdown, risk
+from seqwise.stats.finance import Risk, risk
 from seqwise.stats.finance import returns as returns_of
 from seqwise.stats.series import Series
 from seqwise.stats.series import series as looked_into
@@ -86,16 +86,20 @@ def series(
     if prices:
         changes, told_risk = partial(returns_of, x, name=name), risk(x, year or _in_a_year(times, step), name=name)
         parts.append(Part(f"Risk of {name}", told_risk, lambda: [bell(changes(), f"returns of {name}")]))
-        notes += [_dated(told_risk.drawdown, times)] if times is not None else []
+        notes += _dated(told_risk, times) if times is not None else []
     about = reading.facts(table, len(x)) | ({"time": _span(times, step)} if times is not None else {})
     return answer(f"{names} along time", parts, about, notes=notes, report=report, as_json=json)
 
 
-def _dated(fall: Drawdown, times: Shaped[np.ndarray, "T"]) -> str:
-    """When the prices of the deepest fall were seen."""
-    places = [at for at in (fall.peak, fall.trough, fall.recovered) if at is not None and fall.depth]
-    dates = [f"price {at + 1:,} was seen on {np.datetime_as_string(times[at], unit='auto')}" for at in places]
-    return f"The deepest fall: {', '.join(dates)}." if dates else ""
+def _dated(found: Risk, times: Shaped[np.ndarray, "T"]) -> list[str]:
+    """When the prices of the deepest fall were seen, and those after a split."""
+    fall = found.drawdown
+    falls = [at for at in (fall.peak, fall.trough, fall.recovered) if at is not None and fall.depth]
+    told = []
+    for what, places in (("The deepest fall", falls), ("What looks like a split", [one.place for one in found.splits])):
+        dates = [f"price {at + 1:,} was seen on {np.datetime_as_string(times[at], unit='auto')}" for at in places]
+        told += [f"{what}: {', '.join(dates)}."] if dates else []
+    return told
 
 
 def _in_a_year(times: Shaped[np.ndarray, "T"] | None, step: Frequency | None) -> float:

@@ -22,11 +22,11 @@ from seqwise.tasks.tuning.stored import is_tuned, read_tune
 from seqwise.tasks.weighing.overlap import learnt
 from seqwise.tasks.weighing.systems import System, must_differ
 from seqwise.verbs.weighing import keeping, predictions, slices, together
-from seqwise.verbs.weighing.doubts import doubts, must_be_of_a_kind, must_count_alike
+from seqwise.verbs.weighing.doubts import copies, doubts, must_be_of_a_kind, must_count_alike
 from seqwise.verbs.weighing.doubts import must_differ as files_must_differ
 from seqwise.verbs.weighing.held import Held
 from seqwise.verbs.weighing.measures import Metric, are_truths, as_truth
-from seqwise.verbs.weighing.models import needs_probe, scored, seen
+from seqwise.verbs.weighing.models import needs_probe, scored, seen, ungrouped
 from seqwise.verdict.scored import Scored
 from seqwise.verdict.trials import Row
 
@@ -85,7 +85,7 @@ def of_files(base: str, tuned: Sequence[str], metric: Metric, general: Sets) -> 
     files = zip((BASE, *named(titles)), (base, *tuned), strict=True)
     first, *others = _truths([predictions.read_predictions(path, metric, TEST, name) for name, path in files])
     found = Contender(BASE, _by_set(together.with_seed(title, first)), (base,))
-    notes = dict.fromkeys(_only(first))
+    notes = dict.fromkeys((*_only(first), *copies(dict(zip(tuned, others, strict=True)))))
     for path, rows in zip(tuned, others, strict=True):
         notes.update(dict.fromkeys(_paired(found, path, rows)))
     joint = together.joint(titles, others)
@@ -190,6 +190,7 @@ def of_models(
                 probes[part] = any(needs_probe(system, paths, cluster) for system in (first, other))
         del other  # lest it stays while the next one is opened
     found = {BASE: _asked(BASE, first, sets, metric, cluster, probes)}
+    notes += ungrouped(found[BASE], cluster)
     for one in reversed(tuned):  # the last one is open still
         found[one] = _asked(one, held.open(one), sets, metric, cluster, probes)
     grouped = list(_alike(tuned).values())
@@ -230,7 +231,9 @@ def of_trials(
     first, tuned = held.base, held.open(like)
     notes = [*_headless(first), *_unseen(like, tuned, sets)]
     probes = {part: part != TEST and bool(first.fresh) for part in sets}
-    parts = {part: (one,) for part, one in _asked(BASE, first, sets, metric, cluster, probes).items()}
+    asked = _asked(BASE, first, sets, metric, cluster, probes)
+    notes += ungrouped(asked, cluster)
+    parts = {part: (one,) for part, one in asked.items()}
     contenders = []
     for method in dict.fromkeys(row.trial.method for row in whole):
         of = [row for row in whole if row.trial.method == method]

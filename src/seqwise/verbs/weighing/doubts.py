@@ -4,14 +4,16 @@ must_differ        two files that say the same
 must_count_alike   losses over other tokens
 must_be_of_a_kind  true and false beside numbers
 doubts             what looks like a slip of the pen, to be told beside the answer
+copies             files, or seeds of one, that say the same
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
 
 from seqwise.errors import DataError
+from seqwise.stats.phrases import joined
 from seqwise.verbs.weighing.labels import told_by_case, told_strange
 from seqwise.verbs.weighing.measures import perplexity, rate
 from seqwise.verbs.weighing.slices import unspaced
@@ -58,6 +60,25 @@ def doubts(sets: Pairs) -> Iterator[str]:
         yield from filter(None, (told_by_case(one), told_strange(one), _unspaced(one), _below(one)))
     for pair in sets:
         yield from _percents(*pair)
+
+
+def copies(files: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
+    """Files, or seeds of one file, that say the same of every item: a copy would be a training that never was."""
+    found: dict[int, list[str]] = {}
+    for path, rows in files.items():
+        seeds = dict.fromkeys(one.seed for one in rows)
+        for seed in seeds:
+            said = hash(frozenset((one.part, _said(one)) for one in rows if one.seed == seed))
+            found.setdefault(said, []).append(path if len(seeds) == 1 else f"seed {seed} of {path}")
+    for names in found.values():
+        if len(names) > 1:
+            told = f"{joined(names)} say the same of every item"
+            yield f"{told}: if one is a copy, it counts as a training that never was"
+
+
+def _said(one: Scored) -> int:
+    """What is said of the items, in whatever order, as a number."""
+    return hash(frozenset(zip(one.ids, one.outputs or map(str, one.values.tolist()), strict=True)))
 
 
 def _unspaced(one: Scored) -> str:

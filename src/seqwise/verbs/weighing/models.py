@@ -113,6 +113,12 @@ def needs_probe(system: System, test: Sequence[str], cluster: str | None = None)
     return items.labelled and _needs_probe({"": system}, {"": items})
 
 
+def ungrouped(sets: Mapping[str, Scored], column: str | None) -> list[str]:
+    """A note for each set that lacks the column that says what belongs together."""
+    lacking = [part for part, one in sets.items() if column is not None and not one.clusters]
+    return [f"{part} has no column {column}, so that each of its items counts by itself" for part in lacking]
+
+
 def seen(system: System, test: Sequence[str], part: str, keys: frozenset[str]) -> Overlap:
     """How much of a set a run has learnt from; refused beyond one text in a hundred. keys: of `overlap.learnt`."""
     paths = [str(path) for path in test]

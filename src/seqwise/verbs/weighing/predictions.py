@@ -230,7 +230,7 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
         given = f"1 item in {part}"
         raise DataError(given, "two items at least, and some hundred to tell anything", "more of them", rows[0].where)
     found = _measured(source.metric, rows)
-    ids = tuple(first)
+    ids = _shortened(tuple(first))
     texts = tuple(told(row.cells.get("text")) for row in rows) if all(there(row, "text") for row in rows) else ()
     outputs, references = _said(source.metric, rows)
     right = tuple(map(BETWEEN.join, references))
@@ -251,6 +251,11 @@ def _scored(source: Source, part: str, seed: int | None, rows: Sequence[Row]) ->
         clusters,
         slices.of_items(texts or right, labels, _further(rows)),
     )
+
+
+def _shortened(ids: tuple[str, ...]) -> tuple[str, ...]:
+    """Ids that are all of the form 17.0, as a table of numbers is written that once lacked some, as 17."""
+    return tuple(one[:-2] for one in ids) if all(one.endswith(".0") and one[:-2].isdecimal() for one in ids) else ids
 
 
 def _further(rows: Sequence[Row]) -> dict[str, list[str]]:

@@ -71,10 +71,14 @@ class Request:
         if not self.tuned and (files or not self.trials):
             mend = "seqwise weigh BASE TUNED, or --seeds 3 --recipe tune.yaml --out runs/weighed"
             raise ConfigError(f"{self.base} alone", "two systems", mend)
-        if len(set(self.tuned)) < len(self.tuned) or self.base in self.tuned:
-            twice = next(one for one in self.tuned if one == self.base or self.tuned.count(one) > 1)
-            raise ConfigError(f"{twice} twice", "different systems", "leaving one out")
+        places = [Path(one).resolve() for one in (self.base, *self.tuned)]
+        for place, one in zip(places[1:], self.tuned, strict=True):
+            if places.count(place) > 1:
+                raise ConfigError(f"{one} twice", "different systems", "leaving one out")
         if files:
+            if self.group_by is not None:
+                given, allowed = "--group-by beside files of predictions", "a column cluster in the files"
+                raise ConfigError(given, allowed, f"calling the column {self.group_by} cluster there")
             self._refused(MODELS_ONLY, "files of predictions", "the columns id, set, seed and cluster in the files")
         elif not self.test:
             raise ConfigError("no --test", "the files to measure the gain on", "--test test.tsv")
