@@ -147,7 +147,8 @@ def medicine(data: Path, _: str, __: Path) -> None:
 A small Transformer was trained on everyday sentences of Tatoeba. It is adapted to medicine, 1,881 sentences of
 TICO-19: in full with three seeds, by LoRA, and in full with half of what it reads replayed from Tatoeba. What was
 gained is asked on other documents of TICO-19, what was lost on sentences of Tatoeba; blends of base and tuned weights
-are tried for a better trade.
+are tried for a better trade. Sentences of a document go together, and the test has eight documents: without `--group-by`
+each gain looks sure (that of full tuning 2.59 to 3.53 BLEU), with it none is.
 """,
         "runs/general", *runs, "--test", "medical.test.tsv", "--general", "general.test.tsv",
         "--group-by", "document", "--blend", "0.25", "0.5", "0.75", "--price-per-hour", "0.20", "--out", "weighed",
@@ -157,20 +158,31 @@ are tried for a better trade.
 def few(data: Path, _: str, __: Path) -> None:
     """Forty sentences, for much too long, and nobody looks."""
     translator(data)
-    lines = Path("medical.train.tsv").read_text("utf-8").splitlines()
-    table(Path("few.tsv"), lines[: 1 + 40])
-    run = adapt("few", "--train", "few.tsv", "--method", "full", "--epochs", "30", "--evaluation.patience", "0",
-                "--optimizer.rate", "0.002", "--evaluation.average", "0", "--evaluation.every", "100000",
-                "--evaluation.first", "false")  # fmt: skip
+    table(Path("few.tsv"), Path("general.valid.tsv").read_text("utf-8").splitlines()[:40])
+    out = "runs/few-everyday"
+    if not Path(out, "outcome.json").is_file():
+        files = ["--train", "few.tsv", "--valid", "medical.dev.tsv", "--test", "general.test.tsv", "--out", out]
+        wild = [
+            "--epochs",
+            "30",
+            "--evaluation.patience",
+            "0",
+            "--optimizer.rate",
+            "0.002",
+            "--evaluation.average",
+            "0",
+        ]
+        blind = ["--evaluation.every", "100000", "--evaluation.first", "false"]
+        call("tune", "runs/general", "--task", "translate", "--method", "full", *files, "--overwrite", *wild, *blind)
     weigh(
         "few",
         "Too little data, for too long",
         """
-The same translator, tuned on forty medical sentences for thirty rounds at a high rate, without a look at validation on
-the way. (With looks the run keeps the weights that were best, and here these are those that it began with.)
+The same translator, tuned on forty everyday sentences that it has not seen for thirty rounds at a high rate, without a
+look at validation on the way. (With looks the run keeps the weights that were best, and here these are those that it
+began with.)
 """,
-        "runs/general", run, "--test", "medical.test.tsv", "--general", "general.test.tsv", "--group-by", "document",
-        "--out", "weighed-few",
+        "runs/general", out, "--test", "general.test.tsv", "--price-per-hour", "0.20", "--out", "weighed-few",
     )  # fmt: skip
 
 
