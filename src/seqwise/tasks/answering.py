@@ -59,7 +59,8 @@ class Wanted:
     def by(cls, flags: Mapping[str, Any], decoding: Sequence[str]) -> "Wanted":
         """What flags say, all of them by name. decoding: those that say how the next token is chosen."""
         named = ("json", "top", "pool", "normalize", "messages", "vectors", "two")
-        given = tuple("--" + name.replace("_", "-") for name in decoding if flags[name] not in (None, "none"))
+        chosen = [name for name in decoding if flags[name] not in (None, "none") and name != "draft"]  # refused below
+        given = tuple("--" + name.replace("_", "-") for name in chosen)
         pairs = not isinstance(flags["column"], str)
         return cls(**{name: flags[name] for name in named}, pairs=pairs, steering=given)
 
