@@ -135,18 +135,20 @@ def test_it_writes_what_generate_writes(made, case, beams):
     assert tiny.our_ids(one, tiny.PROMPTS, beams=beams) == tiny.their_ids(one, tiny.PROMPTS, num_beams=beams)
 
 
+NO_PAIRS, PENALTY = {"no_repeat_ngram_size": 2}, Repetition(1.3)
 ASKED = {
     "nothing": (["llama", "gpt2", "bart", "t5"], {}, {}),
     "forced start": (["m2m", "bart-scaled", "t5"], {"forced_bos_token_id": 33}, {"forced": 33}),
     "early": (["llama", "marian", "t5"], {"early_stopping": True}, {"early": True}),
     "long": (["gemma3", "marian", "mbart", "m2m"], {"length_penalty": 2.0}, {"length_penalty": 2.0}),
     "short": (["gpt2", "bart", "m2m"], {"length_penalty": 0.5}, {"length_penalty": 0.5}),
-    "no repeats": (["bart", "mbart", "t5", "marian"], {"no_repeat_ngram_size": 2}, {"no_repeat": 2}),
+    "no repeats": (["bart", "mbart", "t5", "marian", "gpt2", "llama", "qwen2"], NO_PAIRS, {"no_repeat": 2}),
+    "no token twice": (["llama", "bart", "t5"], {"no_repeat_ngram_size": 1}, {"no_repeat": 1}),
+    "both": (["gpt2", "qwen3"], {**NO_PAIRS, "repetition_penalty": 1.3}, {"no_repeat": 2, "repetition": PENALTY}),
     "at least": (["llama", "t5"], {"min_new_tokens": 6}, {"min_length": 6}),
-    "penalty": (["gpt2", "qwen2", "t5", "marian"], {"repetition_penalty": 1.3}, {"repetition": Repetition(1.3)}),
+    "penalty": (["gpt2", "qwen2", "t5", "marian"], {"repetition_penalty": 1.3}, {"repetition": PENALTY}),
 }
-"""What both sides are told besides further tokens that end, in their words and in ours. Decoders are not told "no
-repeats": theirs count what stands in the prompt, ours what they write."""
+"""What both sides are told besides further tokens that end, in their words and in ours."""
 
 
 @pytest.mark.parametrize("beams", [1, 4])

@@ -11,6 +11,8 @@ import transformers
 
 from seqwise.cli import main
 from seqwise.decoding import Generation, Repetition, Specials
+from seqwise.decoding.drafters import Lookup
+from seqwise.decoding.drafting import Page, drafted
 from seqwise.decoding.streaming import stream
 from seqwise.errors import SeqwiseError
 from seqwise.tasks.pretrained import generation, not_applied, open_pretrained
@@ -25,6 +27,31 @@ TEXT = "The cat sat on the mat. The cat"
 def made(tmp_path_factory):
     """Both sides of each case."""
     return {case: tiny.pair(case, tmp_path_factory.mktemp(case)) for case in CASES}
+
+
+LOOP = [5, 6, 7, 5, 6, 8, 5]
+
+
+@pytest.mark.parametrize("case", ["gpt2", "llama"])
+@pytest.mark.parametrize("size", [2, 3])
+@pytest.mark.parametrize("beams", [1, 3])
+def test_what_a_prompt_has_is_not_written_again(tmp_path, case, size, beams):
+    """Prompts that ask for a repeat, since they end as they begin and what follows stands between; `generate` is the
+    oracle, one prompt at a time, while ours are of unlike lengths side by side."""
+    one = tiny.pair(case, tmp_path)
+    prompts = [LOOP, LOOP[:3]]
+    prompts += [[*prompt, *ids, *prompt] for prompt, ids in zip(prompts, tiny.our_ids(one, prompts), strict=True)]
+    expected = tiny.their_ids(one, prompts, num_beams=beams, no_repeat_ngram_size=size)
+    assert tiny.our_ids(one, prompts, beams=beams, no_repeat=size) == expected
+    assert expected != tiny.our_ids(one, prompts, beams=beams)
+    if beams == 1:
+        settings = Generation(beams=1, max_length=tiny.ROOM, no_repeat=size)
+        steering = Specials(0, 2, 0, bounded=False)
+        assert [list(stream(one.ours, prompt, settings, steering)) for prompt in prompts] == expected
+        page = Page(prompts[2], tiny.ROOM, settings, steering, None, "cpu")
+        with torch.inference_mode():
+            drafted_ids = [token for settled in drafted(one.ours, Lookup(), page) for token in settled]
+        assert [token for token in drafted_ids if token != 2] == expected[2]
 
 
 @pytest.fixture(scope="module")

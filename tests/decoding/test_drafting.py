@@ -27,7 +27,7 @@ RULES = {
     "plain": (Generation(beams=1, max_length=14), STEERING),
     "two ends": (Generation(beams=1, max_length=14, min_length=5), replace(STEERING, also_end=(OTHER_END, 4, 5, 6))),
     "penalty": (Generation(beams=1, max_length=14, repetition=Repetition(1.4)), STEERING),
-    "no repeats": (Generation(beams=1, max_length=14, no_repeat=2, min_length=3), STEERING),
+    "no repeats": (Generation(beams=1, max_length=14, no_repeat=3, min_length=3), STEERING),
     "forced": (Generation(beams=1, max_length=9), replace(STEERING, forced=7, forced_end=True)),
     "one token": (Generation(beams=1, max_length=1), STEERING),
     "one a draft": (Generation(beams=1, max_length=14, drafting=Drafting("int8", 1)), STEERING),

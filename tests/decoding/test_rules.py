@@ -1,9 +1,9 @@
 import pytest
 import torch
-from transformers import RepetitionPenaltyLogitsProcessor
+from transformers import NoRepeatNGramLogitsProcessor, RepetitionPenaltyLogitsProcessor
 
 from seqwise.decoding import Generation, Repetition, Specials
-from seqwise.decoding.rules import context, normalisers, penalize
+from seqwise.decoding.rules import context, forbid_repeats, normalisers, penalize
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
@@ -27,9 +27,21 @@ def test_a_penalty_is_transformers_own_however_often_a_token_occurs(strength):
     assert torch.equal(penalize(rounded, seen, settings), oracle(seen, rounded.float()))
 
 
+@pytest.mark.parametrize("size", [1, 2, 3, 4])
+def test_what_stands_before_a_shorter_prompt_repeats_nothing_and_is_not_penalized(size):
+    """Oracle: both of transformers' processors, a row at a time without what stands before it."""
+    rows = [[3, 4, 3, 3, 4, 3], [5, 5, 5], [6]]
+    seen = torch.tensor([[-1] * (6 - len(row)) + row for row in rows])
+    logits, settings = torch.randn(3, 9), Generation(repetition=Repetition(1.3))
+    repeats, penalty = NoRepeatNGramLogitsProcessor(size), RepetitionPenaltyLogitsProcessor(1.3)
+    alone = [(torch.tensor([row]), logits[i : i + 1]) for i, row in enumerate(rows)]
+    assert torch.equal(forbid_repeats(logits.clone(), seen, size), torch.cat([repeats(*one) for one in alone]))
+    assert torch.equal(penalize(logits, seen, settings), torch.cat([penalty(*one) for one in alone]))
+
+
 def test_before_an_output_stands_the_prompt_without_its_padding_or_the_start_token():
     inputs, lengths = torch.tensor([[4, 5, 0], [6, 0, 0]]), torch.tensor([2, 1])
     specials = Specials(start=1, end=2, padding=0)
-    assert context(inputs, lengths, torch.tensor([7, 8]), specials).tolist() == [[4, 5, 7, 7], [6, 8, 8, 8]]
+    assert context(inputs, lengths, torch.tensor([7, 8]), specials).tolist() == [[-1, 4, 5, 7], [-1, -1, 6, 8]]
     assert context(inputs, lengths, None, specials).tolist() == [[1], [1]]
     assert context(inputs[:, :0], lengths * 0, torch.tensor([7, 8]), specials).tolist() == [[7], [8]]

@@ -76,6 +76,8 @@ class RunFolder:
     @classmethod
     def must_be_free(cls, path: str | Path, overwrite: bool = False) -> "RunFolder":
         """Refuse a folder with content, unless it is a run and may be overwritten. Changes nothing yet."""
+        if str(path) == "":
+            raise CheckpointError('--out ""', "a folder for the run", "--out runs/mine")
         folder = cls(path)
         if folder.path.exists() and not folder.path.is_dir():
             raise CheckpointError(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import is_dataclass
 from functools import partial, wraps
 from importlib import import_module, metadata
+from itertools import pairwise
 from pathlib import Path
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -17,6 +18,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 from cyclopts import App, Group, Parameter, Token
 
 from seqwise.config import Duration, Range, Setting, check, describe, resolve, take_file, word
+from seqwise.errors import ConfigError
 from seqwise.verbs import Verb
 
 Function = Callable[..., Any]
@@ -111,11 +113,22 @@ def call(function: Function, path: Sequence[str], words: Sequence[str], app: App
         kind = get_type_hints(function)[SETTINGS]
         file, rest = take_file(words)
         return function(resolve(kind, file, _first_word(kind, rest)))
+    _must_name_places(function, words)
     command, bound, _ = app.parse_args([*path, *words])
     for value in bound.arguments.values():
         if is_dataclass(value) and not isinstance(value, type):
             check(value)
     return command(*bound.args, **bound.kwargs)
+
+
+def _must_name_places(function: Function, words: Sequence[str]) -> None:
+    """Refuse a path without a letter, which would else be the folder that one works in."""
+    hints = get_type_hints(function)
+    paths = {f"--{name.replace('_', '-')}" for name, hint in hints.items() if Path in (hint, *get_args(hint))}
+    for flag, value in pairwise([*words, "."]):
+        if (flag in paths and value == "") or (flag.endswith("=") and flag[:-1] in paths):
+            name = flag.rstrip("=")
+            raise ConfigError(f'{name} ""', "a path", f"{name} with a name, or leaving it out")
 
 
 def _first_word(kind: type, words: Sequence[str]) -> list[str]:

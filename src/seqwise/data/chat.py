@@ -21,7 +21,7 @@ from typing import Any
 from seqwise.data.sealing import any_of
 from seqwise.data.templates import run
 from seqwise.data.tokens import Tokenizer
-from seqwise.errors import DataError, nearest
+from seqwise.errors import ConfigError, DataError, nearest
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function", "ipython", "model", "observation")
 """Who may speak; which of them a template knows is for the template to say."""
@@ -193,4 +193,25 @@ def _rendered(
     tools: Any,
 ) -> str:
     values = {"messages": messages, "tools": tools, "documents": None, "add_generation_prompt": add_generation_prompt}
-    return run(template, {**specials, **values})
+    values = {**specials, **values}
+    parts = [place for place, message in enumerate(messages) if isinstance(message.get("content"), list | dict)]
+    if not parts:
+        return run(template, values)
+    try:
+        text = run(template, values)
+    except ConfigError:
+        said = [{**one, "content": "text"} if i in parts else one for i, one in enumerate(messages)]
+        run(template, {**values, "messages": said})
+        raise _of_parts(parts[0]) from None  # with texts it does not fail
+    if shown := [place for place in parts if str(messages[place]["content"]) in text]:
+        raise _of_parts(shown[0])  # brackets and all, as Python writes a list: no model was trained on that
+    return text
+
+
+def _of_parts(place: int) -> DataError:
+    return DataError(
+        given="content that is a list of parts, for a chat template that knows texts only",
+        allowed="a text",
+        mend="'content': 'the text of the parts'",
+        where=f"message {place + 1}",
+    )

@@ -67,16 +67,17 @@ def beam(
     state = model.start(model.encode(inputs, lengths), k, room)
     last = inputs.new_full((b * k,), specials.start) if starts is None else starts.repeat_interleave(k)
     beams = _fresh(b, k, inputs.device)
-    before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
+    before = context(inputs, lengths, starts, specials) if settings.recalls else None  # (B, c)
     for t in range(room):
         logits, state = model.step(last, state)  # (R, V)
         if t == 0:
             must_be_numbers(logits)
         normaliser = normalisers(logits)  # (R,) before anything is forbidden: scores stay the model's probabilities
-        if before is not None:
-            logits = penalize(logits.float() - normaliser[:, None], _seen(before, beams), settings)
+        seen = None if before is None else _seen(before, beams)  # (R, s)
+        if seen is not None and settings.repetition_penalty != 1.0:
+            logits = penalize(logits.float() - normaliser[:, None], seen, settings)
             normaliser = torch.zeros_like(normaliser)  # what is penalized is a log-probability already
-        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials, normaliser)
+        logits = forbid(logits, beams.written.flatten(0, 1), settings, specials, normaliser, seen)
         normaliser = normalisers(logits) if specials.renormalized else normaliser
         logits = _forced(logits, normaliser, pools, beams, t, specials)
         candidates = _candidates(logits, normaliser, beams, settings.ranking.by == "wu", 2 + len(specials.also_end))

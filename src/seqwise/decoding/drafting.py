@@ -80,7 +80,7 @@ class Page:
         device: torch.device | str,
         seen_from: int = 0,
     ) -> None:
-        """prompt: with what is fed first. `seen_from`: where that begins which a repetition penalty counts."""
+        """prompt: with what is fed first. `seen_from`: where that begins in which repetitions count."""
         self.settings, self.specials, self.generator = settings, specials, generator
         self.begin, self.room, self.seen_from = len(prompt), room, seen_from
         self.count = len(prompt)
@@ -109,9 +109,10 @@ class Page:
 
     def ruled(self, logits: Float[Tensor, "1 V"], place: int) -> Float[Tensor, "1 V"]:
         """Scores of the tokens for a place, by the rules; all that stands before it counts, drafted or not."""
+        seen = self.ids[:, self.seen_from : place]
         if self.settings.repetition_penalty != 1.0:
-            logits = penalize(logits, self.ids[:, self.seen_from : place], self.settings)
-        return forbid(logits, self.ids[:, self.begin : place], self.settings, self.specials)
+            logits = penalize(logits, seen, self.settings)
+        return forbid(logits, self.ids[:, self.begin : place], self.settings, self.specials, seen=seen)
 
     def chances(self, logits: Float[Tensor, "1 V"], place: int) -> Float[Tensor, "1 V"]:
         """What the token of a place is drawn from."""

@@ -73,7 +73,8 @@ class Generation:
     min_p: Annotated[float, Range(0.0, 1.0)] = 0.0
     """Sample among tokens at least this fraction as likely as the likeliest."""
     no_repeat: Annotated[int, Range(0)] = 0
-    """Forbid every sequence of this many tokens to occur twice in an output; 0 allows all."""
+    """Forbid every sequence of this many tokens to occur twice, in a decoder's prompt and output together or in the
+    output of an encoder-decoder; 0 allows all."""
     repetition: Repetition = field(default_factory=Repetition)
     """How single tokens are held back that are there already."""
     drafting: Drafting = field(default_factory=Drafting)
@@ -92,6 +93,11 @@ class Generation:
     def repetition_penalty(self) -> float:
         """What scores of tokens that are there already are made smaller by; 1 is nothing."""
         return self.repetition.penalty
+
+    @property
+    def recalls(self) -> bool:
+        """Whether what comes next depends on which tokens were there before."""
+        return self.no_repeat > 0 or self.repetition_penalty != 1.0
 
     @property
     def found(self) -> "Generation":

@@ -11,6 +11,7 @@ from seqwise.decoding.generation import Generation, Specials
 from seqwise.errors import CheckpointError
 
 NEVER = float("-inf")
+NOTHING = -1  # where a shorter prompt than its neighbours has no token
 BLOCK = 64  # logits that `likeliest` compares in one go
 HEAD = 1024  # tokens among which those of `keep_top_p` are looked for first
 
@@ -31,9 +32,11 @@ def forbid(
     settings: Generation,
     specials: Specials,
     certain: Float[Tensor, "R"] | None = None,
+    seen: Int[Tensor, "_ s"] | None = None,
 ) -> Float[Tensor, "R V"]:
     """Special tokens that are never written, the end token before its time, and repeated n-grams. Changes `logits`.
 
+    seen      what was written with what stands before it, where n-grams of both count
     certain   the logit of the end token where nothing else is left: a row's normaliser, where outputs are ranked
     """
     for token in specials.forbidden:
@@ -42,8 +45,9 @@ def forbid(
         logits[:, specials.end] = NEVER
         for token in specials.also_end:
             logits[:, token] = NEVER
-    if settings.no_repeat and written.shape[1] >= settings.no_repeat:
-        forbid_repeats(logits, written, settings.no_repeat)
+    seen = written if seen is None else seen
+    if settings.no_repeat and seen.shape[1] >= settings.no_repeat:
+        forbid_repeats(logits, seen, settings.no_repeat)
         stuck = logits.amax(1) == NEVER  # nothing is left: then the output ends
         value = torch.zeros_like(logits[:, 0]) if certain is None else certain.to(logits.dtype)
         logits[:, specials.end] = torch.where(stuck, value, logits[:, specials.end])
@@ -57,6 +61,7 @@ def penalize(logits: Float[Tensor, "R V"], seen: Int[Tensor, "R s"], settings: G
     divided by more than 1 it would grow.
     """
     logits = logits.float()
+    seen = torch.where(seen == NOTHING, seen[:, -1:], seen)
     scores = logits.gather(1, seen)  # (R, s)
     penalty = settings.repetition_penalty
     return logits.scatter(1, seen, torch.where(scores < 0, scores * penalty, scores / penalty))
@@ -66,11 +71,12 @@ def context(
     inputs: Int[Tensor, "B S"], lengths: Int[Tensor, "B"], starts: Int[Tensor, "B"] | None, specials: Specials
 ) -> Int[Tensor, "B c"]:
     """What stands before the first token that is written: the start token, or a decoder's prompt with its last token,
-    which `starts` holds. Padding is filled with a token that is there anyway."""
+    which `starts` holds. Rows end together: `NOTHING` stands before those of shorter prompts."""
     if starts is None:
         return lengths.new_full((len(lengths), 1), specials.start, dtype=torch.int64)
-    padded = torch.arange(inputs.shape[1], device=inputs.device) >= lengths[:, None]  # (B, S)
-    return torch.cat((torch.where(padded, starts[:, None], inputs), starts[:, None]), 1)
+    places = torch.arange(inputs.shape[1], device=inputs.device) - (inputs.shape[1] - lengths[:, None])  # (B, S)
+    rows = inputs.gather(1, places.clamp(min=0)).masked_fill(places < 0, NOTHING)
+    return torch.cat((rows, starts[:, None]), 1)
 
 
 def force(
@@ -83,10 +89,14 @@ def force(
 
 
 def forbid_repeats(logits: Float[Tensor, "R V"], written: Int[Tensor, "R t"], n: int) -> Float[Tensor, "R V"]:
-    """Forbid each token that would complete an n-gram which the row has already. Changes `logits`."""
+    """Forbid each token that would complete an n-gram which the row has already. Changes `logits`.
+
+    Rows may begin with `NOTHING`, which completes none: it stands before all tokens, and the last one is a token.
+    """
     grams = written.unfold(1, n, 1)  # (R, t-n+1, n)
     last = written[:, written.shape[1] - (n - 1) :]  # (R, n-1)
     again = (grams[:, :, :-1] == last[:, None]).all(-1)  # (R, t-n+1)
+    again &= grams[:, :, -1] != NOTHING
     row, place = again.nonzero(as_tuple=True)
     logits[row, grams[row, place, -1]] = NEVER
     return logits

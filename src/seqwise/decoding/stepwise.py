@@ -31,7 +31,7 @@ def one_by_one(
     room = int(rooms.max())
     state = model.start(model.encode(inputs, lengths), 1, room)
     last = torch.full_like(lengths, specials.start) if starts is None else starts
-    before = None if settings.repetition_penalty == 1.0 else context(inputs, lengths, starts, specials)  # (B, c)
+    before = context(inputs, lengths, starts, specials) if settings.recalls else None  # (B, c)
     if copies > 1:
         rows = torch.arange(len(inputs), device=inputs.device).repeat_interleave(copies)  # (R,)
         state, last, rooms = state.keep(rows), last[rows], rooms[rows]
@@ -46,9 +46,10 @@ def one_by_one(
         logits, state = model.step(last, state)  # (R, V)
         if t == 0:
             must_be_numbers(logits)
-        if before is not None:
-            logits = penalize(logits, torch.cat((before[active], written[active, :t]), 1), settings)
-        logits = forbid(logits, written[active, :t] if settings.no_repeat else written[:0, :t], settings, specials)
+        seen = None if before is None else torch.cat((before[active], written[active, :t]), 1)  # (R, s)
+        if seen is not None and settings.repetition_penalty != 1.0:
+            logits = penalize(logits, seen, settings)
+        logits = forbid(logits, written[:0, :t], settings, specials, seen=seen)
         last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
         if t == 0 and specials.forced is not None:
             last = torch.full_like(last, specials.forced)

@@ -38,9 +38,10 @@ def stream(
             logits, state = model.step(last, state)
             if t == 0:
                 must_be_numbers(logits)
+            seen = torch.cat((before, written), 1)
             if settings.repetition_penalty != 1.0:
-                logits = penalize(logits, torch.cat((before, written), 1), settings)
-            logits = forbid(logits, written, settings, specials)
+                logits = penalize(logits, seen, settings)
+            logits = forbid(logits, written, settings, specials, seen=seen)
             last = draw(logits, settings, generator) if settings.temperature else likeliest(logits, 1)[1][:, 0]
             if t == 0 and specials.forced is not None:
                 last = torch.full_like(last, specials.forced)

@@ -4,9 +4,9 @@ What a checkpoint of the hub is for is told by its head; a run of Seqwise's own 
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from seqwise.data.conversations import Conversation
 from seqwise.data.paired import pair
@@ -23,6 +23,8 @@ from seqwise.tasks.reading import Classifier, Embedder, Filler, Pool, Scored
 from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 Answer = Callable[[Sequence[str]], Iterator[str]]
+Shows = Literal["texts", "labels", "names", "words", "vectors"]
+"""What comes out: of names, which are labels of words, the likeliest alone."""
 
 
 class Writes(Protocol):
@@ -50,6 +52,29 @@ class Wanted:
     """Whether a tab parts two texts, as on a line; not in the rows of a column."""
     two: str = ""
     """What pairs of texts were asked for by; empty where they were not."""
+    steering: tuple[str, ...] = ()
+    """Flags that were given and say how the next token is chosen."""
+
+    @classmethod
+    def by(cls, flags: Mapping[str, Any], decoding: Sequence[str]) -> "Wanted":
+        """What flags say, all of them by name. decoding: those that say how the next token is chosen."""
+        named = ("json", "top", "pool", "normalize", "messages", "vectors", "two")
+        chosen = [name for name in decoding if flags[name] not in (None, "none") and name != "draft"]  # refused below
+        given = tuple("--" + name.replace("_", "-") for name in chosen)
+        pairs = not isinstance(flags["column"], str)
+        return cls(**{name: flags[name] for name in named}, pairs=pairs, steering=given)
+
+    def must_be_meant(self, shows: Shows, model: str) -> None:
+        """Refuse what says how something else is chosen or shown than what this model gives."""
+        given = [] if shows == "texts" else [(flag, "a model that writes") for flag in self.steering]
+        if shows not in ("labels", "words") and self.top != Wanted.top:
+            given.append((f"--top {self.top}", "a model that names labels of a text or fills masks"))
+        if shows != "vectors" and self.pool != Wanted.pool:
+            given.append((f"--pool {self.pool}", "vectors of an encoder"))
+        if shows != "vectors" and not self.normalize:
+            given.append(("--no-normalize", "vectors of an encoder"))
+        for flag, allowed in given[:1]:
+            raise ConfigError(f"{flag} for {model}", allowed, "leaving it out")
 
 
 def written(model: Writes, settings: Generation, wanted: Wanted) -> Answer:
@@ -166,6 +191,7 @@ def of_checkpoint(
     """What the checkpoint does with texts, by its head; and the writer, where it can be listened to."""
     _only_where_meant(opened, wanted, languages)
     head, task = opened.model.head, opened.checkpoint.head.task
+    wanted.must_be_meant(_shown(opened, wanted), opened.checkpoint.architecture)
     if wanted.two and (task != "labels" or wanted.vectors):
         raise single_texts(wanted.two, opened.checkpoint.architecture)
     if wanted.two and manner.single:
@@ -185,6 +211,14 @@ def of_checkpoint(
     writer = Writer(opened, manner)
     writer.drafts(settings)  # what cannot be is refused before anything is read
     return written(writer, settings, wanted), writer
+
+
+def _shown(opened: Opened, wanted: Wanted) -> Shows:
+    """What comes out, by the head and by what was asked for."""
+    if isinstance(opened.model, Encoder) and (wanted.vectors or opened.model.head is None):
+        return "vectors"
+    shown: dict[str, Shows] = {"labels": "labels", "token labels": "names", "masked": "words"}
+    return shown.get(opened.checkpoint.head.task, "texts")
 
 
 def single_texts(given: str, model: str) -> ConfigError:

@@ -195,6 +195,10 @@ def not_applied(checkpoint: Checkpoint) -> Iterator[str]:
         value = _told(checkpoint, key)
         if value is not None and value not in (0, 0.0, 1, 1.0, False, []):
             yield f"{checkpoint.folder.name} asks for {key} {value}, which Seqwise does not apply"
+    least = _told(checkpoint, "min_length")
+    if least and not checkpoint.config.get("is_encoder_decoder") and not _told(checkpoint, "min_new_tokens"):
+        told = "which counts the prompt too and Seqwise does not apply; --min-length counts what is written"
+        yield f"{checkpoint.folder.name} asks for min_length {least}, {told}"
     if _told(checkpoint, "early_stopping") == "never":
         yield f"{checkpoint.folder.name} asks for early_stopping never, which Seqwise does not apply"
     if any(len(ids) > 1 for ids in _listed(checkpoint, "bad_words_ids") if isinstance(ids, list)):

@@ -114,7 +114,7 @@ def predict(
         top_k: Sample among the k likeliest tokens; 0 is all.
         top_p: Sample among the likeliest tokens that together have this probability.
         min_p: Sample among tokens at least this fraction as likely as the likeliest.
-        no_repeat: Forbid every sequence of this many tokens to occur twice in an output.
+        no_repeat: Forbid every sequence of this many tokens to occur twice, in a decoder's prompt and output together.
         repetition_penalty: Make tokens that are there already less likely: 1.1 to 1.3 against loops, 1 is none.
         draft: Write one prompt faster, the same text or a sample alike: tokens are drafted, the model verifies several
             in one go. int8 drafts by a copy of the model in one byte a weight, lookup by what was there already.
@@ -279,6 +279,7 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
 
 def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
     """Flags that mean nothing to a run."""
+    Wanted.by(flags, DECODING).must_be_meant("texts", f"the run {flags['model']}")
     if flags["two"]:
         raise single_texts(flags["two"], f"the run {flags['model']}")
     for name in names:
@@ -310,8 +311,7 @@ def _checkpoint(
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     made = _made(usual or generation(opened.checkpoint), flags)
-    named = ("json", "top", "pool", "normalize", "messages", "vectors", "two")
-    wanted = Wanted(**{name: flags[name] for name in named}, pairs=not isinstance(flags["column"], str))
+    wanted = Wanted.by(flags, DECODING)
     manner = replace(tuned or Manner(), raw=flags["raw"], system=flags["system"], cut=flags["cut"])
     if usual is None and tuned is None and flags["max_length"] is None:
         manner = replace(manner, whole=whole(opened.checkpoint))
