@@ -1,5 +1,7 @@
 """Oracles: the statistics reference (O9), sums of squares written out, sums of two t's drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -171,11 +173,11 @@ def test_where_seeds_and_items_decide_their_test_is_named():
     assert found.notes[-1].startswith("p and interval by Behrens and Fisher and Ghosh and Kim; Satterthwaite's t(")
 
 
-def scores(table):
+def scores(table, clusters=()):
     """A base that is 0 for each item, and seeds that are these."""
     measure, ids = Measure("score", "score"), tuple(map(str, range(table.shape[1])))
-    tuned = [Scored("tuned", "test", measure, ids, one, seed=seed) for seed, one in enumerate(table)]
-    return weighed(aligned(Scored("base", "test", measure, ids, np.zeros(table.shape[1])), tuned))
+    base = Scored("base", "test", measure, ids, np.zeros(table.shape[1]), clusters=clusters)
+    return weighed(aligned(base, [replace(base, system="tuned", values=one, seed=n) for n, one in enumerate(table)]))
 
 
 def test_what_is_told_beside_p_of_the_seeds_is_students_of_items_where_their_error_is_the_larger():
@@ -196,3 +198,19 @@ def test_more_seeds_tell_what_luck_of_the_moment_hides(world):
     asked = scores(0.3 + np.random.default_rng(world).normal(0, 4.65, (3, 200)))
     assert 3 < shortage.seeds(asked, 0.3) < 20
     assert "seeds (now 3) would tell a gain of 0.3" in shortage.told(asked, 0.3, "a gain of {}")
+
+
+@pytest.mark.parametrize("documents", [8, 400])
+@pytest.mark.parametrize("world", range(4))
+def test_items_that_would_tell_agree_with_what_can_be_shown_now(world, documents):
+    """Few documents know their spread by few degrees of freedom, which counts in both."""
+    random = np.random.default_rng(world)
+    clusters = tuple(f"document {n * documents // 400}" for n in range(400))
+    of_documents = random.normal(0, 1, documents)[np.arange(400) * documents // 400]
+    asked = scores(0.5 + of_documents + random.normal(0, 0.5, (3, 400)), clusters)
+    now = asked.chance.detectable()
+    assert shortage.items(asked, 1.001 * now) <= 400
+    assert shortage.items(asked, 0.999 * now) > 400
+    assert shortage.items(asked, now / 1.5) > 700
+    assert "400" in shortage.told(asked, 0.9 * now, "a gain of {}")
+    assert "As many items as these" in shortage.told(asked, 1.1 * now, "a gain of {}")

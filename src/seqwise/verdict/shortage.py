@@ -22,7 +22,7 @@ from seqwise.verdict.aligned import FEWEST
 from seqwise.verdict.constant import Unvaried
 from seqwise.verdict.effects import Weighed
 from seqwise.verdict.flips import Flips, SeedFlips
-from seqwise.verdict.seeds import Chance
+from seqwise.verdict.seeds import Chance, Crossed, Part
 from seqwise.verdict.words import limit
 
 MOST_SEEDS = 100
@@ -43,11 +43,34 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
     if found.crossed is None:
         wanted = t_items(aim / (found.chance.error * sqrt(units)), level=level)
         return _rounded(wanted * many / units)
-    luck, room = found.crossed, float(aim / (ndtri((1 + level) / 2) + ndtri(POWER))) ** 2
-    lasting = luck.training
-    if lasting >= room:
+    return _rounded(_of_several(found, found.crossed, aim, level))
+
+
+def _of_several(found: Weighed, luck: Crossed, aim: float, level: float) -> float:
+    """Of several seeds: what is in seeds and items both falls with the items too, what is training's alone does not."""
+    many, chance = found.data.many, luck.chance
+    (_, own), (lasting, units) = chance.parts
+
+    def enough(count: int) -> bool:
+        times = count / many
+        parts = ((luck.training + min(luck.seeds, luck.rest) / times, own), (lasting / times, units * times))
+        alone = (chance.alone[0] / times, chance.alone[1] * times) if chance.alone else None
+        return _together(parts, alone).detectable(level) <= aim
+
+    if not enough(int(MOST_ITEMS)):
         return inf
-    return _rounded(many * max(luck.items, luck.rest) / (room - lasting))
+    fewest = max(1, many * FEWEST // len(found.data.sizes))
+    return float(fewest if enough(fewest) else first(enough, fewest, int(MOST_ITEMS)))
+
+
+def _together(parts: tuple[Part, Part], alone: Part | None) -> Chance:
+    """Seeds' luck and the items', by Satterthwaite's degrees of freedom; or the items' alone, where that is more."""
+    (own, df), (lasting, units) = parts
+    total, below = own + lasting, own**2 / df + lasting**2 / units
+    together = total**2 / below if below else units
+    if alone and alone[0] >= total:
+        total, together = alone
+    return Chance(sqrt(total), together, parts, alone)
 
 
 def _flipped(found: Weighed, aim: float, level: float) -> float:
@@ -65,11 +88,8 @@ def seeds(found: Weighed, aim: float, level: float = LEVEL) -> float:
 
     def enough(count: int) -> bool:
         own = luck.seeds * now / count
-        total, df = own + lasting, (own + lasting) ** 2 / (own**2 / (count - 1) + lasting**2 / units)
         alone = (lasting + luck.rest * now / count, units) if luck.chance.alone else None
-        if alone and alone[0] >= total:
-            total, df = alone
-        return Chance(sqrt(total), df, ((own, count - 1.0), (lasting, units)), alone).detectable(level) <= aim
+        return _together(((own, count - 1.0), (lasting, units)), alone).detectable(level) <= aim
 
     if not enough(MOST_SEEDS):
         return inf
