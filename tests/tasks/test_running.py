@@ -102,6 +102,8 @@ def test_labels_that_the_run_does_not_know_are_refused_with_their_place(labellin
 def test_runs_that_classify_neither_vote_nor_translate(labelling):
     with pytest.raises(ConfigError, match="--ensemble"):
         predict(labelling.out, "fine", ensemble=(Path(labelling.out),))
+    with pytest.raises(ConfigError, match="--revision for the run"):
+        predict(labelling.out, "fine", revision="1234")
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,13 @@ def test_a_relative_base_is_looked_up_from_here_and_else_from_the_adapter(place,
         assert adapters.describe(moved(place, tmp_path / name[:5].strip("/"), name)).base == name
 
 
+def test_a_revision_that_an_adapter_names_means_nothing_where_its_base_is_a_folder(place, tmp_path):
+    there = moved(place, tmp_path / "a", str(place / "bert"))
+    told = json.loads((there / "adapter_config.json").read_text())
+    (there / "adapter_config.json").write_text(json.dumps(told | {"revision": "main"}))
+    assert predict(str(there), TEXT) == predict(str(moved(place, tmp_path / "b", str(place / "bert"))), TEXT)
+
+
 def test_an_adapter_without_a_base_is_refused(place, tmp_path, capsys):
     there = moved(place, tmp_path / "a", None)
     assert main(["predict", str(there), TEXT]) == 2

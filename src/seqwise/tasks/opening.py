@@ -22,6 +22,7 @@ from seqwise.data.instructions import OnBadRow
 from seqwise.data.pretrained import Pretrained
 from seqwise.data.tokens import Vocabularies
 from seqwise.data.windows import windows
+from seqwise.errors import ConfigError
 from seqwise.metrics.likelihood import perplexity
 from seqwise.models.architecture import TransformerSettings
 from seqwise.models.assemble import Model
@@ -54,9 +55,13 @@ class Own:
         return self.settings.task == "generate" and self.settings.generate.unit == "file"
 
 
-def open_own(run: str | Path, where: str = "auto", precision: devices.Precision = "auto") -> Own | None:
-    """The model of a run; None where it is one that translates or summarizes."""
+def open_own(
+    run: str | Path, where: str = "auto", precision: devices.Precision = "auto", revision: str | None = None
+) -> Own | None:
+    """The model of a run; None where it is one that translates or summarizes. A run has no revisions."""
     folder = RunFolder.open(run)
+    if revision is not None:
+        raise ConfigError(f"--revision for the run {run}", "a checkpoint of the hub", "leaving it out")
     settings = read_settings(folder)
     if settings.task not in ("classify", "generate"):
         return None

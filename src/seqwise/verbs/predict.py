@@ -221,7 +221,7 @@ def _answering(flags: Mapping[str, Any]) -> Answering:
         return _tuned(flags)
     if not is_run(flags["model"]):
         return _checkpoint(flags)
-    own = open_own(flags["model"], flags["device"], flags["precision"])
+    own = open_own(flags["model"], flags["device"], flags["precision"], flags["revision"])
     return _run(flags) if own is None else _checkpoint(flags, own.opened, own.settings.generation)
 
 

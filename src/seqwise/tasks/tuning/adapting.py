@@ -62,7 +62,7 @@ def alone(folder: Path) -> bool:
 
 
 def on_its_base(folder: Path, revision: str | None) -> tuple[str, str | None]:
-    """The model that an adapter names as its base, and of which revision."""
+    """The model that an adapter names as its base, and of which revision; a base that is a folder here has none."""
     told = adapters.describe(folder)
     if told.base is None:
         raise CheckpointError(
@@ -70,7 +70,8 @@ def on_its_base(folder: Path, revision: str | None) -> tuple[str, str | None]:
             allowed="base_model_name_or_path in its config",
             mend=f"seqwise predict BASE --adapter {folder}",
         )
-    return told.base, revision or told.revision
+    kept = None if Path(told.base).expanduser().is_dir() else told.revision
+    return told.base, revision or kept
 
 
 def _run_of(folder: Path) -> Path | None:
