@@ -117,17 +117,19 @@ def test_the_usual_names_make_a_header_in_whatever_case():
 
 def test_a_first_row_that_seems_to_name_the_columns_is_no_row_unasked():
     """Otherwise the name of the column of labels would be a label, which a model learns and never says."""
-    body = "".join(f"film {i} was long;{('pos', 'neg')[i % 2]}\n" for i in range(8))
+    body = "".join(f"film {i} was long;{('pos', 'neg')[i % 2]}\n" for i in range(20))
     name = put("a.csv", "review text;stance\n" + body)
     assert told(lambda: rows(name)) == (
         "a.csv:1: 'review text' and 'stance', a label that no other row has: needs to be told whether this row is a "
         "header. Try --data.text 'review text' --data.label stance if these are the names of the columns, "
         "or --data.text 1 --data.label 2 if not."
     )
-    assert len(rows(name, text="review text", label="stance")) == 8
+    assert len(rows(name, text="review text", label="stance")) == 20
     assert rows(name, text="1", label="2")[0] == ("review text", "stance")
     several = put("b.csv", body), put("c.csv", "review;pos\n" + body), put("d.csv", "So long, and dull.;rare\n" + body)
-    assert [len(rows(one)) for one in several] == [8, 9, 9], "a label of other rows too, and a sentence, name nothing"
+    assert [len(rows(one)) for one in several] == [20, 21, 21], "a label of other rows and a sentence name nothing"
+    few = put("e.tsv", "two two\ty\n"), put("f.tsv", "so bad\tneg\n" + "good film\tpos\n" * 9)
+    assert [len(rows(one)) for one in few] == [1, 10], "few rows tell nothing of their first"
 
 
 def test_the_first_rows_tell_the_delimiter():

@@ -81,11 +81,12 @@ def test_a_run_goes_on_with_what_it_does(bases, tmp_path, run, method):
     score = next(one for one in again.scores if one.name == name)
     assert score.value == pytest.approx(after.scores[name], rel=1e-4)
     text = "the lovely film" if base.task == "classify" else "abcde"
-    told = predict(done.out, text, precision="fp32", temperature=0.0, max_length=9)
+    greedy = {} if base.task == "classify" else {"temperature": 0.0, "max_length": 9}
+    told = predict(done.out, text, precision="fp32", **greedy)
     export(Path(done.out), to="merged", out=tmp_path / "plain")
-    assert predict(str(tmp_path / "plain"), text, precision="fp32", temperature=0.0, max_length=9) == told
+    assert predict(str(tmp_path / "plain"), text, precision="fp32", **greedy) == told
     blend(base.out, done.out, alpha=(1.0,), out=tmp_path / "whole")
-    assert predict(str(tmp_path / "whole"), text, precision="fp32", temperature=0.0, max_length=9) == told
+    assert predict(str(tmp_path / "whole"), text, precision="fp32", **greedy) == told
     blend(base.out, done.out, alpha=(0.5,), out=tmp_path / "half")
     weights = [RunFolder.open(place).load_model() for place in (base.out, tmp_path / "plain", tmp_path / "half")]
     for name, weight in weights[2].items():

@@ -49,6 +49,8 @@ __all__ = [
 
 Texts = tuple[str, ...]
 UNDECIDED = "-"
+ENOUGH = 20
+"""Rows beside the first, from which on their labels say whether that of the first is one of their kind."""
 RECURRING = 3
 """Rows of each label, on the average, from which on a label on the first row alone may be the name of its column."""
 _NAME = re.compile(r"[^\W\d]\w*(?:[ .-]\w+){0,2}")
@@ -226,7 +228,7 @@ def _must_have_no_header(found: _Found, settings: TextSettings) -> None:
         told = form not in ("tsv", "csv") or found.lines[item] > 1  # the header was read, or there can be none
         if told or names[1] in others or not all(map(_NAME.fullmatch, names)):
             continue
-        if RECURRING * len(others) <= others.total():
+        if others.total() >= max(ENOUGH, RECURRING * len(others)):
             given = f"{shown(names[0])} and {shown(names[1])}, a label that no other row has"
             named = "--data.text {} --data.label {}".format(*map(quote, names))
             mend = f"{named} if these are the names of the columns, or --data.text 1 --data.label 2 if not"

@@ -66,7 +66,7 @@ def test_a_run_leaves_what_it_spent_and_what_it_had_foreseen(place, tmp_path):
     assert spent.training.seconds == pytest.approx(plan["actual_seconds"], abs=0.2)
     told = json.loads((Path(settings.out) / COST).read_text())
     assert told["sums"]["training"]["seconds"] == spent.training.seconds
-    assert OURS.fullmatch(COST)
+    assert COST in OURS
 
 
 def test_a_run_in_parts_is_the_sum_of_its_processes(place, tmp_path, monkeypatch):
