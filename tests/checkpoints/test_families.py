@@ -14,6 +14,7 @@ from seqwise.checkpoints import hub, shards
 from seqwise.checkpoints.families import Misfit
 from seqwise.checkpoints.tensors import write_tensors
 from seqwise.decoding import Repetition
+from seqwise.decoding.drafters import Lookup
 
 WORDS = ("CausalLM", "LMHead", "ConditionalGeneration", "MTModel")
 WRITING = [case for case, (name, _, _) in tiny.CASES.items() if any(word in name for word in WORDS)]
@@ -133,6 +134,19 @@ def test_it_writes_what_generate_writes(made, case, beams):
     """Prompts of unlike lengths at once, in theirs one at a time: the very same ids."""
     one = made(case)
     assert tiny.our_ids(one, tiny.PROMPTS, beams=beams) == tiny.their_ids(one, tiny.PROMPTS, num_beams=beams)
+
+
+@pytest.mark.parametrize("case", WRITING)
+def test_what_was_there_before_is_drafted_and_what_is_written_stays(made, case):
+    """Prompts that go round, so that drafts are both accepted and refused, one at a time; `generate` is the oracle."""
+    one = made(case)
+    if one.reads_and_writes:
+        pytest.skip("an encoder-decoder drafts nothing")
+    drafter, loops = Lookup(), [[*prompt, *prompt[:3]] for prompt in tiny.PROMPTS]
+    loops += [[*ids, *found, *ids] for ids, found in zip(loops, tiny.our_ids(one, loops, beams=1), strict=True)]
+    expected = tiny.their_ids(one, loops)
+    assert tiny.our_ids(one, loops, beams=1, batch=1, drafter=drafter) == expected
+    assert 0 < drafter.tally.accepted < drafter.tally.drafted
 
 
 NO_PAIRS, PENALTY = {"no_repeat_ngram_size": 2}, Repetition(1.3)

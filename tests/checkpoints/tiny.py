@@ -263,7 +263,9 @@ def their_ids(one, prompts, **settings):
     return found
 
 
-def our_ids(one, prompts, also_end: Sequence[int] = (), forced=None, early=False, steering=(), **settings):
+def our_ids(
+    one, prompts, also_end: Sequence[int] = (), forced=None, early=False, steering=(), drafter=None, **settings
+):
     """What ours writes, all prompts in one batch. steering: further `Specials`, by name."""
     config = one.checkpoint.config
     specials = Specials(
@@ -281,5 +283,5 @@ def our_ids(one, prompts, also_end: Sequence[int] = (), forced=None, early=False
         found = decode(one.ours, prompts, made, specials)
     else:
         starts = [prompt[-1] for prompt in prompts]
-        found = decode(one.ours, [prompt[:-1] for prompt in prompts], made, specials, starts=starts)
+        found = decode(one.ours, [prompt[:-1] for prompt in prompts], made, specials, starts=starts, drafter=drafter)
     return [list(best.ids) for best, *_ in found]

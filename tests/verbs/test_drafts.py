@@ -4,6 +4,7 @@ import folders
 import pytest
 
 from seqwise.errors import ConfigError
+from seqwise.tasks import writing
 from seqwise.verbs.predict import predict
 
 TEXT = "The cat sat on the mat. The cat"
@@ -22,6 +23,26 @@ def test_a_draft_changes_nothing_of_the_text(llama, draft, capsys):
     assert predict(llama, TEXT, precision="fp32", max_length=12, draft=draft) == plain
     predict(llama, TEXT, precision="fp32", max_length=12, draft=draft, stream=True)
     assert " ".join(capsys.readouterr().out.split()) == " ".join(plain.split())
+
+
+@pytest.mark.parametrize(
+    ("precision", "given", "by"),
+    [
+        ("fp32", {}, "Lookup"),
+        ("bf16", {}, "Lookup"),
+        ("fp32", {"draft": "none"}, None),
+        ("int8", {}, None),
+        ("fp32", {"temperature": 1.0}, None),
+        ("fp32", {"beams": 2}, None),
+    ],
+)
+def test_unasked_a_greedy_text_is_drafted_by_what_was_there(llama, precision, given, by, monkeypatch):
+    """And by nobody where rows of a product are rounded together, or a seed tells what is drawn."""
+    made = []
+    kept = writing.Writer.drafts
+    monkeypatch.setattr(writing.Writer, "drafts", lambda *given: made.append(kept(*given)) or made[-1])
+    predict(llama, TEXT, precision=precision, max_length=4, **given)
+    assert {None if one is None else type(one).__name__ for one in made} == {by}
 
 
 def test_what_cannot_be_drafted_is_refused_in_a_line(llama, tmp_path):

@@ -6,6 +6,8 @@ Lookup    what followed the last few tokens where they stood before (Saxena 2023
 
 from typing import Any
 
+import torch
+
 from seqwise.decoding.drafting import Draft, Page, Tally
 from seqwise.decoding.generation import Model
 
@@ -15,7 +17,7 @@ LONGEST, SHORTEST = 3, 2  # tokens that have to stand there before; one alone is
 class Cheaper:
     """A model with the same cache, whose steps cost less."""
 
-    cost = 0.55  # int8 for bf16, see docs/benchmarks.md
+    cost, entry = 0.55, 0.0  # int8 for bf16, see docs/benchmarks.md
 
     def __init__(self, model: Model) -> None:
         self.model = model
@@ -44,12 +46,17 @@ class Cheaper:
 
 
 class Lookup:
-    """No model at all."""
+    """No model at all. What it costs is to verify."""
 
-    cost = 0.03  # what one more row adds to the verification
-
-    def __init__(self) -> None:
+    def __init__(self, cost: float = 0.05, entry: float = 0.1) -> None:
+        """As measured in bf16 with units for it; in fp32 a row costs more: `verified_in`."""
+        self.cost, self.entry = cost, entry
         self.tally = Tally()
+
+    @classmethod
+    def verified_in(cls, dtype: torch.dtype) -> "Lookup":
+        """For a model with such vectors."""
+        return cls() if dtype == torch.bfloat16 else cls(0.18, 0.05)
 
     def draft(self, page: Page, state: Any, count: int) -> Draft:
         """What followed the last place of the last three tokens, else of the last two; nothing where they are new.

@@ -61,6 +61,8 @@ class Drafter(Protocol):
 
     cost: float
     """Of a token, as a share of a step of the model: decides how many are worth it."""
+    entry: float
+    """Of verifying at all, in the same."""
     tally: Tally
 
     def draft(self, page: "Page", state: Any, count: int) -> Draft:
@@ -138,7 +140,7 @@ def drafted(model: Verifying, drafter: Drafter, page: Page) -> Iterator[list[int
     prompt = page.ids[:, : page.count - 1]
     lengths = torch.tensor([page.count - 1], device=prompt.device)
     state = model.start(model.encode(prompt, lengths), 1, page.room)
-    pace = Pace(page.settings.drafting.most, drafter.cost)
+    pace = Pace(page.settings.drafting.most, drafter.cost, drafter.entry)
     while page.written < page.room:
         count = min(pace.count, page.room - page.written - 1)
         draft = drafter.draft(page, state, count) if count else Draft(())

@@ -39,12 +39,18 @@ class Repetition:
 class Drafting:
     """Tokens that are drafted cheaply and verified together by the model, which writes what it would have written."""
 
-    by: Literal["none", "int8", "lookup"] = "none"
-    """Who drafts. int8: a copy of the model with weights of one byte, for weights of more, on an x86 processor. lookup:
-    what followed the last three or two tokens where they stood before, which pays where text is repeated. Of a decoder
-    and one prompt at a time, greedy or sampled; several together are written without."""
+    by: Literal["auto", "none", "int8", "lookup"] = "auto"
+    """Who drafts. lookup: what followed the last three or two tokens where they stood before, which pays where text is
+    repeated. int8: a copy of the model with weights of one byte, for weights of more, on an x86 processor. auto: lookup
+    for greedy text by weights of more than a byte on a processor. Of a decoder and one prompt at a time, greedy or
+    sampled; several together are written without."""
     most: Annotated[int, Range(1, 64)] = 8
     """Tokens drafted at once at most; how many they are, follows from how many were accepted."""
+
+    @property
+    def asked(self) -> bool:
+        """Whether somebody wants drafts, who is told where there can be none."""
+        return self.by in ("int8", "lookup")
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class Generation:
         if self.mbr != "none" and self.best > self.beams:
             given = f"the best {self.best} by mbr of {self.beams} outputs"
             yield Fault(given, "as many beams, or samples, as outputs", f"{self.best} beams")
-        if self.drafting.by != "none" and self.beams > 1 and self.temperature == 0.0:
+        if self.drafting.asked and self.beams > 1 and self.temperature == 0.0:
             given = f"drafts by {self.drafting.by} with {self.beams} beams"
             yield Fault(given, "one beam, or sampling", "--beams 1, or --draft none")
         if self.min_length > self.max_length:

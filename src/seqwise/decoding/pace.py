@@ -1,8 +1,8 @@
 """How many tokens to draft at once, by how many were accepted: never by a clock, so that a seed tells the output.
 
 With a rate a of acceptance and a cost of c steps of the model a token, a draft of k tokens gives (1 - a^(k + 1)) / (1
-- a) tokens for 1 + k c steps (Leviathan et al. 2023, theorem 3.8). The best k is taken; where it is 0, one token is
-tried now and then.
+- a) tokens for 1 + k c steps (Leviathan et al. 2023, theorem 3.8), and e more where verifying several rows takes longer
+than one however many they are. The best k is taken; where it is 0, one token is tried now and then.
 """
 
 FORGET = 0.95  # what a token counts after each later one: about twenty are remembered
@@ -13,8 +13,8 @@ REST = 12  # steps without a draft where none is worth it
 class Pace:
     """The length of drafts, from one to the next."""
 
-    def __init__(self, most: int, cost: float) -> None:
-        self.most, self.cost = most, cost
+    def __init__(self, most: int, cost: float, entry: float = 0.0) -> None:
+        self.most, self.cost, self.entry = most, cost, entry
         self.accepted, self.rejected = ACCEPTED, REJECTED
         self.rest = 0
         self.count = self._best()
@@ -36,6 +36,6 @@ class Pace:
         for k in range(1, self.most + 1):
             chance *= rate
             made += chance
-            if made / (1.0 + k * self.cost) > gain:
-                best, gain = k, made / (1.0 + k * self.cost)
+            if made / (1.0 + self.entry + k * self.cost) > gain:
+                best, gain = k, made / (1.0 + self.entry + k * self.cost)
         return best

@@ -36,6 +36,14 @@ def twin(model: Decoder) -> Decoder:
     return cast(Decoder, made)
 
 
+def rounds_alike(model: Decoder) -> bool:
+    """Whether a row of a product is the same to the rounding of its numbers, however many rows there are: not in int8,
+    where rows share a scale. Elsewhere than on a processor nobody has looked."""
+    if next(model.parameters()).device.type != "cpu":
+        return False
+    return not any(isinstance(part, Product) and part.kind == "int8" for part in model.modules())
+
+
 def _must_pay(model: Decoder) -> None:
     if not compacts(next(model.parameters()).device):
         raise ConfigError("drafts by int8 here", "an x86 processor, whose int8 products are fast", "--draft lookup")

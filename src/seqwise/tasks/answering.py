@@ -196,7 +196,7 @@ def of_checkpoint(
         raise single_texts(wanted.two, opened.checkpoint.architecture)
     if wanted.two and manner.single:
         raise single_texts(wanted.two, "a run that was tuned on single texts")
-    if settings.drafting.by != "none" and not (isinstance(opened.model, Decoder) and isinstance(head, NextToken)):
+    if settings.drafting.asked and not (isinstance(opened.model, Decoder) and isinstance(head, NextToken)):
         given = f"drafts by {settings.drafting.by} for {opened.checkpoint.architecture}"
         raise ConfigError(given, "a decoder that writes", "--draft none")
     if isinstance(opened.model, Transformer):

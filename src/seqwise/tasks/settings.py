@@ -168,7 +168,7 @@ def task_faults(settings: Train) -> Iterator[Fault]:
     task, model = settings.task, settings.model
     yield from metric_faults(settings.evaluation, task)
     yield from _columns_of_another(settings)
-    if settings.generation.drafting.by != "none" and task != "generate":
+    if settings.generation.drafting.asked and task != "generate":
         given = f"--generation.drafting.by {settings.generation.drafting.by} with --task {task}"
         yield Fault(given, "a decoder, which --task generate trains", "--generation.drafting.by none")
     if task in ("translate", "summarize"):

@@ -17,7 +17,7 @@ from seqwise.decoding.streaming import stream
 from seqwise.errors import ConfigError
 from seqwise.models.decoder import Decoder
 from seqwise.models.transformer import Transformer
-from seqwise.models.twin import twin
+from seqwise.models.twin import rounds_alike, twin
 from seqwise.tasks.choosing import Translation, chosen
 from seqwise.tasks.pretrained import NEW, Opened, fitting, generation, specials
 
@@ -149,13 +149,17 @@ class Writer:
 
     def drafts(self, settings: Generation) -> Drafter | None:
         """Who drafts, by these settings; made once, since a copy of the weights takes its time."""
-        match settings.drafting.by:
+        by = settings.drafting.by
+        if by == "auto":
+            greedy = settings.temperature == 0.0 and settings.beams == 1
+            by = "lookup" if greedy and rounds_alike(self.model) else "none"
+        match by:
             case "none":
                 self.drafter = None
-            case "lookup":
-                self.drafter = self.drafter if isinstance(self.drafter, Lookup) else Lookup()
-            case "int8":
-                self.drafter = self.drafter if isinstance(self.drafter, Cheaper) else Cheaper(twin(self.model))
+            case "lookup" if not isinstance(self.drafter, Lookup):
+                self.drafter = Lookup.verified_in(self.model.decoder.dtype)
+            case "int8" if not isinstance(self.drafter, Cheaper):
+                self.drafter = Cheaper(twin(self.model))
         return self.drafter
 
     def translate(self, texts: Sequence[Prompt], settings: Generation) -> list[list[Translation]]:

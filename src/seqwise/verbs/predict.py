@@ -60,7 +60,7 @@ def predict(
     min_p: Annotated[float, Range(0.0, 1.0)] | None = None,
     no_repeat: Annotated[int, Range(0)] | None = None,
     repetition_penalty: Annotated[float, Range(0.1, 10.0)] | None = None,
-    draft: Literal["none", "int8", "lookup"] | None = None,
+    draft: Literal["auto", "none", "int8", "lookup"] | None = None,
     seed: Annotated[int, Range(0, 2**31 - 1)] | None = None,
     batch: Annotated[int, Range(1)] | None = None,
     revision: str | None = None,
@@ -116,8 +116,8 @@ def predict(
         min_p: Sample among tokens at least this fraction as likely as the likeliest.
         no_repeat: Forbid every sequence of this many tokens to occur twice, in a decoder's prompt and output together.
         repetition_penalty: Make tokens that are there already less likely: 1.1 to 1.3 against loops, 1 is none.
-        draft: Write one prompt faster, the same text or a sample alike: tokens are drafted, the model verifies several
-            in one go. int8 drafts by a copy of the model in one byte a weight, lookup by what was there already.
+        draft: Write one prompt faster, the same text or a sample alike: the model verifies several drafted tokens at
+            once. lookup drafts by what was there already, int8 by a copy in a byte a weight, auto by lookup if greedy.
         seed: Of the sampling.
         batch: Sentences decoded at once.
         revision: Branch, tag or commit of a model on the hub.
@@ -283,7 +283,7 @@ def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:
     if flags["two"]:
         raise single_texts(flags["two"], f"the run {flags['model']}")
     for name in names:
-        if flags[name] and flags[name] != "none":
+        if flags[name] and flags[name] not in ("none", "auto"):
             given = f"--{name.replace('_', '-')} for the run {flags['model']}"
             raise ConfigError(given, f"a {'decoder' if name == 'draft' else 'checkpoint of the hub'}", "leaving it out")
 
