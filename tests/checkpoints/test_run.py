@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import nn
 
+from seqwise.checkpoints import run
 from seqwise.checkpoints.run import LOCK, RunFolder
 from seqwise.errors import CheckpointError
 
@@ -98,6 +99,30 @@ def test_overwriting_a_tuned_run_takes_what_it_kept_of_its_base(tmp_path):
     for name in ("base.json", "base/config.json", "adapter/adapter_config.json"):
         (folder.path / name).parent.mkdir(exist_ok=True)
         (folder.path / name).write_text("{}")
+    RunFolder.create(tmp_path, overwrite=True)
+    assert set(content(tmp_path)) == {LOCK}
+
+
+def test_a_run_that_was_half_deleted_is_still_one_to_overwrite(tmp_path, monkeypatch):
+    """Killed on the way, after each of its files but the last two."""
+    folder = begun(tmp_path)
+    for name in ("base.json", "base/config.json", "adapter/adapter_config.json", "signature.json", "model.safetensors"):
+        (folder.path / name).parent.mkdir(exist_ok=True)
+        (folder.path / name).write_text("{}")
+    gone, kept = [], run.discard
+
+    def killed(path):
+        if len(gone) == last:
+            raise KeyboardInterrupt
+        gone.append(path.name)
+        kept(path)
+
+    monkeypatch.setattr(run, "discard", killed)
+    for last in range(1, len(content(tmp_path)) - 2):
+        with pytest.raises(KeyboardInterrupt):
+            RunFolder.create(tmp_path, overwrite=True)
+    assert gone[-1] == "base.json"
+    monkeypatch.undo()
     RunFolder.create(tmp_path, overwrite=True)
     assert set(content(tmp_path)) == {LOCK}
 

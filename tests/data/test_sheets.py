@@ -23,7 +23,7 @@ def put(name: str, content: str) -> str:
 
 
 def rows(name: str, on_note: Callable[[str], None] | None = None, **chosen: str) -> list[tuple[str, str]]:
-    found = read_labelled(name, TextSettings(**chosen), on_note)
+    found = read_labelled(name, TextSettings(**chosen), on_note, learnt=True)
     return list(zip(found.texts, found.labels, strict=True))
 
 
@@ -121,10 +121,13 @@ def test_a_first_row_that_seems_to_name_the_columns_is_no_row_unasked():
     name = put("a.csv", "review text;stance\n" + body)
     assert told(lambda: rows(name)) == (
         "a.csv:1: 'review text' and 'stance', a label that no other row has: needs to be told whether this row is a "
-        "header. Try --data.text 'review text' --data.label stance if these are the names of the columns, "
+        "header. Try --data.text NAME --data.label NAME if these are names of columns, "
         "or --data.text 1 --data.label 2 if not."
     )
     assert len(rows(name, text="review text", label="stance")) == 20
+    signs = put("g.csv", "Review (en);class/label\n" + body)
+    assert "a label that no other row has" in told(lambda: rows(signs))
+    assert len(read_labelled(name, TextSettings())) == 21, "who knows the labels refuses others by themselves"
     assert rows(name, text="1", label="2")[0] == ("review text", "stance")
     several = put("b.csv", body), put("c.csv", "review;pos\n" + body), put("d.csv", "So long, and dull.;rare\n" + body)
     assert [len(rows(one)) for one in several] == [20, 21, 21], "a label of other rows and a sentence name nothing"

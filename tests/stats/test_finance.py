@@ -162,6 +162,13 @@ def test_what_looks_like_a_split_is_told(times, rises):
     assert f"a split of {f'1 for {times}' if rises else f'{times} for 1'}: if these prices were not adjusted" in told
 
 
+@pytest.mark.parametrize("times", [2, 3, 5])
+def test_a_split_of_a_price_that_stands_still_is_told(times):
+    prices = np.full(100, 30.0)
+    prices[50:] /= times
+    assert [(one.place, one.times, one.rises) for one in splits(prices)] == [(50, times, False)]
+
+
 def test_what_trade_makes_is_no_split():
     assert not [seed for seed in range(40) if splits(walk(seed=seed))]
     crash = walk(200)

@@ -40,6 +40,17 @@ def test_what_is_written_down_and_restored_goes_on_to_the_same_bits():
     assert all(torch.equal(tensor, made.tensors()[name]) for name, tensor in other.tensors().items())
 
 
+def test_a_state_of_an_older_version_is_restored():
+    model, made = state()
+    move(model, made)
+    made.progress.looks_since_best = 2
+    facts = made.facts()
+    facts["progress"]["worse"] = facts["progress"].pop("looks_since_best")
+    _, other = state()
+    other.restore(made.tensors(), facts)
+    assert other.progress == made.progress
+
+
 def test_the_moving_average_follows_its_definition():
     model, made = state(ema=0.5)
     expected = [w.detach().clone() for w in made.weights.master]

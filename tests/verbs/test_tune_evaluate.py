@@ -72,6 +72,13 @@ def test_flags_that_do_nothing_are_refused_in_a_line(place, task, flag, capsys):
     assert not (place / task / "test-scores.tsv").exists()
 
 
+def test_a_tuned_run_has_no_revision(place, capsys):
+    for verb in (["predict"], ["evaluate", "--test", str(place / DATA["classify"])]):
+        words = [verb[0], str(place / "classify"), *(["good"] if verb[0] == "predict" else verb[1:])]
+        assert main([*words, "--revision", "main"]) == 2
+        assert "--revision for the" in capsys.readouterr().err
+
+
 USED = [
     ("classify", {"details": True, "text": "text", "label": "label"}),
     ("translate", {"rouge": True, "beams": 2, "length_penalty": 0.5, "source": "source", "target": "target"}),

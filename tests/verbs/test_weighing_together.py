@@ -111,6 +111,16 @@ def test_files_and_seeds_that_say_the_same_are_told(tmp_path):
     assert note.startswith(f"seed 1 of {whole} and seed 2 of {whole} say the same")
 
 
+def test_seeds_of_the_same_labels_and_other_losses_are_no_copies(tmp_path):
+    chance = random.Random(7)
+    for name in ("base", "a-seed1", "a-seed2"):
+        rows = ({"id": i, "prediction": "pos", "loss": round(chance.random(), 4)} for i in range(40))
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    files = [str(tmp_path / f"{name}.jsonl") for name in ("base", "a-seed1", "a-seed2")]
+    found = seqwise.weigh(*files, metric="loss").verdict
+    assert not [note for note in found.notes if "copy" in note]
+
+
 def test_a_base_of_a_seed_is_one_training_of_it(tmp_path):
     """What another seed of the base would have made is told to be unknown, as of a base that is a run."""
     chance = random.Random(5)

@@ -155,6 +155,7 @@ def test_answers_never_contradict_the_numbers(row, margin):
         (Measure("macro-F1", "counts"), 80.0, 1.0),
         (Measure("ROUGE-L", "score"), 30.0, 0.5),
         (Measure("F1 (0-1)", "score", ""), 0.8, 0.016),
+        (Measure("rougeL", "score", ""), 0.4, 0.008),
         (Measure("nats a token", "counts", "nats"), 2.0, 0.02),
         (Measure("perplexity", "counts", ""), 20.0, 0.4),
     ],

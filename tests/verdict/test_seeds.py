@@ -214,3 +214,25 @@ def test_items_that_would_tell_agree_with_what_can_be_shown_now(world, documents
     assert shortage.items(asked, now / 1.5) > 700
     assert "400" in shortage.told(asked, 0.9 * now, "a gain of {}")
     assert "As many items as these" in shortage.told(asked, 1.1 * now, "a gain of {}")
+
+
+def test_items_rule_no_margin_out_that_the_luck_of_training_may_make():
+    """Training's own luck is as large with many items: a margin within it is never ruled out, by whatever number."""
+    random = np.random.default_rng(1)
+    item, trained = random.normal(0, 5, 200), np.array([[-1.0], [0.2], [0.9]])
+    asked = scores(trained + item + random.normal(0, 3, (3, 200)))
+    assert shortage.harmless(asked, 1.0) == np.inf
+    wide = asked.chance.detectable(sides=1)
+    assert 150 <= shortage.harmless(asked, 1.01 * wide) <= 200
+    calm = scores(item + random.normal(0, 3, (3, 200)))
+    assert 200 < shortage.harmless(calm, 0.7 * calm.chance.detectable(sides=1)) < 600
+
+
+@pytest.mark.parametrize("world", range(10))
+def test_what_can_be_shown_now_is_never_said_to_need_more(world):
+    """More items may leave the luck of training alone with its few degrees of freedom, within a hair."""
+    random = np.random.default_rng(world)
+    item, trained = random.normal(0, 1, 120), random.normal(0, 0.3, (3, 1))
+    asked = scores(trained + item + random.normal(0, 0.3, (3, 120)))
+    for times in (1.001, 1.02, 1.1):
+        assert shortage.items(asked, times * asked.chance.detectable()) <= 120

@@ -278,8 +278,9 @@ class RunFolder:
 
     def _clear(self) -> None:
         ours = OURS | OF_TUNED if (self.path / "base.json").is_file() else OURS
-        for name in sorted(ours.intersection(os.listdir(self.path)), key=lambda name: (name == "base.json", name)):
-            discard(self.path / name)  # base.json last, so that a kill on the way leaves what tells of the two folders
+        last = ("base.json", *MARKS, CONFIG)  # of the two folders, and that this is a run: should a kill come between
+        for name in sorted(ours.intersection(os.listdir(self.path)), key=lambda name: (name in last, name == CONFIG)):
+            discard(self.path / name)
 
 
 def _unreadable(path: Path, error: Exception, allowed: str) -> CheckpointError:

@@ -203,7 +203,7 @@ def _rendered(
         said = [{**one, "content": "text"} if i in parts else one for i, one in enumerate(messages)]
         run(template, {**values, "messages": said})
         raise _of_parts(parts[0]) from None  # with texts it does not fail
-    if shown := [place for place in parts if str(messages[place]["content"]) in text]:
+    if shown := [place for place in parts if messages[place]["content"] and str(messages[place]["content"]) in text]:
         raise _of_parts(shown[0])  # brackets and all, as Python writes a list: no model was trained on that
     return text
 

@@ -21,7 +21,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from shlex import quote
 
 from seqwise.config import check
 from seqwise.data.corpus import Format, Labelled, Pairs, TextSettings
@@ -53,7 +52,8 @@ ENOUGH = 20
 """Rows beside the first, from which on their labels say whether that of the first is one of their kind."""
 RECURRING = 3
 """Rows of each label, on the average, from which on a label on the first row alone may be the name of its column."""
-_NAME = re.compile(r"[^\W\d]\w*(?:[ .-]\w+){0,2}")
+_NAME = re.compile(r"[^\W\d]\w*(?:[ .,:/&%#()-]+\w+){0,3}[)%#?:]?")
+"""What may be the name of a column: a few words."""
 
 _ENDINGS: dict[str, Format] = {
     ".tsv": "tsv",
@@ -84,14 +84,21 @@ def read_pairs(
 
 
 def read_labelled(
-    paths: Sequence[str | Path], settings: TextSettings, on_note: Note | None = None, group_by: str | None = None
+    paths: Sequence[str | Path],
+    settings: TextSettings,
+    on_note: Note | None = None,
+    group_by: str | None = None,
+    learnt: bool = False,
 ) -> Labelled:
-    """Read texts with labels, or pairs of texts, as `read_pairs` does. What is empty makes a bad row."""
+    """Read texts with labels, or pairs of texts, as `read_pairs` does. What is empty makes a bad row.
+
+    `learnt`: the labels are those that will be learnt, so that the name of a column must not be taken for one of them.
+    """
     first, second = settings.text if isinstance(settings.text, tuple) else (settings.text, None)
     asked = (first, settings.label)
     columns = Columns(asked, ("text", "label"), labelled=True, group=group_by, second=second)
     found = _read(paths, settings, columns, on_note)
-    if asked == (None, None) and not found.pairs:
+    if learnt and asked == (None, None) and not found.pairs:
         _must_have_no_header(found, settings)
     paired = found.pairs > 0
     undecided = found.seconds.count(UNDECIDED) if paired and "+" not in found.seconds else 0
@@ -230,8 +237,8 @@ def _must_have_no_header(found: _Found, settings: TextSettings) -> None:
             continue
         if others.total() >= max(ENOUGH, RECURRING * len(others)):
             given = f"{shown(names[0])} and {shown(names[1])}, a label that no other row has"
-            named = "--data.text {} --data.label {}".format(*map(quote, names))
-            mend = f"{named} if these are the names of the columns, or --data.text 1 --data.label 2 if not"
+            named = "--data.text NAME --data.label NAME if these are names of columns"
+            mend = f"{named}, or --data.text 1 --data.label 2 if not"
             raise DataError(given, "to be told whether this row is a header", mend, f"{path}:{found.lines[item]}")
 
 

@@ -80,7 +80,7 @@ class Generation:
     """Sample among tokens at least this fraction as likely as the likeliest."""
     no_repeat: Annotated[int, Range(0)] = 0
     """Forbid every sequence of this many tokens to occur twice, in a decoder's prompt and output together or in the
-    output of an encoder-decoder; 0 allows all."""
+    output of an encoder-decoder with its start token; 0 allows all."""
     repetition: Repetition = field(default_factory=Repetition)
     """How single tokens are held back that are there already."""
     drafting: Drafting = field(default_factory=Drafting)

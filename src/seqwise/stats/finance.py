@@ -39,6 +39,7 @@ LEVELS = (0.95, 0.99)
 ROUNDING = 1e-12  # sd of returns that comes from the last bits of prices
 LONE = 10.0  # times the median change, from where a price that halves or doubles looks like a split
 WHOLE = 0.1  # of a logarithm, within which a change is by a whole number of times at most
+EXACT = 1e-9  # the same where prices else stand still
 APART = 2.0  # times the largest of all other changes, of which heavy tails make large ones too
 Kind = Literal["simple", "log"]
 
@@ -266,7 +267,7 @@ def splits(prices: Float[np.ndarray, "T"], name: str = "") -> tuple[Split, ...]:
     sizes = np.abs(changes)
     usual = float(np.median(sizes))
     times = np.maximum(2, np.rint(np.exp(sizes)))
-    whole = np.abs(sizes - np.log(times)) <= min(WHOLE, 3 * usual / special.ndtri(0.75))
+    whole = np.abs(sizes - np.log(times)) <= min(WHOLE, max(EXACT, 3 * usual / special.ndtri(0.75)))
     alike = whole & (sizes > LONE * usual)
     found = np.flatnonzero(alike & (sizes > APART * np.max(sizes, where=~alike, initial=0.0)))
     return tuple(Split(int(at) + 1, int(times[at]), bool(changes[at] > 0)) for at in found)

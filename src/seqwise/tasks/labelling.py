@@ -158,7 +158,7 @@ def _unknown(label: str, labels: tuple[str, ...], where: str) -> DataError:
 def _parts(settings: Train, notes: list[str]) -> tuple[Labelled, Labelled]:
     """Training and validation texts; the first without anything that stands in the second, or in a test."""
     data = settings.data
-    train = read_labelled(settings.train, data, notes.append)
+    train = read_labelled(settings.train, data, notes.append, learnt=True)
     held = [read_labelled(settings.test, data, notes.append)] if settings.test else []
     if settings.valid:
         valid = read_labelled(settings.valid, data, notes.append)

@@ -55,13 +55,18 @@ class Own:
         return self.settings.task == "generate" and self.settings.generate.unit == "file"
 
 
+def must_have_no_revision(run: str | Path, revision: str | None) -> None:
+    """A run has none."""
+    if revision is not None:
+        raise ConfigError(f"--revision for the run {run}", "a checkpoint of the hub", "leaving it out")
+
+
 def open_own(
     run: str | Path, where: str = "auto", precision: devices.Precision = "auto", revision: str | None = None
 ) -> Own | None:
-    """The model of a run; None where it is one that translates or summarizes. A run has no revisions."""
+    """The model of a run; None where it is one that translates or summarizes."""
     folder = RunFolder.open(run)
-    if revision is not None:
-        raise ConfigError(f"--revision for the run {run}", "a checkpoint of the hub", "leaving it out")
+    must_have_no_revision(run, revision)
     settings = read_settings(folder)
     if settings.task not in ("classify", "generate"):
         return None

@@ -17,6 +17,10 @@ from seqwise.training.optim import Weights
 MOMENTS = ("exp_avg", "exp_avg_sq")  # AdamW's names
 
 
+FORMER_NAMES = {"worse": "looks_since_best"}
+"""What `Progress` called its fields in states that older versions left."""
+
+
 @dataclass
 class Progress:
     """How far a run has come."""
@@ -89,7 +93,8 @@ class TrainingState:
 
     def restore(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> None:
         """The inverse of `tensors` and `facts`."""
-        self.progress = Progress(**facts["progress"])
+        progress = {FORMER_NAMES.get(name, name): value for name, value in facts["progress"].items()}
+        self.progress = Progress(**progress)
         self.loader.seek(Place(**facts["place"]))
         late = facts.get("late", {})
         for i, (name, master) in enumerate(zip(self.weights.names, self.weights.master, strict=True)):

@@ -139,7 +139,7 @@ def _must_mean_something(task: Task, columns: Mapping[str, str | tuple[str, str]
 def _read(paths: Sequence[str], task: Task, reading: TextSettings, form: Form) -> Labelled | Pairs | Conversations:
     match task:
         case "classify":
-            return read_labelled(paths, reading, _say)
+            return read_labelled(paths, reading, _say, learnt=True)
         case "generate":
             asked = InstructionSettings(
                 format=form,

@@ -1,7 +1,7 @@
 """evaluate: how good a run is on pairs it has not seen, how sure that is, and where it is worst."""
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from json import dumps
 from pathlib import Path
@@ -25,6 +25,7 @@ from seqwise.reports.forecasts import Backtested, backtest_page
 from seqwise.tasks.answering import Writes
 from seqwise.tasks.destinations import must_be_free, save_rows
 from seqwise.tasks.forecasting.judging import judge_forecasts
+from seqwise.tasks.idle import ALONE, FIXED, FORESEEN, IDLE, JUDGED, LABELLED, SEARCHED, TEXTUAL, refuse
 from seqwise.tasks.judging import Judged, judge_labels, judge_outputs, judge_text, only_pairs, unwritable
 from seqwise.tasks.opening import Own, judge_lines, judge_stream, open_own, summarizes
 from seqwise.tasks.places import placed
@@ -36,24 +37,6 @@ from seqwise.tasks.writing import Manner, Rewriter, Writer
 
 SCORES = "test-scores.tsv"
 WORST, RESAMPLES = 5, 1000  # items shown, draws of the bootstrap
-SEARCHED = ("beams", "max_length", "length_penalty", "mbr")
-JUDGED = ("rouge", *SEARCHED, "tokenize", "lowercase")
-IDLE: Mapping[str, tuple[str, ...]] = {
-    "classify": (*JUDGED, "source", "target"),
-    "translate": ("text", "label", "details"),
-    "summarize": ("tokenize", "lowercase", "text", "label", "details"),
-    "generate": (*JUDGED, "format", "text", "label", "details"),
-}
-"""What means nothing for a tuned run, by its task: how texts are written and compared, and what is read otherwise."""
-FIXED = ("revision", "ensemble", "source_language", "target_language", "cut")
-"""What a tuned run has as it was tuned."""
-ALONE = ("ensemble", "source_language", "target_language")
-"""What means nothing for a model that does not translate, beside that of its task."""
-LABELLED, FORESEEN = IDLE["classify"], (*IDLE["generate"], "source", "target", "cut")
-"""What means nothing where labels are told, and where lines of text are foreseen."""
-TEXTUAL = ("format", "encoding", "source", "target", "on_bad_row", "text", "label", "revision", "cut", "scores",
-           "details")  # fmt: skip
-"""What means nothing for a forecaster, beside how texts are written."""
 Made = TypeVar("Made")
 Rewriting = tuple[Writes, Generation, TextSettings, Tokenizer]
 
@@ -210,8 +193,8 @@ def _tuned(flags: Mapping[str, Any]) -> Evaluation:
     """A run of seqwise tune, on files that are read as its training files were."""
     task = read_tune(RunFolder.open(flags["model"])).task
     named = f"the tuned run {flags['model']}"
-    _refuse(named, flags, FIXED, "it as it was tuned")
-    _refuse(named, flags, IDLE[task], f"flags that mean something for --task {task}")
+    refuse(named, flags, FIXED, "it as it was tuned")
+    refuse(named, flags, IDLE[task], f"flags that mean something for --task {task}")
     metric = ("rouge" if flags["rouge"] else "", flags["tokenize"], flags["lowercase"])
     where, precision = flags["device"], flags["precision"]
     found = _ours_named(
@@ -251,8 +234,8 @@ def _rewrites(opened: Opened, rouge: bool) -> bool:
 
 def _run(flags: Mapping[str, Any]) -> Rewriting:
     """A run of ours, or several: how it decodes, how its files were read, and its tokens."""
-    idle = ("revision", "source_language", "target_language", "cut", "text", "label")
-    _refuse(f"the run {flags['model']}", flags, idle, "a checkpoint of the hub")
+    idle = ("revision", "source_language", "target_language", "cut", *IDLE["translate"])
+    refuse(f"the run {flags['model']}", flags, idle)
     runs = [flags["model"], *flags["ensemble"]]
     translator, settings = open_translator(runs, flags["device"], flags["precision"])
     return translator, settings.generation, settings.data, translator.vocabularies.target
@@ -265,7 +248,7 @@ def _rewriter(opened: Opened, flags: Mapping[str, Any]) -> Rewriting:
     for note in not_applied(opened.checkpoint):
         print(note, file=sys.stderr)
     if isinstance(opened.model, Decoder):
-        _refuse(opened.checkpoint.architecture, flags, ("source_language", "target_language"), "an encoder-decoder")
+        refuse(opened.checkpoint.architecture, flags, ("source_language", "target_language"))
         usual = generation(opened.checkpoint)
         manner = Manner(cut=flags["cut"], whole=whole(opened.checkpoint) if flags["max_length"] is None else None)
         return Writer(opened, manner), usual, TextSettings(), opened.words.target
@@ -283,7 +266,7 @@ def _own(own: Own, flags: Mapping[str, Any]) -> Evaluation:
     """A run that classifies or generates, on files that are read as its training files were."""
     task = own.settings.task
     idle = ("revision", *ALONE, *(LABELLED if task == "classify" else FORESEEN))
-    _refuse(f"the run {flags['model']}, which learnt to {task}", flags, idle, "a model that translates")
+    refuse(f"the run {flags['model']}, which learnt to {task}", flags, idle)
     reading, test, resamples = _reading(own.settings.data, flags), flags["test"], flags["resamples"]
 
     def judged() -> Judged:
@@ -301,7 +284,7 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     test, resamples = flags["test"], flags["resamples"]
     task = opened.checkpoint.head.task
     idle = (*ALONE, *(LABELLED if task == "labels" else FORESEEN))
-    _refuse(opened.checkpoint.architecture, flags, idle, "a model that translates")
+    refuse(opened.checkpoint.architecture, flags, idle)
     if task == "labels":
         found = _ours_named(
             lambda: judge_labels(opened, test, _reading(TextSettings(), flags), flags["cut"], resamples)
@@ -311,13 +294,6 @@ def _judged(opened: Opened, flags: Mapping[str, Any]) -> Evaluation:
     else:
         raise only_pairs(opened)
     return _evaluation(found, _save(found, flags["scores"]), flags["worst"], flags["details"])
-
-
-def _refuse(model: str, flags: Mapping[str, Any], names: Sequence[str], allowed: str) -> None:
-    """Flags that mean nothing for this model."""
-    for name in names:
-        if flags[name] is not False and flags[name] not in (None, (), AUTO):
-            raise ConfigError(f"--{name.replace('_', '-')} for {model}", allowed, "leaving it out")
 
 
 def _ours_named(work: Callable[[], Made]) -> Made:

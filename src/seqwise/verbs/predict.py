@@ -21,7 +21,7 @@ from seqwise.tasks.destinations import must_be_free, save_lines
 from seqwise.tasks.forecasting.answering import PICTURES, TABLES, foresee, must_be_writable
 from seqwise.tasks.forecasting.stored import read_forecast
 from seqwise.tasks.lines import must_have_ends
-from seqwise.tasks.opening import open_own
+from seqwise.tasks.opening import must_have_no_revision, open_own
 from seqwise.tasks.places import Asked, asked, told_of
 from seqwise.tasks.pretrained import Opened, generation, is_run, not_applied, open_pretrained, whole
 from seqwise.tasks.stored import is_forecast, open_translator
@@ -227,6 +227,7 @@ def _answering(flags: Mapping[str, Any]) -> Answering:
 
 def _tuned(flags: Mapping[str, Any]) -> Answering:
     """A run of seqwise tune."""
+    must_have_no_revision(flags["model"], flags["revision"])
     found = open_tuned(flags["model"], flags["device"], flags["precision"])
     if isinstance(found, Opened):
         return _as_tuned(flags, found, flags["model"])
@@ -260,9 +261,8 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
     for note in notes:
         print(note, file=sys.stderr)
     ways = [_as_tuned(flags, opened, folder) for folder in flags["adapter"]]
-    answer, writer, made, told = ways[0]
     if len(names) == 1:
-        return answer, writer, made, told
+        return ways[0]
     if flags["stream"]:
         raise ConfigError(f"--stream with {len(names)} adapters", "one adapter", "leaving it out")
 
@@ -274,7 +274,7 @@ def _adapted(flags: Mapping[str, Any]) -> Answering:
         for lines in zip(*rows, strict=True):
             yield from (f"{name}\t{line}" for name, line in zip(names, lines, strict=True))
 
-    return each, None, made, told
+    return each, None, *ways[0][2:]
 
 
 def _refuse(flags: Mapping[str, Any], names: Sequence[str]) -> None:

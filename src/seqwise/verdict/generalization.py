@@ -67,7 +67,7 @@ def default_margin(measure: Measure, base: float = 0.0) -> float:
     points = () if unknown else ("bleu", "chrf", "f1", "accuracy")
     if measure.kind == "right" or any(known in name for known in points):
         return POINT
-    if "rouge" in name:
+    if "rouge" in name and not unknown:
         return HALF
     if "nats" in name or "nats" in measure.unit:
         return NATS

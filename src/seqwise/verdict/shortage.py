@@ -46,7 +46,7 @@ def items(found: Weighed, aim: float, level: float = LEVEL) -> float:
     return _rounded(_of_several(found, found.crossed, aim, level))
 
 
-def _of_several(found: Weighed, luck: Crossed, aim: float, level: float) -> float:
+def _of_several(found: Weighed, luck: Crossed, aim: float, level: float, sides: int = 2) -> float:
     """Of several seeds: what is in seeds and items both falls with the items too, what is training's alone does not."""
     many, chance = found.data.many, luck.chance
     (_, own), (lasting, units) = chance.parts
@@ -55,10 +55,10 @@ def _of_several(found: Weighed, luck: Crossed, aim: float, level: float) -> floa
         times = count / many
         parts = ((luck.training + min(luck.seeds, luck.rest) / times, own), (lasting / times, units * times))
         alone = (chance.alone[0] / times, chance.alone[1] * times) if chance.alone else None
-        return _together(parts, alone).detectable(level) <= aim
+        return _together(parts, alone).detectable(level, sides) <= aim
 
-    if not enough(int(MOST_ITEMS)):
-        return inf
+    if not enough(int(MOST_ITEMS)):  # fewer degrees of freedom may cost what more items gain, within a hair
+        return float(many) if chance.detectable(level, sides) <= aim else inf
     fewest = max(1, many * FEWEST // len(found.data.sizes))
     return float(fewest if enough(fewest) else first(enough, fewest, int(MOST_ITEMS)))
 
@@ -104,6 +104,8 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
     least = _unflipped(found, margin, level)
     if isinstance(found.flips, Unvaried):
         return _rounded(least)
+    if found.crossed is not None:
+        return _rounded(max(least, _of_several(found, found.crossed, margin + difference, level, sides=1)))
     if found.chance is None:
         changed = max(sum(data.flips) / data.items, 1 / data.items)
         sd = 100 * sqrt(changed)
@@ -111,7 +113,7 @@ def harmless(found: Weighed, margin: float, difference: float = 0.0, level: floa
         sd = found.chance.error * sqrt(data.many)
     if not sd:
         return inf
-    if data.codes is not None and found.crossed is None and not data.ahead:
+    if data.codes is not None and not data.ahead:
         if isinstance(found.flips, Flips):
             sd = found.flips.single.error * sqrt(data.many)
             least = max(least, non_inferiority_items(margin, sd=sd, difference=difference, level=level))

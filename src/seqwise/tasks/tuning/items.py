@@ -108,7 +108,7 @@ class Read:
 def read_all(settings: Tune) -> Read:
     """All files, filtered and split."""
     notes: list[str] = []
-    train = read(settings, settings.train, notes, grouped=True)
+    train = read(settings, settings.train, notes, grouped=True, learnt=True)
     if 0 < train.pairs < len(train):
         notes.append(f"train: {train.pairs:,} of {len(train):,} lines are pairs of texts, with a tab between them")
     test = read(settings, settings.test, notes) if settings.test else None
@@ -130,18 +130,19 @@ def read_all(settings: Tune) -> Read:
     return Read(train, valid, test, replay, tuple(notes))
 
 
-def read(settings: Tune, paths: Sequence[str], notes: list[str], grouped: bool = False) -> Items:
-    """The examples of one part, as they stand in the files. `grouped`: with their groups, which only a split needs."""
+def read(settings: Tune, paths: Sequence[str], notes: list[str], grouped: bool = False, learnt: bool = False) -> Items:
+    """The examples of one part, as they stand in the files. `grouped`: with their groups, which only a split needs.
+    `learnt`: those whose labels are learnt."""
     split_ = settings.split if grouped else replace(settings.split, group_by=None)
-    return ours_named(lambda: _read(replace(settings, split=split_), paths, notes))
+    return ours_named(lambda: _read(replace(settings, split=split_), paths, notes, learnt))
 
 
-def _read(settings: Tune, paths: Sequence[str], notes: list[str]) -> Items:
+def _read(settings: Tune, paths: Sequence[str], notes: list[str], learnt: bool) -> Items:
     data, group = settings.data, settings.split.group_by
     if settings.task == "generate":
         return _conversations(read_instructions(paths, _instructions(settings), notes.append))
     if settings.task == "classify":
-        found = read_labelled(paths, data, notes.append, group_by=group)
+        found = read_labelled(paths, data, notes.append, group_by=group, learnt=learnt)
         return Items(
             found.texts,
             found.labels,

@@ -78,7 +78,7 @@ def copies(files: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
 
 def _said(one: Scored) -> int:
     """What is said of the items, in whatever order, as a number."""
-    return hash(frozenset(zip(one.ids, one.outputs or map(str, one.values.tolist()), strict=True)))
+    return hash(frozenset(zip(one.ids, one.outputs or ("",) * len(one.ids), one.values.tolist(), strict=True)))
 
 
 def _unspaced(one: Scored) -> str:
@@ -114,7 +114,6 @@ def _percents(base: Scored, tuned: Scored) -> Iterator[str]:
 
 
 def _same(base: Scored, tuned: Scored) -> bool:
-    if base.outputs and tuned.outputs:
-        said = [dict(zip(one.ids, one.outputs, strict=True)) for one in (base, tuned)]
-        return said[0] == said[1]
-    return base.ids == tuned.ids and np.array_equal(base.values, tuned.values)
+    if bool(base.outputs) != bool(tuned.outputs):
+        return base.ids == tuned.ids and np.array_equal(base.values, tuned.values)
+    return _said(base) == _said(tuned)
