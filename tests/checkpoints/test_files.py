@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from seqwise.checkpoints.files import discard, hash_file, make_folder, publishing, replacing, sweep
+from seqwise.checkpoints.files import discard, hash_file, make_folder, publishing, replacing, sweep, unwritable
 from seqwise.errors import CheckpointError
 
 
@@ -65,6 +65,19 @@ def test_a_folder_appears_only_when_it_is_complete(tmp_path):
     with pytest.raises(KeyboardInterrupt), publishing(tmp_path / "other") as part:
         interrupted((part / "file").write_bytes(b"x"))
     assert os.listdir(tmp_path) == ["folder"]
+
+
+@pytest.mark.parametrize(
+    ("code", "needed", "told"),
+    [
+        (errno.ENOSPC, 0, "needs more room on that disk"),
+        (errno.ENOSPC, 1_200, "needs 1,200 bytes on that disk"),
+        (errno.EFBIG, 0, "needs leave to write larger files"),
+        (errno.EFBIG, 1_200, "needs leave to write a file of 1,200 bytes"),
+    ],
+)
+def test_no_error_asks_for_nothing(tmp_path, code, needed, told):
+    assert told in str(unwritable(tmp_path / "file", OSError(code, os.strerror(code)), needed))
 
 
 @pytest.mark.parametrize(

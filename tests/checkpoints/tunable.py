@@ -90,9 +90,10 @@ def bert(folder, architecture="BertForMaskedLM", **changes):
     frame = [("[CLS]", 2), ("[SEP]", 3)]
     pair = "[CLS] $A [SEP] $B:1 [SEP]:1"
     tokenizer.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", pair, frame)
-    sizes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, "max_position_embeddings": 24, **changes}
+    sizes = {"num_hidden_layers": 2, "max_position_embeddings": 24, **changes}
+    sizes = {"hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0, **sizes}
     config = transformers.BertConfig(
-        vocab_size=len(words), hidden_size=32, num_hidden_layers=2, num_attention_heads=4, intermediate_size=48, **sizes
+        vocab_size=len(words), hidden_size=32, num_attention_heads=4, intermediate_size=48, **sizes
     )
     names = dict(zip(("pad", "unk", "cls", "sep", "mask"), special, strict=True))
     return save(folder, architecture, config, tokenizer, {f"{key}_token": name for key, name in names.items()})

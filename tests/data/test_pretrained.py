@@ -8,6 +8,7 @@ import pytest
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from tokenizers import Tokenizer as Backend
 
+from seqwise.checkpoints.export_ctranslate2 import named
 from seqwise.data import pretrained
 from seqwise.data.sentencepiece import BYTE, CONTROL, NORMAL, UNKNOWN
 from seqwise.data.tokens import Framed, Tokenizer, Vocabularies
@@ -259,6 +260,14 @@ def test_marian_cuts_each_side_by_its_own_model(spm, tmp_path):
     harmless(source)
     harmless(target)
     saved(found, tmp_path / "b")
+
+
+def test_another_engine_is_told_the_names_that_the_files_have(spm, tmp_path):
+    """A side that never cuts a piece may write it all the same: CTranslate2 gives it back by its name."""
+    found = pretrained.load(tmp_path, config := marian(tmp_path, spm))
+    names = json.loads((tmp_path / "vocab.json").read_text())
+    for side in (found.source, found.target):
+        assert named(side, config["vocab_size"]) == tuple(names)
 
 
 def test_the_language_ahead_of_a_text_is_one_token(spm, tmp_path):

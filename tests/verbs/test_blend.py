@@ -149,6 +149,16 @@ def test_one_weight_cannot_lie_between_two(place, tmp_path):
         blending.both(other, one)
 
 
+def test_a_base_with_more_layers_is_refused(tmp_path):
+    """There is nothing between a layer and none; a blend of the others would be neither model."""
+    for name, layers in (("deep", 3), ("flat", 2)):
+        (tmp_path / name).mkdir()
+        tunable.bert(tmp_path / name, num_hidden_layers=layers)
+    with pytest.raises(ConfigError, match=r"layers\.2\..* in .*deep, and no such weight in .*flat"):
+        blend(str(tmp_path / "deep"), str(tmp_path / "flat"), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
 def test_a_blend_that_fails_or_is_killed_leaves_no_half_of_a_run(place, tmp_path, monkeypatch):
     """Nothing in the place of the new one, and the old one as it was, with what is not ours beside it."""
     words = [str(place / "transformer"), str(place / "ours")]

@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seqwise.data.pieces import ABSENT
 from seqwise.data.tokens import Tokenizer
 from seqwise.errors import CheckpointError, MissingExtraError
 from seqwise.models.architecture import TransformerSettings
@@ -60,12 +61,12 @@ class Words:
 
 
 def named(tokenizer: Tokenizer, rows: int) -> tuple[str, ...]:
-    """The name of each row of a table: rows without a token get one that no text has."""
+    """The name of each row of a table, as the model's files have it: rows without a token get one that no text has."""
     held = tokenizer.vocabulary()
     names = {token: name for name, token in reversed(held.items()) if token != tokenizer.unk}
     unknown = [name for name, token in held.items() if token == tokenizer.unk]
     names[tokenizer.unk] = next((name for name in unknown if name in tokenizer.special_names), unknown[0])
-    return tuple(names.get(row, f"<row {row}>") for row in range(rows))
+    return tuple(names.get(row, f"<row {row}>").removeprefix(ABSENT) for row in range(rows))
 
 
 def to_ctranslate2(model: Pretrained, words: Words, folder: Path, dtype: torch.dtype) -> tuple[str, ...]:

@@ -167,13 +167,13 @@ def unwritable(path: Path, error: OSError, needed: int) -> CheckpointError:
         free = _free(path)
         return CheckpointError(
             given=f"{reason}: {free / MEGABYTE:,.1f} MB are free",
-            allowed=f"{needed / MEGABYTE:,.1f} MB on that disk",
+            allowed=f"{_told(needed)} on that disk",
             mend="freeing room there, or a folder on another disk; what was there before is intact",
         )
     if error.errno == errno.EFBIG:
         return CheckpointError(
             given=reason,
-            allowed=f"leave to write a file of {needed / MEGABYTE:,.1f} MB",
+            allowed=f"leave to write a file of {_told(needed)}" if needed else "leave to write larger files",
             mend="a higher `ulimit -f`, or a file system for large files; what was there before is intact",
         )
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
@@ -183,6 +183,13 @@ def unwritable(path: Path, error: OSError, needed: int) -> CheckpointError:
             mend=f"chmod u+w {path.parent}, or another folder",
         )
     return CheckpointError(given=reason, allowed="a folder that can be written", mend="another folder")
+
+
+def _told(needed: int) -> str:
+    """A size; 0 is one that is not known, since another library writes."""
+    if not needed:
+        return "more room"
+    return f"{needed / MEGABYTE:,.1f} MB" if needed >= MEGABYTE / 10 else f"{needed:,} bytes"
 
 
 def _aside(path: Path) -> Path:

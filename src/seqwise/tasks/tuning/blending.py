@@ -95,9 +95,22 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
                 f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
             )
         found[name] = None if name in base.fresh else there, weight
+    _must_be_all(theirs, tuned, base.name)
     if all(one is None or torch.equal(one, other) for one, other in found.values()):
         raise ConfigError(f"{base.name} and {tuned.name} with the same weights", "two different models", "another one")
     return found
+
+
+def _must_be_all(theirs: Mapping[str, Tensor], tuned: Opening, base: str) -> None:
+    """Refuse a base with layers that the tuned model lacks; another head may have been left behind."""
+    ours = {name for name, _ in tuned.model.named_parameters(remove_duplicate=False)}
+    for name, weight in theirs.items():
+        if name not in ours and not name.startswith(f"{HEAD}."):
+            raise ConfigError(
+                f"{name} of shape {list(weight.shape)} in {base}, and no such weight in {tuned.name}",
+                "two models of one make, one tuned from the other",
+                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            )
 
 
 def _must_share(base: Opening, tuned: Opening) -> None:
