@@ -235,7 +235,7 @@ def test_signs_of_currency_and_percent_are_told(tmp_path):
     assert "shop" not in told
     with pytest.raises(DataError, match=r"'-6.9%': needs a column of numbers. Try --signs %"):
         normal((str(path),), column="growth")
-    with pytest.raises(DataError, match=r"'\(272\)'.* Try writing '-272', without signs"):
+    with pytest.raises(DataError, match=r"""'\(272\)'.* Try --signs "\(\)\""""):
         normal((str(path),), column="net")
 
 

@@ -51,6 +51,15 @@ def test_a_column_has_one_sign_or_none(cells, given, tmp_path):
         normal((str(path),), column="x", written=ColumnSettings(signs=("%", "$", "€")))
 
 
+@pytest.mark.parametrize(("sign", "cells"), [("$", ["$5.50", "($1.50)", "-$2"]), ("()", ["5.50", "(1.50)", "-2"])])
+def test_brackets_of_accounts_are_a_minus(sign, cells, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text("\n".join(["x", *cells, ""]))
+    (found,) = describe((str(path),), written=ColumnSettings(signs=(sign,))).parts[0].result.numbers
+    assert (found.minimum, found.maximum, found.n) == (-2, 5.5, 3)
+    assert found.mean.value == pytest.approx(2 / 3)
+
+
 def test_a_sign_is_no_part_of_a_number(export):
     with pytest.raises(ConfigError, match=r"--signs '.': needs a text without digits, points and commas"):
         describe(export, written=european("."))
@@ -81,6 +90,8 @@ def test_a_label_that_is_missing_is_no_group(arms):
     answer = compare(arms, value="crp", by="arm")
     assert [group.name for group in answer.parts[0].result.groups] == ["None", "a", "b"]
     assert answer.notes == ("3 of 39 rows are left out, as crp or arm is missing there ('NA' names no group).",)
+    (told,) = describe(arms).parts[0].result.texts
+    assert (told.n, told.missing, told.distinct) == (36, 3, 3)
     marked = compare(arms, value="crp", by="arm", written=ColumnSettings(marks=("None",)))
     assert [group.name for group in marked.parts[0].result.groups] == ["a", "b"]
     assert marked.notes[0].endswith("('NA' and 'None' name no group).")

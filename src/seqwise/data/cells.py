@@ -65,8 +65,8 @@ class ColumnSettings:
     marks: tuple[str, ...] = ()
     """Further texts that stand for a missing number, beside empty cells, NA, N/A, NaN, null, None, #N/A, - . and ?."""
     signs: tuple[str, ...] = ()
-    """Texts beside numbers that are dropped, such as % or € or kg: 12.5 % is then 12.5. By default none, and such a
-    number is refused."""
+    """Texts beside numbers that are dropped, such as % or € or kg: 12.5 % is then 12.5. Brackets are then a minus, as
+    in accounts; "()" for them alone. By default none, and such a number is refused."""
 
     def faults(self) -> Iterator[Fault]:
         """What contradicts itself."""
@@ -143,7 +143,9 @@ def numeric(texts: Any, settings: ColumnSettings) -> float | None:
 
 
 def _unsigned(stripped: Any, signs: Sequence[str]) -> tuple[Any, Any]:
-    """Texts without the sign before or behind the number, and that sign; empty where there is none."""
+    """Texts without the sign before or behind the number, and that sign; empty where there is none. Numbers in the
+    brackets of accounts are below 0."""
+    stripped = stripped.str.replace(r"^\(([^()+-]*)\)$", "-${1}")
     either = "|".join(re.escape(sign.strip()) for sign in sorted(signs, key=len, reverse=True))
     before, behind = rf"^([+-]?)\s*({either})\s*", rf"\s*({either})$"
     found = stripped.str.extract(before, 2).fill_null(stripped.str.extract(behind)).fill_null("")
@@ -156,15 +158,15 @@ def unlabelled(settings: ColumnSettings) -> list[str]:
 
 
 def signed(text: str) -> tuple[str, str] | None:
-    """The number and sign of a text with a sign of currency or percent, or in the brackets of accounts, which have no
-    sign; None of other texts."""
+    """The number and sign of a text with a sign of currency or percent, or in the brackets of accounts, whose sign is
+    "()"; None of other texts."""
     text = text.strip()
     below = re.fullmatch(r"\((.*)\)", text)
     plain = re.sub(_SIGN, "", below[1] if below else text).strip()
     if plain == text or not re.fullmatch(r"[+-]?[\d.,’'\s]*\d", plain):
         return None
     sign = re.search(_SIGN, text)
-    return (f"-{plain}", "") if below else (plain, sign[0] if sign else "")
+    return (f"-{plain}", sign[0] if sign else '"()"') if below else (plain, sign[0] if sign else "")
 
 
 def unsigned(text: str, flag: Flag) -> str | None:

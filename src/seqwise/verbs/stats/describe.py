@@ -91,7 +91,7 @@ def _pass(table: Table, numbers: Sequence[str], texts: Sequence[str]) -> tuple[D
     plain, units = [name for name, _ in measured], [unit for _, unit in measured]
     stream = MomentStream(4, names=plain)
     kept = max(FEWEST, HELD // max(1, len(numbers)))
-    sketches, tallies, rows = [Sketch(kept) for _ in numbers], [Tally(name) for name in texts], 0
+    sketches, tallies, rows = [Sketch(kept) for _ in numbers], [Tally(name, table.unlabelled) for name in texts], 0
     for block, others in table.pieces(numbers, texts):
         rows += len(block)
         if len(numbers):
