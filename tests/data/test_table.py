@@ -368,3 +368,11 @@ def test_known_series_are_read(name, target, frequency, length, first, last, ahe
         assert any("weekdays have no row" in note for note in table.notes)
         with pytest.raises(DataError, match="needs a row after each business day"):
             read_series(DATA / name, [target], TableSettings(frequency="business day"))
+
+
+def test_numbers_with_signs_are_sent_to_be_written_without(tmp_path):
+    """As forecasts have no flag that drops them."""
+    path = tmp_path / "t.csv"
+    path.write_text("date,y\n2024-01-01,5 %\n2024-01-02,7 %\n")
+    with pytest.raises(DataError, match="Try writing '5', without signs"):
+        read_series(path, ["y"])

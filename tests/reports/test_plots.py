@@ -192,3 +192,10 @@ def test_calibrated_forecasts_stay_in_the_band():
     even = (np.arange(1000) + 0.5) / 1000
     assert plots.pit(even).title.startswith("0 of 10 bars leave the band")
     assert plots.pit(even**4).title.startswith(("9 of 10", "10 of 10", "8 of 10"))
+
+
+def test_limits_are_drawn_beside_the_values_also_where_these_end_before():
+    drawn = words(plots.bell(np.arange(9.0), "x", limits={"lower limit": -40.0, "upper limit": 7.5}))
+    assert "lower limit -40" in drawn
+    assert "upper limit 7.5" in drawn
+    assert "−40" in drawn  # on the axis too

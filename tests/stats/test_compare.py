@@ -134,7 +134,7 @@ def test_the_same_items_are_compared_with_themselves_in_any_order():
     assert found.test.name == "paired t-test"
     assert found.test.effect.value == pytest.approx(-1.8)
     assert found.sentences()[0].startswith("The mean of time is 1.80 s higher for old than for new (95 % ")
-    assert found.sentences()[-1] == "Left out, without a value in each group of group: 1 items."
+    assert found.sentences()[-1] == "Left out, without a value in each group of group: 1 item."
 
 
 def test_more_groups_of_the_same_items_are_compared_with_themselves():

@@ -327,8 +327,10 @@ def test_settings_that_contradict_are_refused():
 
 
 def test_subgroups_that_cannot_be_charted_are_refused():
-    with pytest.raises(DataError, match="one value"):
-        subgroups(np.array([1.0, 2, 3, 4, 5]), ["a", "a", "b", "b", "c"])
+    with pytest.raises(DataError, match="with one value each"):
+        subgroups(np.array([1.0, 2, 3, 4]), ["a", "b", "c", "d"])
+    with pytest.raises(DataError, match="the first 2 subgroups of values with one value each"):
+        subgroups(np.array([1.0, 2, 3, 4]), ["a", "b", "c", "c"], baseline=2)
     with pytest.raises(DataError, match="nothing differs"):
         subgroups(np.array([1.0, 1, 2, 2]), ["a", "a", "b", "b"])
     with pytest.raises(DataError, match="labels"):
@@ -337,3 +339,21 @@ def test_subgroups_that_cannot_be_charted_are_refused():
         subgroups(np.array([1.0, 2, 3, 4]), ["a", None, "b", "b"])
     with pytest.raises(DataError, match="without labels"):
         subgroups(np.array([1.0, 2, 3, 4]))
+
+
+@pytest.mark.parametrize("spread", ["sds", "ranges"])
+def test_a_subgroup_of_one_value_is_charted_and_gives_no_spread(spread):
+    """Its limits are those of single values; the sd is that of the others."""
+    x = np.random.default_rng(3).normal(10, 0.2, 41)
+    labels = [f"lot {at // 4}" for at in range(40)] + ["lone"]
+    chart, others = subgroups(x, labels, spread), subgroups(x[:40], labels[:40], spread)
+    assert chart.sd.value == others.sd.value
+    assert chart.points[-1] == x[-1]
+    assert chart.upper[-1] - chart.centre[-1] == pytest.approx(3 * chart.sd.value)
+    assert chart.spread.labels == others.labels
+    assert chart.spread.points == others.spread.points
+    assert (
+        f"1 subgroup has one value and no spread: charted among the means, missing among the {spread}." in chart.notes
+    )
+    assert chart.grids()[0].note == "At the last point: limits move from point to point."
+    assert not others.grids()[0].note

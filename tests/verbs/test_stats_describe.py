@@ -230,12 +230,12 @@ def test_signs_of_currency_and_percent_are_told(tmp_path):
     path = tmp_path / "us.csv"
     path.write_text('sales,growth,net,shop\n"$2,739.05",-6.9%,(272),a\n"$1,810.75",4.0 %,(15),b\n$17,3%,"1,200",c\n')
     told = " ".join(describe((str(path),)).notes)
-    assert "sales counts as text, as '$2,739.05' is no plain number." in told
-    assert "growth counts as text, as '-6.9%' is no plain number." in told
+    assert "sales counts as text, as '$2,739.05' is no plain number; for its numbers try --signs $." in told
+    assert "growth counts as text, as '-6.9%' is no plain number; for its numbers try --signs %." in told
     assert "shop" not in told
-    with pytest.raises(DataError, match=r"'-6.9%': needs a column of numbers. Try writing '-6.9', without signs"):
+    with pytest.raises(DataError, match=r"'-6.9%': needs a column of numbers. Try --signs %"):
         normal((str(path),), column="growth")
-    with pytest.raises(DataError, match=r"'\(272\)'.* Try writing '-272', without signs"):
+    with pytest.raises(DataError, match=r"""'\(272\)'.* Try --signs "\(\)\""""):
         normal((str(path),), column="net")
 
 

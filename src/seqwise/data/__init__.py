@@ -30,7 +30,8 @@
 
     Tables
     columns        the columns of tables as numbers, block by block; the door of this room for statistics
-    cells          what a number looks like; delimited, tablefiles: files in parts, larger than memory; tablewriting
+    cells          what a number looks like; delimited, tablefiles: files in parts, larger than memory; tablewriting;
+                   suspects: what nobody meant
     tally          how often each text of a column occurs
     table          time series from tables; the door of this room for forecasts, with its settings (tablesettings)
     timestamps     texts as dates and times; frequency: how far apart they are; calendar: what they tell

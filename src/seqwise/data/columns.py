@@ -26,9 +26,11 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from seqwise.config import check
-from seqwise.data.cells import ColumnSettings, Flag, Part, bare, not_a_number, numbers
+from seqwise.data.cells import MARKS, ColumnSettings, Flag, Part, not_a_number, numbers, unlabelled, unsigned
+from seqwise.data.delimited import Delimited
 from seqwise.data.files import check_paths, shown
 from seqwise.data.readers import listed
+from seqwise.data.suspects import grouped, told_grouped, told_total, total
 from seqwise.data.tablefiles import NUMBERS, Kind, TableFile, kinds, missing_column, table_file
 from seqwise.data.timestamps import Dates, Times, read_times
 from seqwise.errors import DataError
@@ -37,6 +39,7 @@ __all__ = ["Column", "ColumnSettings", "Kind", "Table", "open_table"]
 
 ROWS = 65_536
 """Of a block."""
+_FIRST = 100  # rows that tell how numbers are written
 
 # N rows, C columns
 
@@ -74,6 +77,11 @@ class Table:
     def numbers(self) -> tuple[str, ...]:
         """The columns of numbers, in the order of the file."""
         return tuple(name for name in self.names if self.kinds[name] in NUMBERS)
+
+    @property
+    def unlabelled(self) -> tuple[str, ...]:
+        """Texts that name no group: NA and the like."""
+        return tuple(unlabelled(self._settings))
 
     @cached_property
     def rows(self) -> int:
@@ -156,6 +164,28 @@ class Table:
         count = min(rows, len(part.frame))
         return tuple({name: texts[name][row] for name in shown_names} for row in range(count))
 
+    def signed(self, names: Sequence[str]) -> Mapping[str, tuple[str, str]]:
+        """Columns whose first cells are mostly numbers but for a sign: one such text, and how to have them read."""
+        first, found = self.sample(_FIRST), {}
+        for name in names:
+            texts = [row[name] for row in first if row.get(name, "").strip() not in MARKS]
+            odd = [text for text in texts if unsigned(text, self._flag)]
+            if 2 * len(odd) > len(texts):
+                found[name] = (shown(odd[0].strip()), unsigned(odd[0], self._flag) or "")
+        return found
+
+    def suspects(self, names: Sequence[str], last: bool = True) -> tuple[str, ...]:
+        """What these columns of numbers may hold that nobody meant; `last`: whether the last row counts."""
+        told, settings, file = [], self._settings, self._files[0]
+        if isinstance(file, Delimited) and file.delimiter == ";" and settings.decimal == "." and not settings.thousands:
+            first = next(iter(file.parts((), names))).frame.head(_FIRST)
+            found = [(name, text) for name in names if (text := grouped(first[name]))]
+            told += [told_grouped(found)] if found else []
+        end = self._files[-1]
+        if last and isinstance(end, Delimited) and (text := total(end.path, end.delimiter)):
+            told.append(told_total(text))
+        return tuple(told)
+
     def _block(self, part: Part, columns: Sequence[str]) -> Float[np.ndarray, "N C"]:
         import polars
 
@@ -190,10 +220,9 @@ class Table:
 
     def _refused(self, text: str, name: str, where: str) -> DataError:
         if self.kinds[name] in NUMBERS:
-            return DataError.of([not_a_number(text, name, where, self._flag)])
+            return DataError.of([not_a_number(text, name, where, self._flag, self._settings.signs)])
         given = f'column "{name}" of text, {shown(text)}'
-        plain = bare(text)
-        mend = f"writing {shown(plain)}, without signs" if plain else listed(self.numbers) or "another file"
+        mend = unsigned(text, self._flag) or listed(self.numbers) or "another file"
         return DataError(given, "a column of numbers", mend, where)
 
     def _must_have(self, names: Sequence[str]) -> None:

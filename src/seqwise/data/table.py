@@ -151,6 +151,8 @@ class _Mended:
 
 
 def _flag(name: str) -> str:
+    if name == "signs":
+        return ""
     return f"--mend.{name}" if name in ("marks", "mixed") else f"--data.{name}"
 
 

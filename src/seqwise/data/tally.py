@@ -4,6 +4,7 @@ Counted out while the different ones are few; beyond, only how many there are is
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -22,16 +23,16 @@ _DATE = re.compile(r"\d{4}-\d\d")
 class Tally:
     """Of one column, part by part."""
 
-    def __init__(self, name: str) -> None:
-        self.name, self.n, self.missing = name, 0, 0
+    def __init__(self, name: str, absent: Sequence[str] = ()) -> None:
+        self.name, self.n, self.missing, self._absent = name, 0, 0, ["", *absent]
         self.counts: dict[str, int] | None = {}
         self.distinct = Distinct()
         self.first: str | None = None
         self.last: str | None = None
 
     def update(self, texts: Any) -> None:
-        """A polars series of texts; null and empty ones are missing."""
-        found = texts.filter(texts.is_not_null() & (texts.str.strip_chars() != ""))
+        """A polars series of texts; null and empty ones are missing, and those that name nothing."""
+        found = texts.filter(texts.is_not_null() & ~texts.str.strip_chars().is_in(self._absent))
         self.missing += len(texts) - len(found)
         self.n += len(found)
         if not len(found):

@@ -5,7 +5,7 @@ qq      what the values are against what they would be, were they normal (Wilk a
 pit     where the truth lay in the forecast distributions; flat if these are calibrated (Dawid 1984)
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,8 +42,11 @@ WITHIN = tuple(float(special.erf(k / 2**0.5)) for k in (1, 2, 3))  # 0.6827, 0.9
 
 
 def bell(values: Num[np.ndarray, "N"], name: str = "values", unit: str = "", *, mean: float | None = None,
-         sd: float | None = None) -> Picture:  # fmt: skip
-    """The histogram of all values, the normal curve of the same mean and sd, and the bands of 68, 95 and 99.7 %."""
+         sd: float | None = None, limits: Mapping[str, float] | None = None) -> Picture:  # fmt: skip
+    """The histogram of all values, the normal curve of the same mean and sd, and the bands of 68, 95 and 99.7 %.
+
+    `limits`: what is allowed, by name.
+    """
     kept = finite(values, name)
     mean = float(kept.mean()) if mean is None else mean
     sd = float(kept.std(ddof=1)) if sd is None and len(kept) > 1 else (sd or 0.0)
@@ -53,11 +56,12 @@ def bell(values: Num[np.ndarray, "N"], name: str = "values", unit: str = "", *, 
         title = f"All {len(kept):,} values of {label(name)} are {measured(float(kept[0]), unit)}."
     else:
         title = f"{100 * inside[0]:.1f} % of {label(name)} lie within one sd of the mean; 68.3 % would, if normal."
-    return bell_of(counts, edges, mean, sd, name, unit, title=title, inside=inside)
+    return bell_of(counts, edges, mean, sd, name, unit, title=title, inside=inside, limits=limits)
 
 
 def bell_of(counts: Num[np.ndarray, "B"], edges: Float[np.ndarray, "B1"], mean: float, sd: float, name: str = "values",
-            unit: str = "", *, title: str = "", note: str = "", inside: Sequence[float] = ()) -> Picture:  # fmt: skip
+            unit: str = "", *, title: str = "", note: str = "", inside: Sequence[float] = (),
+            limits: Mapping[str, float] | None = None) -> Picture:  # fmt: skip
     """The same where only counts are known, of values that fit no memory. `inside`: shares within 1, 2 and 3 sd."""
     n = int(counts.sum())
     title = title or f"{label(name)}: {n:,} values, mean {measured(mean, unit)}, sd {measured(sd, unit)}."
@@ -83,6 +87,11 @@ def bell_of(counts: Num[np.ndarray, "B"], edges: Float[np.ndarray, "B1"], mean: 
             handles += panel.plot(x, curve, color=ORANGE, label="normal curve")
             room = 0.5 * sd
             panel.set_xlim(min(float(edges[0]), mean - 3 * sd) - room, max(float(edges[-1]), mean + 3 * sd) + room)
+        for limit, at in (limits or {}).items():
+            handles.append(panel.axvline(at, color=GREEN, ls="--", label=f"{limit} {number(at)}"))
+            low, high = panel.get_xlim()
+            room = 0.03 * (high - low)
+            panel.set_xlim(min(low, at - room), max(high, at + room))
         panel.set_xlabel(label(name, unit))
         panel.set_ylabel("values")
         whole(panel)

@@ -146,7 +146,7 @@ def _memory(panel: "Axes", acf: Num[np.ndarray, "K"], bound: float | None) -> No
     panel.axhline(0, color=INK, lw=0.8)
     if bound is not None:
         panel.axhspan(-bound, bound, color=GREEN, alpha=0.2, lw=0, label="95 % of each, if there is no memory")
-        panel.legend(loc="best")
+        panel.legend(loc="lower right", bbox_to_anchor=(1.0, 0.98))  # above, where no bar is
     panel.set_xlabel("lag, in steps")
 
 

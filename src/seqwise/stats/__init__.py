@@ -47,7 +47,8 @@ file, no table and no tensor is known here. Import the module that answers the q
     multiplicity     many tests at once
 
     Regression
-    regression       a number by columns: `seqwise stats regress`; its sums: leastsquares, its checks: diagnostics
+    regression       a number by columns: `seqwise stats regress`; its sums: leastsquares, its checks: diagnostics,
+                     its products: products
     logistic         one of two classes by columns; its sums: likelihood, profile, marginal
     design           what both are made of; of two classes: classes
     discrimination   how well chances tell two classes apart

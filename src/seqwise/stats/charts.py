@@ -76,11 +76,15 @@ class ControlChart:
     def _limits(self) -> str:
         low, middle, high = self.lower[-1], self.centre[-1], self.upper[-1]
         digits = digits_apart(low, middle, high)
-        moving = len(set(self.lower)) > 1 or len(set(self.upper)) > 1
-        at = " at the last point" if moving else ""
+        at = " at the last point" if self._moving else ""
         ends = f"{number(low, digits)} to {amount(high, self.unit, digits)}"
         sd = f"sd {amount(self.sd.value, self.unit)}"
         return f"The limits{at} are {ends} around {amount(middle, self.unit, digits)}, from {self.method} ({sd})."
+
+    @property
+    def _moving(self) -> bool:
+        """Whether limits differ from point to point."""
+        return len(set(self.lower)) > 1 or len(set(self.upper)) > 1
 
     def _chance(self) -> list[str]:
         if self.run_length is None:
@@ -103,8 +107,10 @@ class ControlChart:
             for signal in chart.signals
         ]
         unit = f" ({self.unit})" if self.unit else ""
+        note = "At the last point: limits move from point to point." if any(chart._moving for chart in charts) else ""
+        columns = ("chart", "centre", "lower", "upper", "points")
         return (
-            Grid(f"limits of {self.name}{unit}", ("chart", "centre", "lower", "upper", "points"), tuple(limits)),
+            Grid(f"limits of {self.name}{unit}", columns, tuple(limits), note),
             Grid(f"signals of {self.name}", ("chart", "rule", "side", "from", "to"), tuple(found)),
         )
 

@@ -26,7 +26,7 @@ from seqwise.stats.comparison import Comparison, Described, spoken
 from seqwise.stats.factors import Factor, Labels, factor
 from seqwise.stats.means import Values, mean_interval, one_sample, welch
 from seqwise.stats.means import paired as means_of_pairs
-from seqwise.stats.phrases import short
+from seqwise.stats.phrases import counted, short
 from seqwise.stats.ranks import kruskal, rank_sum, signed_rank
 from seqwise.stats.repeated import repeated, wide
 from seqwise.stats.results import LEVEL, Test
@@ -154,7 +154,7 @@ def _same(x: Values, kinds: Factor, items: Labels, name: str, unit: str, method:
     if len(table) < 2:
         given = f"{len(table)} items with a value in each group of {by}"
         raise DataError(given, "at least two", "comparing them as groups of different items")
-    notes = (f"Left out, without a value in each group of {by}: {lost:,} items.",) if lost else ()
+    notes = (f"Left out, without a value in each group of {by}: {counted(lost, 'item')}.",) if lost else ()
     groups = tuple(described(one, column, level) for one, column in zip(levels, table.T, strict=True))
     if len(levels) > 2:
         found = repeated(table, levels, name=name, unit=unit, by=by, subject="item", level=level)

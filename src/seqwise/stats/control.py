@@ -92,15 +92,32 @@ def subgroups(
     process = _several(groups, spread, name, unit, baseline, centre, sd)
     means = np.array([group.mean() for group in groups])  # (K,)
     errors = process.sd.value / np.sqrt([len(group) for group in groups])
+    several = [place for place, group in enumerate(groups) if len(group) > 1]
+    below = _spread(process, spread, [groups[place] for place in several], tuple(names[place] for place in several),
+                    sum(place < process.base for place in several))  # fmt: skip
+    checks = (independent(means[: process.base], HARM),) if process.base else ()
+    chart = process.chart("means", means, names, errors, chosen)
+    return _with_lone(process.told(chart, run_length(chosen), checks, below), len(groups) - len(several), spread)
+
+
+def _spread(process: "_Process", spread: str, groups: list[Row], names: tuple[str, ...], base: int) -> ControlChart:
+    """The chart below, of subgroups of two values or more."""
     if spread == "ranges":
         points = np.array([float(np.ptp(group)) for group in groups])
         moments = np.array([range_moments(len(group)) for group in groups])  # (K, 2)
     else:
         points = np.array([float(group.std(ddof=1)) for group in groups])
         moments = np.array([(c4(len(group)), math.sqrt(1 - c4(len(group)) ** 2)) for group in groups])
-    below = process.spread(spread, points, names, moments[:, 0], moments[:, 1])
-    checks = (independent(means[: process.base], HARM),) if process.base else ()
-    return process.told(process.chart("means", means, names, errors, chosen), run_length(chosen), checks, below)
+    return replace(process, base=base).spread(spread, points, names, moments[:, 0], moments[:, 1])
+
+
+def _with_lone(chart: ControlChart, lone: int, spread: str) -> ControlChart:
+    """Told that some subgroups hold one value only."""
+    if not lone:
+        return chart
+    have = "has one value and no spread" if lone == 1 else "have one value and no spread"
+    note = f"{counted(lone, 'subgroup')} {have}: charted among the means, missing among the {spread}."
+    return replace(chart, notes=(*chart.notes, note))
 
 
 def ewma(
@@ -231,7 +248,11 @@ def _several(
     if _known(baseline, centre, sd):
         return _given(name, unit, centre, sd)
     base = _base(len(groups), baseline, "subgroups")
-    within = sds(groups[:base]) if spread == "sds" else ranges(groups[:base])
+    several = [group for group in groups[:base] if len(group) > 1]
+    if not several:
+        given = f"the first {base:,} subgroups of {name} with one value each"
+        raise DataError(given, "two values or more in some of them", "a longer baseline")
+    within = sds(several) if spread == "sds" else ranges(several)
     if within.value <= 0:
         given = f"subgroups of {name} within which nothing differs"
         raise DataError(given, "values that vary within subgroups", "a chart of individuals of their means")
@@ -276,10 +297,10 @@ def _grouped(values: Shaped[np.ndarray, "..."], labels: Labels | None, name: str
     else:
         given = f"{name} of shape {array.shape} {'without' if labels is None else 'with'} labels"
         raise DataError(given, "rows of subgroups, or single values with a label each", "a label for each value")
-    single = [one for one, group in zip(names, groups, strict=True) if len(group) < 2]
-    if single or len(groups) < 2:
-        given = f"subgroup {single[0]} of {name} with one value" if single else f"one subgroup of {name}"
-        raise DataError(given, "two subgroups or more of two values or more", "a chart of individuals")
+    alone = all(len(group) < 2 for group in groups)
+    if alone or len(groups) < 2:
+        given = f"subgroups of {name} with one value each" if alone else f"one subgroup of {name}"
+        raise DataError(given, "two subgroups or more, some of two values or more", "a chart of individuals")
     return groups, names
 
 

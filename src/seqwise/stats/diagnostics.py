@@ -11,6 +11,7 @@
 The arrays that pictures of residuals are drawn of stay with the result.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -90,8 +91,8 @@ class Diagnostics:
         return {name: plain(getattr(self, name)) for name in kept}
 
 
-def diagnose(fit: Fit, data: Design) -> Diagnostics | None:
-    """Look at the residuals; None where there are none, as the fit is exact."""
+def diagnose(fit: Fit, data: Design, multiplied: Collection[str] = ()) -> Diagnostics | None:
+    """Look at the residuals; None where there are none, as the fit is exact. `multiplied`: products and their parts."""
     if fit.squares == 0:
         return None
     n, k = fit.basis.shape
@@ -114,7 +115,7 @@ def diagnose(fit: Fit, data: Design) -> Diagnostics | None:
         normal=normal_residuals(fit.residuals),
         scatter=_even(breusch, white, n),
         rows=_alone(worst[0]),
-        apart=_apart(inflation),
+        apart=_apart(tuple(one for one in inflation if one[0] not in multiplied), bool(multiplied)),
         independent=_order(steps),
         breusch_pagan=breusch,
         white=white,
@@ -205,9 +206,12 @@ def _inflation(fit: Fit, data: Design) -> tuple[tuple[str, float], ...]:
     return tuple((name, float(value)) for name, value in zip(data.names, own * spread, strict=True))
 
 
-def _apart(inflation: tuple[tuple[str, float], ...]) -> Assumption:
+def _apart(inflation: tuple[tuple[str, float], ...], multiplied: bool) -> Assumption:
     name = "columns told apart"
-    if len(inflation) < 2:
+    if multiplied and not inflation:
+        told = "Products go together with their columns by what they are: taking means off changes that, not the fit."
+        return Assumption(name, None, told)
+    if len(inflation) < 2 and not multiplied:
         return Assumption(
             name, None if not inflation else True, "A single column, or no intercept: nothing to compare."
         )

@@ -91,7 +91,7 @@ class Logistic:
         """How well classes are told apart, then what each column does."""
         told = [self._told(one) for one in self.slopes[:TOLD]]
         if len(self.slopes) > TOLD:
-            told.append(f"{len(self.slopes) - TOLD:,} more columns stand in the table.")
+            told.append(f"{counted(len(self.slopes) - TOLD, 'column')} more: see the table.")
         doubts = [one.told for one in self.test.assumptions if one.holds is False]
         return (self._apart(), *told, *self.test.notes, *doubts)
 

@@ -13,16 +13,18 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 from scipy.special import chdtri, fdtrc, stdtr, stdtrit
 
 from seqwise.errors import ConfigError, DataError
+from seqwise.stats import products as times
 from seqwise.stats.design import Design, design, indicators
 from seqwise.stats.diagnostics import WHOLE, Diagnostics, diagnose
 from seqwise.stats.explained import share_interval
 from seqwise.stats.factors import Labels
 from seqwise.stats.leastsquares import Fit, solve
-from seqwise.stats.phrases import amount, answered, chance, clear, in_brackets, number, percent, short, within
+from seqwise.stats.phrases import amount, answered, chance, clear, counted, in_brackets, number, percent, short, within
+from seqwise.stats.products import Joint, Product
 from seqwise.stats.results import LEVEL, Assumption, Cell, Estimate, Grid, Interval, Test, ends_of, plain
 
 __all__ = ["Coefficient", "Errors", "Regression", "indicators", "ols"]
@@ -69,6 +71,9 @@ class Regression:
     """None where the fit is exact."""
     columns: tuple[str, ...]
     units: tuple[str, ...]
+    products: tuple[Product, ...] = ()
+    joint: tuple[Joint, ...] = ()
+    """Of products that are several columns."""
 
     @property
     def slopes(self) -> tuple[Coefficient, ...]:
@@ -84,9 +89,10 @@ class Regression:
         slopes = self.slopes[:TOLD]
         told = [self._told(one) for one in slopes]
         if len(self.slopes) > TOLD:
-            told.append(f"{len(self.slopes) - TOLD:,} more columns stand in the table.")
+            told.append(f"{counted(len(self.slopes) - TOLD, 'column')} more: see the table.")
         doubts = [one.told for one in self.test.assumptions if one.holds is False]
-        return (self._explains(), *told, *self._compared(), *self.test.notes, *doubts)
+        pairs = [one.told for one in self.joint]
+        return (self._explains(), *pairs, *told, *self._compared(), *self.test.notes, *doubts)
 
     def _explains(self) -> str:
         share = f"{percent(self.r2.value)} of the variance of {self.name}"
@@ -100,11 +106,14 @@ class Regression:
 
     def _told(self, one: Coefficient) -> str:
         value, both = one.estimate.value, one.estimate.interval
-        unit = self.units[self.columns.index(one.name)]
+        unit, rest = self.units[self.columns.index(one.name)], times.rest(self.products, self.columns, one.name)
+        for product in self.products:
+            if product.name == one.name:
+                binary = {each.name: each.binary for each in self.coefficients}
+                return times.told(product, one.estimate, one.p, self.name, self.unit, binary, rest)
         more = f"One {unit} more of {one.name}" if unit else f"One more of {one.name}"
         if one.binary:
             more = f"Where {one.name} is 1 and not 0"
-        rest = ", all other columns alike" if len(self.columns) > 1 else ""
         if both is None or not clear(one.estimate):
             sure = f" ({within(both, self.unit)})" if both else ""
             told = f"{more[0].lower()}{more[1:]} goes with more or less of {self.name}{rest}"
@@ -119,7 +128,7 @@ class Regression:
 
     def _compared(self) -> tuple[str, ...]:
         slopes = self.slopes
-        if len(slopes) < 2:
+        if len(slopes) < 2 or self.products:
             return ()
         first, second = (abs(one.standardized or 0.0) for one in slopes[:2])
         one = slopes[0]
@@ -143,7 +152,8 @@ class Regression:
             ("F", self.test.statistic),
             ("p", self.test.p),
         )
-        shown = (Grid(f"Regression of {self.name}", columns, rows, note), Grid("Fit", ("", "value"), fit))
+        first = Grid(f"Regression of {self.name}", columns, rows, note)
+        shown = (first, *times.grid(self.joint), Grid("Fit", ("", "value"), fit))
         return shown + (self.diagnostics.grids() if self.diagnostics else ())
 
     def to_dict(self) -> dict[str, Any]:
@@ -170,10 +180,16 @@ def ols(
     clusters: Labels | None = None,
     intercept: bool = True,
     level: float = LEVEL,
+    products: Sequence[Product] = (),
+    places: Int[np.ndarray, "N"] | None = None,
 ) -> Regression:
-    """Least squares of y by the columns of x. `units`: of columns, by name. `clusters`: rows that belong together."""
+    """Least squares of y by the columns of x. `units`: of columns, by name. `clusters`: rows that belong together.
+
+    `products`: which columns are others multiplied. `places`: of the rows in the table that they come from, from 0."""
     _coherent(errors, clusters)
+    times.complete(products, names)
     data = design(y, x, names, name, clusters, intercept)
+    data = data if places is None else replace(data, rows=places[data.rows])
     fit = solve(data.y, data.x, intercept)
     covariance, df = covariance_of(fit, data, errors)
     told = _coefficients(fit, data, covariance, df, unit, level)
@@ -183,8 +199,8 @@ def ols(
     left = (fit.squares / fit.df) ** 0.5
     spread = (fit.total / (n - intercept)) ** 0.5
     effect = told[-1].estimate if p == 1 else Estimate("taken off the sd", spread - left, None, unit)
-    notes = data.notes + _few(data)
-    looked = diagnose(fit, data)
+    notes = data.notes + _few(data) + times.beyond(products, names, data.x)
+    looked = diagnose(fit, data, {part for one in products for part in (one.name, one.first, one.second)})
     explained = Estimate("R squared", share, None if exact else _shares(share, p, fit.df, n, level))
     test = Test(
         name=f"linear regression, {'clustered' if errors == 'cluster' else errors} errors",
@@ -203,7 +219,10 @@ def ols(
     adjusted = 1 - (fit.squares / fit.df) / (fit.total / (n - intercept))
     sd = Estimate("sd of what is left", left, _sd_interval(fit, level), unit)
     each = tuple((units or {}).get(one, "") for one in names)
-    return Regression(name, unit, n, errors, test, told, explained, adjusted, sd, looked, tuple(names), each)
+    joint = () if exact else _pairs(fit, data, covariance, df, products, level)
+    return Regression(
+        name, unit, n, errors, test, told, explained, adjusted, sd, looked, tuple(names), each, tuple(products), joint
+    )
 
 
 _WHY = {
@@ -273,10 +292,30 @@ def _joint(fit: Fit, data: Design, covariance: Float[np.ndarray, "K K"], df: flo
         return float("inf")
     if errors == "classic":
         return share / p / ((1 - share) / df)
-    slopes, spread = fit.coefficients[int(data.intercept) :], covariance[int(data.intercept) :, int(data.intercept) :]
+    return _wald(fit, covariance, np.arange(p) + int(data.intercept))
+
+
+def _wald(fit: Fit, covariance: Float[np.ndarray, "K K"], which: Int[np.ndarray, "M"]) -> float:
+    """F of these coefficients together."""
+    slopes, spread = fit.coefficients[which], covariance[np.ix_(which, which)]
     sizes = np.sqrt(np.diag(spread))
     z, correlation = slopes / sizes, spread / np.outer(sizes, sizes)
-    return float(z @ np.linalg.lstsq(correlation, z, rcond=None)[0]) / p
+    return float(z @ np.linalg.lstsq(correlation, z, rcond=None)[0]) / len(which)
+
+
+def _pairs(
+    fit: Fit, data: Design, covariance: Float[np.ndarray, "K K"], df: float, products: Sequence[Product], level: float
+) -> tuple[Joint, ...]:
+    """Products of a pair that are several columns, tested together."""
+    found = []
+    for pair in dict.fromkeys(one.pair for one in products if one.pair):
+        names = [one.name for one in products if one.pair == pair]
+        if len(names) < 2:
+            continue
+        f = _wald(fit, covariance, np.array([data.names.index(one) for one in names]) + int(data.intercept))
+        p = float(fdtrc(len(names), df, f))
+        found.append(Joint(pair, f, (float(len(names)), float(df)), p, p < 1 - level))
+    return tuple(found)
 
 
 def _shares(share: float, p: int, df: float, n: int, level: float) -> Interval:

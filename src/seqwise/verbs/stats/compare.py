@@ -75,6 +75,7 @@ def compare(
     columns = {flag: reading.names(text, table.names, flag, several=False) for flag, text in given.items()}
     chosen, labels = columns["--value"][0], columns["--by"] + columns["--and"] + columns["--paired"]
     counted = chosen not in table.numbers
+    reading.plain(table, [chosen], "--value")
     found = reading.rows(table, [] if counted else [chosen], (chosen, *labels) if counted else labels)
     name, unit = quantity(chosen)
     if not counted and labels and set(np.unique(found.values)) == {0, 1} and not and_:  # yes and no in numbers
@@ -88,7 +89,7 @@ def compare(
     asked = f"by {groups}" if groups else f"from {to:g}" if to is not None else "between its kinds"
     title = f"{name} by {groups}" if groups else name
     part = Part(f"Does {name} differ {asked}?", result, draw)
-    return answer(title, [part], about, notes=[found.note], report=report, as_json=json)
+    return answer(title, [part], about, notes=found.notes, report=report, as_json=json)
 
 
 @dataclass(frozen=True)

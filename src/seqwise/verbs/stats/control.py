@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
+from jaxtyping import Shaped
 
 from seqwise.config import Range
 from seqwise.errors import ConfigError
@@ -78,10 +79,25 @@ def control(
         chart = charts.individuals(x, **given)
     parts = [Part(f"Is {name} in control?", chart, partial(_drawn, chart, subgroup or "item"))]
     if lower is not None or upper is not None:
+        ends = {told: at for told, at in (("lower limit", lower), ("upper limit", upper)) if at is not None}
         able = capability(x, lower, upper, groups, name, unit)
-        parts.append(Part(f"Does {name} keep to its limits?", able, lambda: [bell(x, name, unit)]))
+        parts.append(Part(f"Does {name} keep to its limits?", able, lambda: [bell(x, name, unit, limits=ends)]))
     about = reading.facts(table, len(x))
-    return answer(f"Control chart of {name}", parts, about, notes=[found.note], report=report, as_json=json)
+    notes = [*found.notes, _scattered(groups, subgroup)]
+    return answer(f"Control chart of {name}", parts, about, notes=notes, report=report, as_json=json)
+
+
+def _scattered(groups: Shaped[np.ndarray, "N"] | None, subgroup: str | None) -> str:
+    """Told where rows of a subgroup do not stand together, as labels that count within something else have it."""
+    if groups is None:
+        return ""
+    runs = groups[np.flatnonzero(np.append(True, groups[1:] != groups[:-1]))]
+    names, counts = np.unique(runs, return_counts=True)
+    again = names[counts > 1]
+    if not len(again):
+        return ""
+    told = f"{len(again):,} of {len(names):,} subgroups come again after others, such as {again[0]}"
+    return f"{told}: all rows of one {subgroup} count as taken together. If they were not, give each time its own."
 
 
 def _possible(

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from seqwise.data.cells import bare
 from seqwise.data.columns import Table
-from seqwise.data.files import shown
 from seqwise.data.tally import Tally
 from seqwise.errors import DataError, Fault
 from seqwise.reports.drawing import Picture
@@ -64,7 +62,7 @@ def describe(
         notes += [_as_texts(fault) for error in odd.values() for fault in error.faults[:1]]
         numbers = [name for name in numbers if name not in odd]
         found, sketches = _pass(table, numbers, [name for name in chosen if name in odd or name in texts])
-    notes += _with_signs(table, texts)
+    notes += [*_with_signs(table, texts), *table.suspects(numbers)]
     draw = partial(_drawn, found.numbers, sketches)
     other = [name for name in chosen if table.kinds[name] == "other"]
     notes += [f"Left out, as they hold neither numbers nor texts: {', '.join(other)}."] if other else []
@@ -80,9 +78,11 @@ def _as_texts(fault: Fault) -> str:
 
 def _with_signs(table: Table, texts: Sequence[str]) -> list[str]:
     """Of columns that would be numbers but for a sign of currency or percent, as their first cells have it."""
-    first = next(iter(table.sample(1)), {})
-    signs = {name: first[name] for name in texts if bare(first.get(name, ""))}
-    return [f"{name} counts as text, as {shown(text)} is no plain number." for name, text in signs.items()]
+    odd = table.signed(texts).items()
+    return [
+        f"{name} counts as text, as {text} is no plain number; for its numbers try {mend}."
+        for name, (text, mend) in odd
+    ]
 
 
 def _pass(table: Table, numbers: Sequence[str], texts: Sequence[str]) -> tuple[Description, list[Sketch]]:
@@ -91,7 +91,7 @@ def _pass(table: Table, numbers: Sequence[str], texts: Sequence[str]) -> tuple[D
     plain, units = [name for name, _ in measured], [unit for _, unit in measured]
     stream = MomentStream(4, names=plain)
     kept = max(FEWEST, HELD // max(1, len(numbers)))
-    sketches, tallies, rows = [Sketch(kept) for _ in numbers], [Tally(name) for name in texts], 0
+    sketches, tallies, rows = [Sketch(kept) for _ in numbers], [Tally(name, table.unlabelled) for name in texts], 0
     for block, others in table.pieces(numbers, texts):
         rows += len(block)
         if len(numbers):

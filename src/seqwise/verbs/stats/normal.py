@@ -62,4 +62,4 @@ def normal(
     if reference:
         parts.append(Part(f"Reference interval of {name}", reference_interval(x, name=name, unit=unit)))
     given = reading.facts(table, len(x))
-    return answer(f"{name}: normal or not", parts, given, notes=[found.note], report=report, as_json=json)
+    return answer(f"{name}: normal or not", parts, given, notes=found.notes, report=report, as_json=json)

@@ -28,8 +28,8 @@ class Rows:
     labels: tuple[Shaped[np.ndarray, "N"], ...]
     kept: Bool[np.ndarray, "M"]
     """Of all rows of the file, which are here."""
-    note: str
-    """How many were left out; empty where none was."""
+    notes: tuple[str, ...]
+    """How many were left out, and what looks odd."""
 
     @property
     def values(self) -> Float[np.ndarray, "N"]:
@@ -57,15 +57,32 @@ def rows(table: Table, numbers: Sequence[str], labels: Sequence[str] = ()) -> Ro
     values = table.values(numbers).astype(np.float64) if numbers else np.empty((len(told[0]), 0))
     within_reach(values, numbers, table.paths[0])
     kept: Bool[np.ndarray, "M"] = np.asarray(~np.isnan(values).any(axis=1))
+    marks: set[str] = set()
     for one in told:
-        kept &= np.char.strip(one) != ""
+        texts = np.char.strip(one)
+        absent = np.isin(texts, ["", *table.unlabelled])
+        marks |= set(texts[absent & kept].tolist()) - {""}
+        kept &= ~absent
     lost = int((~kept).sum())
     what = " or ".join([*numbers, *labels])
     if lost == len(kept):
         given = f"no row that has a value of {what.replace(' or ', ' and ')}"
         raise DataError(given, "rows with a value in each of the columns", "other columns", table.paths[0])
-    note = f"{lost:,} of {len(kept):,} rows are left out, as {what} is missing there." if lost else ""
-    return Rows(values[kept], tuple(one[kept] for one in told), kept, note)
+    note = f"{lost:,} of {len(kept):,} rows are left out, as {what} is missing there{_named(marks)}." if lost else ""
+    notes = (note, *table.suspects(numbers, last=bool(kept[-1])))
+    return Rows(values[kept], tuple(one[kept] for one in told), kept, tuple(filter(None, notes)))
+
+
+def plain(table: Table, names: Sequence[str], flag: str) -> None:
+    """Refuse columns that would be numbers but for a sign, where they would be taken for texts."""
+    texts = [name for name in names if name not in table.numbers]
+    for name, (text, mend) in table.signed(texts).items():
+        raise DataError(f"{text} in {name!r}, {flag}", "plain numbers, or texts that are none", mend, table.paths[0])
+
+
+def _named(marks: set[str]) -> str:
+    """Texts that were taken for a missing label."""
+    return f" ({' and '.join(map(repr, sorted(marks)))} {'name' if len(marks) > 1 else 'names'} no group)" * bool(marks)
 
 
 def within_reach(values: Float[np.ndarray, "N C"], names: Sequence[str], where: str) -> None:

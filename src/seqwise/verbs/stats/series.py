@@ -82,7 +82,7 @@ def series(
     result = looked_into(shown, period, names, "" if returns else unit, lags)
     dates = times if times is None or not returns else times[1:]
     parts = [Part(f"What {names} is made of", result, partial(_drawn, shown, dates, result))]
-    notes = [_uneven(times, step)] if times is not None else []
+    notes = [*table.suspects([chosen], last=False), *([_uneven(times, step)] if times is not None else [])]
     if prices:
         changes, told_risk = partial(returns_of, x, name=name), risk(x, year or _in_a_year(times, step), name=name)
         parts.append(Part(f"Risk of {name}", told_risk, lambda: [bell(changes(), f"returns of {name}")]))

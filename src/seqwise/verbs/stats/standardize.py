@@ -76,7 +76,7 @@ def standardize(
             found = _fitted(table, chosen, kind, ddof, constant)
         except DataError as error:
             raise DataError.of([_with_flags(fault) for fault in error.faults]) from error
-    notes = []
+    notes = [] if invert else [*table.suspects(found.names)]
     if save is not None:
         write(save, (notation.dumps({**MARK, **found.to_dict()}, indent=1) + "\n").encode())
         notes.append(f"center and scale: {save}")
