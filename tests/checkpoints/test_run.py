@@ -118,7 +118,7 @@ def test_a_run_that_was_half_deleted_is_still_one_to_overwrite(tmp_path, monkeyp
         kept(path)
 
     monkeypatch.setattr(run, "discard", killed)
-    for last in range(1, len(content(tmp_path)) - 2):
+    for last in range(1, len(content(tmp_path)) - 2):  # noqa: B007  # `killed` reads it
         with pytest.raises(KeyboardInterrupt):
             RunFolder.create(tmp_path, overwrite=True)
     assert gone[-1] == "base.json"
