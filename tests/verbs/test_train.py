@@ -94,11 +94,16 @@ def test_a_run_killed_at_random_moments_ends_with_the_same_bits(tiny, tmp_path):
     assert losses(tiny.out) == losses(whole.out)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_saves_and_ends_in_order(tiny, tmp_path, number):
     tiny = changed(tiny, training={"steps": 100_000}, evaluation={"every": 50_000})
     child = subprocess.Popen(
-        command(tiny, tmp_path), env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command(tiny, tmp_path),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(number, signal.SIG_DFL),  # whatever the tests themselves ignore
     )
     journal = Path(tiny.out) / "journal.jsonl"
     while not (journal.exists() and journal.stat().st_size > 2000):

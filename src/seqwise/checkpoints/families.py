@@ -256,8 +256,8 @@ class Family:
                 rule.write(_at(settings, name), config)
             except Misfit as misfit:
                 raise Misfit(f"{name} {misfit}") from None
-        usual = dict(_flat(replace(TransformerSettings(), shape=settings.shape)))
-        for name, value in _flat(settings):
+        usual = dict(flat(replace(TransformerSettings(), shape=settings.shape)))
+        for name, value in flat(settings):
             ruled = name in self.settings or any(name.startswith(f"{rule}.") for rule in self.settings)
             free = name in FREE or settings.positions.kind not in USED_BY.get(name, (settings.positions.kind,))
             if not ruled and not free and value != usual[name]:
@@ -294,11 +294,12 @@ def _at(settings: Any, name: str) -> Any:
     return settings
 
 
-def _flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each setting of a tree of them, by its path between dots."""
     for one in fields(settings):
         value = getattr(settings, one.name)
         if is_dataclass(value):
-            yield from _flat(value, f"{prefix}{one.name}.")
+            yield from flat(value, f"{prefix}{one.name}.")
         else:
             yield prefix + one.name, value
 

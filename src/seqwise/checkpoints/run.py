@@ -279,7 +279,8 @@ class RunFolder:
     def _clear(self) -> None:
         ours = OURS | OF_TUNED if (self.path / "base.json").is_file() else OURS
         last = ("base.json", *MARKS, CONFIG)  # of the two folders, and that this is a run: should a kill come between
-        for name in sorted(ours.intersection(os.listdir(self.path)), key=lambda name: (name in last, name == CONFIG)):
+        here = ours.intersection(os.listdir(self.path))
+        for name in [*sorted(here.difference(last)), *(name for name in last if name in here)]:
             discard(self.path / name)
 
 

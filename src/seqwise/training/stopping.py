@@ -1,11 +1,11 @@
-"""Ctrl-C and SIGTERM as a question that the loop asks between two steps, so that it can save and end in order."""
+"""Ctrl-C, SIGTERM, a closed terminal: a question that the loop asks between two steps, to save and end in order."""
 
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -21,7 +21,8 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.set()
 
-    before = {number: signal.signal(number, remember) for number in SIGNALS}
+    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as `nohup` ignores SIGHUP
+    before = {number: signal.signal(number, remember) for number in heard}
     try:
         yield asked.is_set
     finally:

@@ -15,8 +15,10 @@ from torch import Tensor, nn
 
 from seqwise.checkpoints import export, heads, hub
 from seqwise.checkpoints.download import locate
+from seqwise.checkpoints.families import flat
 from seqwise.checkpoints.run import RunFolder
 from seqwise.errors import ConfigError
+from seqwise.models.architecture import TransformerSettings
 from seqwise.tasks.opening import open_own
 from seqwise.tasks.pretrained import Opened, is_run, open_pretrained
 from seqwise.tasks.stored import open_translator
@@ -80,6 +82,7 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
 
     A head that shares a table in the base, and was trained whole since, lies between that table and itself.
     """
+    _must_compute_alike(base, tuned)
     _must_share(base, tuned)
     every = base.model.named_parameters(remove_duplicate=False)
     theirs = {name: weight.detach().float() for name, weight in every}
@@ -99,6 +102,21 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
     if all(one is None or torch.equal(one, other) for one, other in found.values()):
         raise ConfigError(f"{base.name} and {tuned.name} with the same weights", "two different models", "another one")
     return found
+
+
+def _must_compute_alike(base: Opening, tuned: Opening) -> None:
+    """Refuse what no shape of a weight tells: other heads, norms, activations, positions."""
+    both = [one.model.settings for one in (base, tuned) if hasattr(one.model, "settings")]
+    if len(both) < 2 or not all(isinstance(one, TransformerSettings) for one in both):
+        return
+    theirs, ours = (dict(flat(one)) for one in both)
+    for name, value in ours.items():
+        if theirs[name] != value and "dropout" not in name and not name.startswith("embeddings."):
+            raise ConfigError(
+                f"{name} {value} in {tuned.name}, and {theirs[name]} in {base.name}",
+                "two models of one make, one tuned from the other",
+                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            )
 
 
 def _must_be_all(theirs: Mapping[str, Tensor], tuned: Opening, base: str) -> None:
