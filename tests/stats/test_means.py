@@ -152,6 +152,14 @@ def test_in_small_samples_the_straight_line_is_judged_as_well():
     assert "straight QQ line" in found.told
 
 
+def test_a_scale_of_few_steps_is_no_bend():
+    """Answers from 1 to 5, as symmetric as normal ones: what is the same cannot lie on a line of different places."""
+    answers = np.repeat([1.0, 2, 3, 4, 5], [2, 5, 7, 5, 1])
+    assert normal_means({"": answers}).holds
+    skewed = np.repeat([1.0, 2, 3, 4, 5], [14, 3, 1, 1, 1])
+    assert normal_means({"": skewed}).holds is False
+
+
 def test_normal_samples_are_seldom_called_far_from_normal():
     seeded = np.random.default_rng(1)
     refused = [normal_means({"x": seeded.normal(size=15)}).holds is False for _ in range(400)]

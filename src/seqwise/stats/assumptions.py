@@ -114,8 +114,11 @@ def _bend(x: Row) -> tuple[float, float, float]:
 
 
 def _straightness(x: Row) -> float:
-    """Correlation of the ordered values with normal quantiles at Blom's places: 1 on a straight QQ line."""
+    """Correlation of the ordered values with normal quantiles at Blom's places: 1 on a straight QQ line. Values that
+    are the same have the mean of their places: a scale of few steps is no bend."""
     places = ndtri((np.arange(1, len(x) + 1) - 0.375) / (len(x) + 0.25))  # (N,)
+    _, alike, counts = np.unique(np.sort(x), return_inverse=True, return_counts=True)
+    places = (np.bincount(alike, places) / counts)[alike]
     ordered = np.sort(x) - x.mean()
     length = math.sqrt(float(ordered @ ordered) * float(places @ places))
     return float(places @ ordered) / length if length > 0 else 0.0
