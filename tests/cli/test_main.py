@@ -93,7 +93,7 @@ def test_the_table_of_verbs_says_what_their_docstrings_say():
 
 
 def test_the_verbs_are_functions_of_the_package():
-    assert package.doctor is import_module("seqwise.verbs.doctor").doctor
+    assert package.doctor.__wrapped__ is import_module("seqwise.verbs.doctor").doctor
     assert {"train", "doctor", "__version__"} <= set(dir(package))
     assert set(package.__all__) <= set(dir(package))
     assert package.__version__ == metadata.version("seqwise")

@@ -44,7 +44,7 @@ file, no table and no tensor is known here. Import the module that answers the q
     anova            several groups; pairs of them: pairs; how much is explained: explained
     factorial        two factors at once
     repeated         the same subjects under several conditions
-    multiplicity     many tests at once
+    multiplicity     many tests at once; studentized: the range of several means
 
     Regression
     regression       a number by columns: `seqwise stats regress`; its sums: leastsquares, its checks: diagnostics,

@@ -7,7 +7,6 @@ Both go by the studentized range: all intervals of a family hold at once with th
 comes up in no more than one of twenty families where nothing differs. No test of all groups together is needed before.
 """
 
-import warnings
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -17,6 +16,7 @@ from jaxtyping import Float, Shaped
 from scipy.special import stdtr, stdtrit
 
 from seqwise.errors import DataError
+from seqwise.stats import studentized
 from seqwise.stats.factors import Labels, factor, split
 from seqwise.stats.means import student
 from seqwise.stats.phrases import amount, chance, short, within
@@ -210,20 +210,12 @@ def critical(level: float, groups: int, df: float) -> float:
     """What a difference is in standard errors of it that this share of families keeps below."""
     if groups == 2:  # the range of two is Student's t
         return float(stdtrit(df, (1 + level) / 2))
-    from scipy.stats import studentized_range  # half a second, which not everybody should wait for
-
-    with warnings.catch_warnings():  # the integral is not sure of its last digits
-        warnings.simplefilter("ignore")
-        return float(studentized_range.ppf(level, groups, df)) / 2**0.5
+    return studentized.critical(level, groups, df) / 2**0.5
 
 
 def _chances(distances: Float[np.ndarray, "P"], groups: int, df: Float[np.ndarray, "P"]) -> list[float]:
     """How often the largest of so many differences would be as many standard errors, if no group differed."""
     if groups == 2:
         return [float(2 * stdtr(df[0], -distances[0]))]
-    from scipy.stats import studentized_range
-
-    with warnings.catch_warnings():  # the integral says that it is not sure of a p of 1e-12
-        warnings.simplefilter("ignore")
-        found = studentized_range.sf(distances * 2**0.5, groups, df)
-    return [float(min(1.0, max(0.0, p))) for p in np.atleast_1d(found)]
+    pairs = zip(distances.tolist(), df.tolist(), strict=True)
+    return [studentized.beyond(distance * 2**0.5, groups, known) for distance, known in pairs]

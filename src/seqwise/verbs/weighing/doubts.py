@@ -78,7 +78,9 @@ def copies(files: Mapping[str, Sequence[Scored]]) -> Iterator[str]:
 
 def _said(one: Scored) -> int:
     """What is said of the items, in whatever order, as a number."""
-    return hash(frozenset(zip(one.ids, one.outputs or ("",) * len(one.ids), one.values.tolist(), strict=True)))
+    rows = one.values.tolist()
+    values = map(tuple, rows) if one.values.ndim > 1 else rows  # several counts of each, or one number
+    return hash(frozenset(zip(one.ids, one.outputs or ("",) * len(one.ids), values, strict=True)))
 
 
 def _unspaced(one: Scored) -> str:
