@@ -136,12 +136,10 @@ def test_it_writes_what_generate_writes(made, case, beams):
     assert tiny.our_ids(one, tiny.PROMPTS, beams=beams) == tiny.their_ids(one, tiny.PROMPTS, num_beams=beams)
 
 
-@pytest.mark.parametrize("case", WRITING)
+@pytest.mark.parametrize("case", [case for case in WRITING if any(word in tiny.CASES[case][0] for word in WORDS[:2])])
 def test_what_was_there_before_is_drafted_and_what_is_written_stays(made, case):
     """Prompts that go round, so that drafts are both accepted and refused, one at a time; `generate` is the oracle."""
     one = made(case)
-    if one.reads_and_writes:
-        pytest.skip("an encoder-decoder drafts nothing")
     drafter, loops = Lookup(), [[*prompt, *prompt[:3]] for prompt in tiny.PROMPTS]
     loops += [[*ids, *found, *ids] for ids, found in zip(loops, tiny.our_ids(one, loops, beams=1), strict=True)]
     expected = tiny.their_ids(one, loops)

@@ -5,7 +5,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+CLOSED = getattr(signal, "SIGHUP", None)
+"""What a terminal sends as it closes, where there are such; not heard where it is ignored, as `nohup` has it."""
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def asked_to_stop() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked.set()
 
-    heard = [number for number in SIGNALS if signal.getsignal(number) != signal.SIG_IGN]  # as `nohup` ignores SIGHUP
+    heard = [*SIGNALS, CLOSED] if CLOSED and signal.getsignal(CLOSED) != signal.SIG_IGN else SIGNALS
     before = {number: signal.signal(number, remember) for number in heard}
     try:
         yield asked.is_set

@@ -92,10 +92,8 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
         there = theirs.get(name)
         if name not in base.fresh and (there is None or there.shape != weight.shape):
             shape = "no such weight" if there is None else f"{list(there.shape)}"
-            raise ConfigError(
-                f"{name} of shape {list(weight.shape)} in {tuned.name}, and {shape} in {base.name}",
-                "two models of one make, one tuned from the other",
-                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            raise _of_two_makes(
+                f"{name} of shape {list(weight.shape)} in {tuned.name}, and {shape} in {base.name}", tuned
             )
         found[name] = None if name in base.fresh else there, weight
     _must_be_all(theirs, tuned, base.name)
@@ -104,19 +102,21 @@ def both(base: Opening, tuned: Opening) -> dict[str, tuple[Tensor | None, Tensor
     return found
 
 
+def _of_two_makes(given: str, tuned: Opening) -> ConfigError:
+    mend = f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first"
+    return ConfigError(given, "two models of one make, one tuned from the other", mend)
+
+
 def _must_compute_alike(base: Opening, tuned: Opening) -> None:
     """Refuse what no shape of a weight tells: other heads, norms, activations, positions."""
     both = [one.model.settings for one in (base, tuned) if hasattr(one.model, "settings")]
     if len(both) < 2 or not all(isinstance(one, TransformerSettings) for one in both):
         return
     theirs, ours = (dict(flat(one)) for one in both)
-    for name, value in ours.items():
-        if theirs[name] != value and "dropout" not in name and not name.startswith("embeddings."):
-            raise ConfigError(
-                f"{name} {value} in {tuned.name}, and {theirs[name]} in {base.name}",
-                "two models of one make, one tuned from the other",
-                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
-            )
+    for name in {**ours, **theirs}:
+        there, here = theirs.get(name), ours.get(name)
+        if there != here and "dropout" not in name and not name.startswith("embeddings."):
+            raise _of_two_makes(f"{name} {here} in {tuned.name}, and {there} in {base.name}", tuned)
 
 
 def _must_be_all(theirs: Mapping[str, Tensor], tuned: Opening, base: str) -> None:
@@ -124,10 +124,8 @@ def _must_be_all(theirs: Mapping[str, Tensor], tuned: Opening, base: str) -> Non
     ours = {name for name, _ in tuned.model.named_parameters(remove_duplicate=False)}
     for name, weight in theirs.items():
         if name not in ours and not name.startswith(f"{HEAD}."):
-            raise ConfigError(
-                f"{name} of shape {list(weight.shape)} in {base}, and no such weight in {tuned.name}",
-                "two models of one make, one tuned from the other",
-                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
+            raise _of_two_makes(
+                f"{name} of shape {list(weight.shape)} in {base}, and no such weight in {tuned.name}", tuned
             )
 
 
@@ -138,11 +136,7 @@ def _must_share(base: Opening, tuned: Opening) -> None:
     for name, weight in tuned.model.named_parameters(remove_duplicate=False):
         shared = first.setdefault(id(weight), name)
         if theirs.get(name) is not theirs.get(shared):
-            raise ConfigError(
-                f"{shared} and {name} are one weight in {tuned.name}, and two in {base.name}",
-                "two models of one make, one tuned from the other",
-                f"seqwise blend BASE {tuned.name}, with the model that it was tuned from first",
-            )
+            raise _of_two_makes(f"{shared} and {name} are one weight in {tuned.name}, and two in {base.name}", tuned)
 
 
 def blended(pairs: Mapping[str, tuple[Tensor | None, Tensor]], alpha: float) -> dict[str, Tensor]:
